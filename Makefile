@@ -1,0 +1,63 @@
+# The commands of the course. `make help` lists them; README.md says what to expect of each.
+.DEFAULT_GOAL := help
+.PHONY: help course test book publish lab lock phantom
+
+ifeq ($(OS),Windows_NT)
+BIN := .venv/Scripts
+else
+BIN := .venv/bin
+endif
+RUN := $(BIN)/python
+STAMP := .venv/.installed
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
+
+course: $(STAMP) ## run all chapters on the best data there is and render the book to _build/html
+	@$(RUN) -m tools.run_course
+
+test: $(STAMP) ## check everything: style, code, notebooks, book
+	@$(RUN) -m tools.run_tests
+
+book: $(STAMP) ## render the stored notebooks to _build/html, running nothing
+	@$(RUN) -m tools.render_book
+
+publish: $(STAMP) ## run in full on the real images and store outputs and weights (CHAPTERS="03 06": these)
+	@$(RUN) -m tools.publish $(CHAPTERS)
+
+lab: $(STAMP) ## open the notebooks in JupyterLab
+	@$(RUN) -m jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/chapters
+
+lock: $(STAMP) ## compile requirements.lock anew from pyproject.toml (needs a network)
+	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(RUN) -m uv pip compile pyproject.toml --extra cpu --extra dev \
+	  --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+	  --quiet --output-file requirements.lock
+	@echo "requirements.lock is up to date; the next command installs what changed."
+
+phantom: $(STAMP) ## fit the synthetic stand-in data set again (needs the real images)
+	@$(RUN) tools/fit_phantom.py
+
+# One installation serves every command: this stamp is newer than requirements.lock once it is done.
+# PYTHON=/path/to/python chooses the interpreter; otherwise the newest suitable one is taken.
+SUITABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+$(STAMP): requirements.lock
+	@set -e; \
+	if ! $(RUN) -m pip --version >/dev/null 2>&1; then \
+	  found=; \
+	  for python in $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3 python); do \
+	    if "$$python" -c '$(SUITABLE)' >/dev/null 2>&1; then found=$$python; break; fi; \
+	  done; \
+	  if [ -z "$$found" ]; then \
+	    echo "The course needs Python 3.11, 3.12 or 3.13 with its venv module, and found none$(if $(PYTHON), at $(PYTHON))." >&2; \
+	    echo "Install one (Debian and Ubuntu: sudo apt-get install python3 python3-venv), or name it:" >&2; \
+	    echo "    make $(or $(MAKECMDGOALS),course) PYTHON=/path/to/python3.13" >&2; \
+	    exit 1; \
+	  fi; \
+	  echo "Creating .venv with $$($$found --version)"; \
+	  "$$found" -m venv --clear .venv; \
+	fi; \
+	echo "Installing the packages of requirements.lock into .venv (about 2.5 GB; takes some minutes)"; \
+	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; \
+	touch $(STAMP); \
+	echo "Installed."

@@ -1,0 +1,35 @@
+"""Open every outside link of the book and name those that are broken (needs a network)."""
+
+import subprocess
+import sys
+
+from tools.course import ROOT, environment, stage
+
+
+def main() -> int:
+    """Check the links; return the exit status."""
+    folder = ROOT / "_build" / "links"
+    stage(folder)
+    code = "from jupyter_book.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "build", str(folder), "--builder", "linkcheck"],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+    )
+    report = folder / "_build" / "linkcheck" / "output.txt"
+    broken = [
+        line
+        for line in (report.read_text(encoding="utf-8") if report.exists() else "").splitlines()
+        if "[broken]" in line or "[timeout]" in line
+    ]
+    print("\n".join(broken) or "No broken links.")
+    if not report.exists():
+        print(done.stdout[-3000:], file=sys.stderr)
+    return int(bool(broken) or not report.exists())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Shared code of the course *Reading Skin*: what more than one chapter needs."""

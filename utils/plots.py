@@ -1,0 +1,215 @@
+"""Figures that more than one chapter draws, all with the classes' own colours."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from sklearn.metrics import roc_curve
+
+from utils.classes import CLASSES, COLOURS, DX
+from utils.data import LesionImages
+from utils.metrics import class_auc
+
+GREY = "#555555"
+
+
+def use_style() -> None:
+    """Set the look of all figures: white ground, no box, letters of readable size."""
+    sns.set_theme(
+        style="ticks",
+        rc={
+            "figure.dpi": 90,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": 12,
+            "axes.labelsize": 11,
+            "legend.frameon": False,
+            "image.interpolation": "nearest",
+        },
+    )
+
+
+def label_source(figure: Figure, dataset: LesionImages, *, part: str = "") -> None:
+    """Write below a figure which data it shows; on the phantom it says *phantom*.
+
+    Parameters
+    ----------
+    figure : Figure
+    dataset : LesionImages
+    part : str
+        For example ``"test part, 2,003 images"``.
+    """
+    name = "Synthetic lesions (phantom)" if dataset.is_phantom else "HAM10000, © ViDIR Group"
+    text = f"{name}, {part}" if part else name
+    figure.text(0.99, -0.01, text, ha="right", va="top", fontsize=8, color=GREY)
+
+
+def lesion_grid(
+    images: np.ndarray,
+    titles: Sequence[str] | None = None,
+    *,
+    columns: int = 7,
+    size: float = 1.25,
+    colours: Sequence[str] | None = None,
+) -> Figure:
+    """Draw images side by side, row by row.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (n, height, width, 3)
+    titles : sequence of str, optional
+        One per image.
+    columns : int
+        Images per row.
+    size : float
+        Width of an image in inches.
+    colours : sequence of str, optional
+        Colours of the titles.
+
+    Returns
+    -------
+    Figure
+    """
+    rows = -(-len(images) // columns)
+    extra = 0.3 if titles is not None else 0.05
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(columns * size, rows * (size + extra)), squeeze=False
+    )
+    for k, axis in enumerate(axes.flat):
+        axis.axis("off")
+        if k < len(images):
+            axis.imshow(images[k])
+            if titles is not None:
+                colour = colours[k] if colours is not None else "black"
+                axis.set_title(titles[k], fontsize=9, color=colour, pad=3)
+    figure.tight_layout(pad=0.4)
+    return figure
+
+
+def class_bars(
+    counts: Mapping[str, float], *, ylabel: str = "images", axis: Axes | None = None
+) -> Axes:
+    """Draw one bar per class in its colour, with the number above it.
+
+    Parameters
+    ----------
+    counts : mapping of str to number
+        From ``dx`` to the height of the bar.
+    ylabel : str
+        What is counted.
+    axis : Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    Axes
+    """
+    if axis is None:
+        _, axis = plt.subplots(figsize=(7, 3.2))
+    names = [dx for dx in DX if dx in counts]
+    bars = axis.bar(names, [counts[dx] for dx in names], color=[COLOURS[dx] for dx in names])
+    axis.bar_label(bars, [f"{counts[dx]:,}" for dx in names], padding=2, fontsize=9)
+    axis.set_xlabel("diagnosis (dx)")
+    axis.set_ylabel(ylabel)
+    return axis
+
+
+def learning_curves(history: Mapping[str, Sequence[float]], *, best_epoch: int | None) -> Figure:
+    """Draw loss and balanced accuracy per epoch, for training and validation images.
+
+    Parameters
+    ----------
+    history : mapping of str to sequence of float
+        Keras' history with ``loss``, ``balanced_accuracy`` and their ``val_`` twins.
+    best_epoch : int or None
+        Counted from 1; marked by a line.
+
+    Returns
+    -------
+    Figure
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4))
+    for axis, key in zip(axes, ("loss", "balanced_accuracy"), strict=True):
+        epochs = np.arange(1, len(history[key]) + 1)
+        axis.plot(epochs, history[key], color=GREY, label="training (oversampled)")
+        axis.plot(epochs, history[f"val_{key}"], color="#D55E00", label="validation")
+        if best_epoch:
+            axis.axvline(best_epoch, color="#0072B2", ls="--", lw=1, label="weights kept")
+        axis.set_xlabel("epoch")
+        axis.set_ylabel(key.replace("_", " "))
+    axes[0].legend()
+    figure.tight_layout()
+    return figure
+
+
+def confusion_heatmaps(counts: np.ndarray) -> Figure:
+    """Draw a confusion matrix twice: as counts, and as percent of each true class.
+
+    Parameters
+    ----------
+    counts : ndarray of int, shape (7, 7)
+        From ``utils.metrics.confusion``.
+
+    Returns
+    -------
+    Figure
+    """
+    percent = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.6))
+    for axis, values, form, title in (
+        (axes[0], counts, "d", "images"),
+        (axes[1], percent, ".0f", "percent of the true class"),
+    ):
+        sns.heatmap(
+            values,
+            vmin=0,
+            vmax=100 if form == ".0f" else None,
+            annot=True,
+            fmt=form,
+            cmap="Blues",
+            cbar=False,
+            square=True,
+            xticklabels=DX,
+            yticklabels=DX,
+            annot_kws={"fontsize": 9},
+            ax=axis,
+        )
+        axis.set(title=title, xlabel="predicted", ylabel="true")
+        axis.tick_params(rotation=0)
+    figure.tight_layout()
+    return figure
+
+
+def roc_curves(labels: np.ndarray, probabilities: np.ndarray) -> Figure:
+    """Draw the ROC curve of each class against the rest, with its area in the legend.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (n,)
+    probabilities : ndarray of float, shape (n, 7)
+
+    Returns
+    -------
+    Figure
+    """
+    figure, axis = plt.subplots(figsize=(5.6, 5))
+    areas = class_auc(labels, probabilities)
+    for c, area in zip(CLASSES, areas, strict=True):
+        false_alarms, hits, _ = roc_curve(
+            labels == c.kaggle_label, probabilities[:, c.kaggle_label]
+        )
+        axis.plot(false_alarms, hits, color=c.colour, label=f"{c.dx}, AUC {area:.3f}")
+    axis.plot([0, 1], [0, 1], color=GREY, ls=":", lw=1, label="chance, AUC 0.5")
+    axis.set(
+        xlabel="false alarms (1 − specificity)",
+        ylabel="hits (sensitivity)",
+        xlim=(0, 1),
+        ylim=(0, 1),
+    )
+    axis.set_aspect("equal")
+    axis.legend(fontsize=9, loc="lower right")
+    figure.tight_layout()
+    return figure

@@ -1,0 +1,149 @@
+"""Splits that keep all images of a lesion together, and the fingerprint that names a split."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from utils.data import LesionImages
+
+# Images with different lesion_id that show the same lesion (numbers of ISIC image ids).
+# Source: Abhishek, Jain, Hamarneh, Scientific Data 12:196 (2025), arXiv 2401.14497.
+DUPLICATE_PAIRS: tuple[tuple[str, str], ...] = tuple(
+    (f"ISIC_{a}", f"ISIC_{b}")
+    for a, b in (
+        pair.split("-")
+        for pair in (
+            "0033481-0033421 0033556-0032634 0029152-0033173 0029036-0027027 0027820-0028209 "
+            "0027689-0032647 0030906-0024879 0033391-0034186 0025226-0030074 0026087-0025664 "
+            "0024736-0029748 0024770-0027811 0027162-0029061 0024602-0032283 0029625-0024629 "
+            "0030000-0031392 0024437-0031299 0033374-0033417"
+        ).split()
+    )
+)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which images are for training, for choosing (validation) and for judging (test).
+
+    Attributes
+    ----------
+    train, validation, test : ndarray of int64
+        Row numbers into the data set, ascending.
+    seed : int
+        The seed the lesions were drawn with.
+    fingerprint : str
+        16 hexadecimal digits that depend on which image is in which part and on nothing else:
+        not on the order of the rows, the pixels or the computer.
+    """
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    seed: int
+    fingerprint: str
+
+
+def lesion_groups(metadata: pd.DataFrame) -> np.ndarray:
+    """Name the lesion of every image, with the 18 known duplicate pairs merged.
+
+    Parameters
+    ----------
+    metadata : DataFrame, N rows
+        With columns ``image_id`` and ``lesion_id``.
+
+    Returns
+    -------
+    ndarray of str, shape (N,)
+        The lesion id, except that lesions known to be one carry the same name.
+
+    Raises
+    ------
+    ValueError
+        If lesion ids are missing.
+
+    References
+    ----------
+    Abhishek, Jain, Hamarneh, Scientific Data 12:196 (2025), list the pairs.
+    """
+    missing = metadata["lesion_id"].isna()
+    if missing.any():
+        raise ValueError(
+            f"lesion_id is missing in {int(missing.sum()):,} of {len(metadata):,} rows, so images "
+            "of one lesion cannot be kept together. Load a source with lesion ids: the official "
+            "zips, or the Kaggle CSV with HAM10000_metadata.csv beside it."
+        )
+    groups = metadata["lesion_id"].astype(str).to_numpy(dtype=object)
+    row = {image: i for i, image in enumerate(metadata["image_id"])}
+    for first, second in DUPLICATE_PAIRS:
+        if first in row and second in row:
+            keep, merge = sorted((groups[row[first]], groups[row[second]]))
+            groups[groups == merge] = keep
+    return groups.astype(str)
+
+
+def lesion_split(
+    dataset: LesionImages, *, validation: float = 0.1, test: float = 0.2, seed: int = 0
+) -> Split:
+    """Divide the images so that every lesion is in exactly one part.
+
+    Lesions are drawn within each class, and each part takes lesions until it has its share of
+    the class's images. So the parts have the same class shares up to one lesion. The draw does
+    not depend on the order of the rows: every source of the same images gives the same split.
+
+    Parameters
+    ----------
+    dataset : LesionImages
+        The data; only its metadata are looked at.
+    validation, test : float
+        Shares of the images, each above 0, together below 1. The rest is for training.
+    seed : int
+        Seed of the draw.
+
+    Returns
+    -------
+    Split
+        Row numbers of the three parts, and the split's fingerprint.
+
+    Raises
+    ------
+    ValueError
+        If lesion ids are missing, the shares are impossible, or a class has fewer than three
+        lesions.
+    """
+    if not (validation > 0 and test > 0 and validation + test < 1):
+        raise ValueError(
+            "validation and test must be above 0 and together below 1; "
+            f"got validation={validation}, test={test}"
+        )
+    groups = lesion_groups(dataset.metadata)
+    lesions = pd.DataFrame({"group": groups, "dx": dataset.metadata["dx"].to_numpy()})
+    lesions = lesions.groupby("group").agg(dx=("dx", "first"), images=("dx", "size"))
+    rng = np.random.default_rng(seed)
+    part_of: dict[str, int] = {}
+    for dx in sorted(lesions["dx"].unique()):
+        of_class = lesions[lesions["dx"] == dx]  # in alphabetical order of the lesion ids
+        if len(of_class) < 3:
+            raise ValueError(f"class {dx!r} has {len(of_class)} lesions; three parts need three")
+        drawn = of_class.iloc[rng.permutation(len(of_class))]
+        before = (drawn["images"].cumsum() - drawn["images"]) / drawn["images"].sum()
+        parts = np.where(before < test, 2, np.where(before < test + validation, 1, 0))
+        parts[-1] = 0  # no part may stay empty, however small the class
+        if 1 not in parts:
+            parts[-2] = 1
+        part_of.update(zip(drawn.index, parts.tolist(), strict=True))
+
+    part = np.array([part_of[group] for group in groups])
+    train, val, tst = (np.flatnonzero(part == p).astype(np.int64) for p in (0, 1, 2))
+    for a, b in ((train, val), (train, tst), (val, tst)):
+        crossing = set(groups[a]) & set(groups[b])
+        assert not crossing, f"lesions in two parts: {sorted(crossing)[:5]}"
+    assert len(train) + len(val) + len(tst) == len(groups)
+    return Split(train, val, tst, seed, _fingerprint(dataset.metadata["image_id"], part))
+
+
+def _fingerprint(image_ids: pd.Series, part: np.ndarray) -> str:
+    lines = sorted(f"{image}:{p}" for image, p in zip(image_ids, part, strict=True))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
