@@ -54,7 +54,7 @@ $(STAMP): requirements.lock
 	    echo "    make $(or $(MAKECMDGOALS),course) PYTHON=/path/to/python3.13" >&2; \
 	    exit 1; \
 	  fi; \
-	  echo "Creating .venv with $$($$found --version)"; \
+	  echo "Creating .venv with $$("$$found" --version)"; \
 	  "$$found" -m venv --clear .venv; \
 	fi; \
 	echo "Installing the packages of requirements.lock into .venv (about 2.5 GB; takes some minutes)"; \

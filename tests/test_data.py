@@ -244,15 +244,18 @@ def test_the_cache_holds_no_pickles_and_each_size_has_its_file(official):
             assert not any(file[name].dtype.hasobject for name in file.files)
 
 
-@pytest.mark.parametrize("damage", ["empty", "half", "flipped", "html", "other arrays", "pickles"])
+@pytest.mark.parametrize(
+    "damage", ["empty", "half", "flipped", "html", "labels", "images", "pickles"]
+)
 def test_a_damaged_cache_file_is_made_again(official, damage):
     good = load(official)
     (path,) = cached()
     content = path.read_bytes()
-    if damage == "other arrays":
+    if damage in ("labels", "images"):
         with np.load(path) as file:
             arrays = dict(file)
-        np.savez(path, **{**arrays, "labels": arrays["labels"][:-1]})
+        other = arrays["labels"][:-1] if damage == "labels" else arrays["images"][:, :14]
+        np.savez(path, **{**arrays, damage: other})
     elif damage == "pickles":
         np.savez(path, images=np.array([{}], dtype=object))
     else:
@@ -303,6 +306,23 @@ def test_a_disk_that_is_full_leaves_no_half_file(official, monkeypatch):
             load(official)
     assert cached() == []
     assert len(load(official).labels) == ROWS
+
+
+def test_a_write_within_a_write_of_the_same_cache_file(official, monkeypatch):
+    """Two processes write the same file; the second begins and ends while the first writes."""
+    plain, nested = np.savez, []
+
+    def savez(file, **arrays):
+        monkeypatch.setattr(np, "savez", plain)
+        nested.append(load(official))
+        plain(file, **arrays)
+
+    monkeypatch.setattr(np, "savez", savez)
+    first = load(official)
+    assert len(nested) == 1
+    assert_same(first, nested[0])
+    assert_same(first, load(official))
+    assert [path.suffix for path in cached()] == [".npz"]
 
 
 def test_processes_that_load_at_once_do_not_disturb_each_other(tmp_path, official):

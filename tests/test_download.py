@@ -1,11 +1,14 @@
 """Downloads are whole and checked or leave nothing behind, and every error names the way out."""
 
 import hashlib
+import io
+import logging
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import datafiles
+import pooch
 import pytest
 
 from utils import download, sources
@@ -88,9 +91,14 @@ def test_a_good_download(tmp_path, server):
 
 
 def test_the_path_of_the_folder_is_not_printed(tmp_path, server, capfd):
+    notes = io.StringIO()
+    pooch.get_logger().setLevel(logging.DEBUG)
+    handler = logging.StreamHandler(notes)
+    pooch.get_logger().addHandler(handler)
     fetch(tmp_path, f"{server.url}/good")
+    pooch.get_logger().removeHandler(handler)
     out, err = capfd.readouterr()
-    assert str(tmp_path) not in out + err
+    assert str(tmp_path) not in out + err + notes.getvalue()
     assert "100%" in err, "no progress bar"
 
 

@@ -70,7 +70,8 @@ def _cells(notebook):
             lines = [line for line in cell.source.splitlines() if line.strip()]
             if number != 3 and "parameters" not in tags(cell):
                 counted += 1
-            if number != 3 and len(lines) > 15:
+            # The network of chapter 4 has a line for each of its layers.
+            if number != 3 and "original-cnn" not in tags(cell) and len(lines) > 15:
                 yield f"cell {number} has {len(lines)} lines; 15 are the most"
             if number != 3 and (before is None or before.cell_type != "markdown"):
                 yield f"cell {number} lacks a sentence before it that says why"
@@ -116,7 +117,7 @@ def _text(notebook, dois):
             continue
         for doi in re.findall(r"\b10\.\d{4,}/[^\s>\]\"'`]+", cell.source):
             if _bare(doi) not in dois:
-                yield f"cell {number}: the doi {doi} is not in references.bib"
+                yield f"cell {number}: the doi {_bare(doi)} is not in references.bib"
         plain = prose(cell.source)
         for value, percent in BOLD_NUMBER.findall(plain):
             if not appears(value, said):
@@ -132,9 +133,9 @@ def _text(notebook, dois):
 
 def _bare(doi: str) -> str:
     """A doi without the punctuation around it; a closing bracket is its own if one opens in it."""
-    doi = doi.rstrip(".,;*").lower()
+    doi = doi.rstrip(".,;:*").lower()
     while doi.endswith(")") and doi.count(")") > doi.count("("):
-        doi = doi[:-1].rstrip(".,;*")
+        doi = doi[:-1].rstrip(".,;:*")
     return doi
 
 

@@ -115,7 +115,8 @@ def test_images_of_a_lesion_resemble_each_other(drawn):
     for i, row in enumerate(pairs):
         choice = np.flatnonzero((dx == dx[row]) & (lesion != lesion[row]))
         between[i] = np.linalg.norm(flat[row] - flat[rng.choice(choice)])
-    assert np.median(within) < 0.8 * np.median(between)
+    # The real images have 0.74 here; lesions whose images share no random numbers about 0.86.
+    assert 0.6 < np.median(within) / np.median(between) < 0.78
     assert within.min() > 100, "two images of a lesion are never the same image"
 
 
@@ -185,6 +186,25 @@ def test_fit_refuses_other_sizes_and_missing_lesions(drawn):
         phantom.fit(images[:, :14], labels, metadata)
     with pytest.raises(ValueError, match="lesion ids are missing"):
         phantom.fit(images, labels, metadata.assign(lesion_id=None))
+    with pytest.raises(ValueError, match="class 'akiec' has .* to keep patients out"):
+        phantom.fit(images[:40], labels[:40], metadata[:40])
+
+
+def test_a_fit_can_be_drawn_from(drawn, tmp_path):
+    lesions = drawn[2].drop_duplicates("lesion_id").groupby("dx").head(60)["lesion_id"]
+    rows = np.flatnonzero(drawn[2]["lesion_id"].isin(lesions))
+    images, labels, metadata = drawn[0][rows], drawn[1][rows], drawn[2].iloc[rows]
+    fitted = phantom.fit(images, labels, metadata)
+    assert fitted.keys() == phantom.NAMES
+    assert (fitted["support"] >= (phantom.MIN_IMAGES, phantom.MIN_LESIONS)).all()
+    path = tmp_path / "phantom.npz"
+    phantom.save(fitted, path)
+    again, its_labels, its_metadata = phantom.sample(path=path)
+    assert np.array_equal(np.bincount(its_labels), np.bincount(labels))
+    assert its_metadata["lesion_id"].nunique() == metadata["lesion_id"].nunique()
+    for c in range(len(DX)):  # colours, in grey levels
+        mean = images[labels == c].mean(axis=(0, 1, 2))
+        assert again[its_labels == c].mean(axis=(0, 1, 2)) == pytest.approx(mean, abs=15)
 
 
 def test_the_stored_report_is_about_these_parameters(report):

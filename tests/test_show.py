@@ -7,8 +7,8 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-
 from small_dataset import small_dataset
+
 from utils import classes, metrics, plots, report
 from utils.data import PHANTOM
 

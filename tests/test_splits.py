@@ -3,8 +3,8 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-
 from small_dataset import small_dataset
+
 from utils.splits import DUPLICATE_PAIRS, lesion_groups, lesion_split
 
 

@@ -5,8 +5,8 @@ import keras
 import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score
-
 from small_dataset import small_dataset
+
 from utils import certificates, training
 from utils.certificates import CertificateError
 from utils.models import original_cnn
@@ -47,19 +47,6 @@ def test_oversampling_balances_the_training_rows_and_takes_no_other():
     assert set(drawn) == set(rows)
     assert np.unique(np.bincount(labels[drawn])).size == 1
     assert np.array_equal(drawn, training.oversampled_indices(labels, rows, seed=3))
-
-
-def test_batches_give_every_row_once_an_epoch_in_a_new_order(dataset):
-    rows = np.arange(10, 60)
-    batches = training.Batches(dataset.images, dataset.labels, rows, batch_size=16, seed=0)
-    assert len(batches) == 4
-    first = batches.order.copy()
-    images, labels = batches[3]
-    assert images.shape == (2, 28, 28, 3) and images.dtype == np.uint8
-    assert np.array_equal(labels, dataset.labels[first[48:]])
-    batches.on_epoch_end()
-    assert not np.array_equal(first, batches.order)
-    assert np.array_equal(np.sort(batches.order), rows)
 
 
 def test_balanced_accuracy_is_scikit_learns_over_several_batches():

@@ -246,6 +246,7 @@ def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | No
                 copy,
                 parameters=dict(parameters or {}),
                 kernel_name="python3",
+                language="python",
                 cwd=notebook.parent,
                 progress_bar=False,
                 on_cell_start=progress.next_cell,

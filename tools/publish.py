@@ -50,10 +50,11 @@ def main(arguments: list[str]) -> int:
             for path, notebook in notebooks:
                 _replace(path, nbformat.writes(notebook, version=4) + "\n")
             weights.keep()
-        publish_phantom_weights()
     except (ChapterError, FileNotFoundError) as error:
         print(f"\n{error}\nNothing was published.", file=sys.stderr)
         return 1
+    print(f"Published: {', '.join(path.stem for path, _ in notebooks)}", flush=True)
+    publish_phantom_weights()
     print(f"Done in {(time.perf_counter() - start) / 60:.1f} minutes.")
     return 0
 

@@ -104,9 +104,7 @@ def load_ham10000(
     Tschandl, Rosendahl, Kittler, Scientific Data 5:180161 (2018), doi 10.1038/sdata.2018.161.
     """
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
-        raise ValueError(
-            f"size must be a whole number of pixels, 1 or more, not {size!r}"
-        )
+        raise ValueError(f"size must be a whole number of pixels, 1 or more, not {size!r}")
     dataset = _through_cache(_choose(int(size), source, expected_rows), int(size))
     print(_line(dataset))
     return dataset
@@ -134,9 +132,7 @@ def _choose(size: int, source: str | Path, rows: int) -> Source:
     if named := os.environ.get("HAM10000_DIR"):
         if named == "phantom":
             return _phantom(size)
-        return folder(
-            Path(named).expanduser(), told_by="the environment variable HAM10000_DIR"
-        )
+        return folder(Path(named).expanduser(), told_by="the environment variable HAM10000_DIR")
     found = sources.find(RAW_DIR, size, expected_rows=rows)
     if found is not None:
         return found
@@ -158,9 +154,7 @@ def _choose(size: int, source: str | Path, rows: int) -> Source:
 
 def _in_folder(folder: Path, *, size: int, expected_rows: int, told_by: str) -> Source:
     if not folder.is_dir():
-        raise DataError(
-            f"The folder {folder} (from {told_by}) does not exist. Correct the path."
-        )
+        raise DataError(f"The folder {folder} (from {told_by}) does not exist. Correct the path.")
     found = sources.find(folder, size, expected_rows=expected_rows)
     if found is None:
         raise DataError(
@@ -234,17 +228,9 @@ def _read_cache(path: Path, size: int) -> Reading | None:
             or any(column.shape != (rows,) for column in columns.values())
         ):
             raise ValueError("its arrays do not fit together")
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        EOFError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         warnings.warn(
-            f"The cache file {path} is damaged ({error}); it is made again.",
-            stacklevel=4,
+            f"The cache file {path} is damaged ({error}); it is made again.", stacklevel=4
         )
         return None
     return Reading(images, labels, sources.metadata_frame(columns), fingerprint)
@@ -272,16 +258,12 @@ def _write_cache(path: Path, reading: Reading) -> None:
     columns = {
         name: column.to_numpy(np.float64)
         if name == "age"
-        else np.array(
-            ["" if pd.isna(value) else value for value in column], dtype=np.str_
-        )
+        else np.array(["" if pd.isna(value) else value for value in column], dtype=np.str_)
         for name, column in reading.metadata.items()
     }
     temporary = None
     try:
-        handle, temporary = tempfile.mkstemp(
-            dir=path.parent, prefix=path.stem, suffix=".tmp"
-        )
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
         with os.fdopen(handle, "wb") as file:
             np.savez(
                 file,

@@ -70,9 +70,7 @@ def registry(path: Path = REGISTRY) -> dict[str, Group]:
             page=group["page"],
             handle=group["handle"],
             files=tuple(
-                RemoteFile(
-                    file["name"], tuple(file["urls"]), file["bytes"], file["hash"]
-                )
+                RemoteFile(file["name"], tuple(file["urls"]), file["bytes"], file["hash"])
                 for file in group["files"]
             ),
         )
@@ -80,9 +78,7 @@ def registry(path: Path = REGISTRY) -> dict[str, Group]:
     }
 
 
-def manual_route(
-    group: str | Group, names: list[str] | None = None, size: int = 28
-) -> str:
+def manual_route(group: str | Group, names: list[str] | None = None, size: int = 28) -> str:
     """Return in words how to get files by hand: which, from where, into which folder, what next."""
     if isinstance(group, str):
         group = registry()[group]
@@ -115,9 +111,7 @@ def reachable(url: str, seconds: float = 4.0) -> bool:
     return answered.is_set()
 
 
-def fetch(
-    file: RemoteFile, folder: Path, group: Group, *, limits: Limits | None = None
-) -> Path:
+def fetch(file: RemoteFile, folder: Path, group: Group, *, limits: Limits | None = None) -> Path:
     """Download one file into a folder unless it stands there already.
 
     The file is written under a temporary name, compared with its hash, and then given its name.
@@ -136,15 +130,11 @@ def fetch(
     if target.exists():
         _check_existing(target, file, route)
         return target
-    pooch.get_logger().setLevel(
-        logging.WARNING
-    )  # its notes would print the folder's full path
+    pooch.get_logger().setLevel(logging.WARNING)  # its notes would print the folder's full path
     problems = []
     for url in file.urls:
         if not reachable(url, limits.answer):
-            problems.append(
-                f"{url}: no answer within {limits.answer:g} s (no network?)"
-            )
+            problems.append(f"{url}: no answer within {limits.answer:g} s (no network?)")
             continue
         download = pooch.HTTPDownloader(
             progressbar=True,
@@ -153,32 +143,22 @@ def fetch(
             timeout=(limits.connect, limits.read),
         )
 
-        def checked(
-            url: str, output: str, keeper: object, download: Callable = download
-        ) -> None:
+        def checked(url: str, output: str, keeper: object, download: Callable = download) -> None:
             download(url, output, keeper)
             refuse_html(Path(output))
 
         try:
             pooch.retrieve(
-                url,
-                known_hash=file.hash,
-                fname=file.name,
-                path=folder,
-                downloader=checked,
+                url, known_hash=file.hash, fname=file.name, path=folder, downloader=checked
             )
             return target
         except DataError:
             problems.append(f"{url}: a web page came instead of the file")
         except ValueError as error:  # pooch's word for another hash
-            problems.append(
-                f"{url}: checksum mismatch, the file is damaged or changed ({error})"
-            )
+            problems.append(f"{url}: checksum mismatch, the file is damaged or changed ({error})")
         except OSError as error:  # requests' errors are OSErrors too
             problems.append(f"{url}: {type(error).__name__}: {error}")
-    raise DownloadError(
-        f"{file.name} could not be downloaded. {'; '.join(problems)}. {route}"
-    )
+    raise DownloadError(f"{file.name} could not be downloaded. {'; '.join(problems)}. {route}")
 
 
 def _size_of(name: str) -> int:
@@ -217,9 +197,7 @@ def fetch_dataverse(
     """Download the two official zips (2.8 GB) and the metadata, whichever are missing."""
     group = group or registry()["dataverse"]
     metadata = find_metadata(folder)
-    wanted = [
-        file for file in group.files if metadata is None or not _is_metadata(file.name)
-    ]
+    wanted = [file for file in group.files if metadata is None or not _is_metadata(file.name)]
     return [fetch(file, folder, group, limits=limits) for file in wanted]
 
 
@@ -306,9 +284,7 @@ def _from_kaggle(
 def _place(path: Path, target: Path) -> None:
     """Copy a file so that its name stands for the whole file or for nothing."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(
-        dir=target.parent, prefix=target.stem, suffix=".tmp"
-    )
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.stem, suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as copy, path.open("rb") as original:
             shutil.copyfileobj(original, copy)

@@ -26,7 +26,7 @@ from scipy.special import expit, logsumexp
 from utils.classes import DX
 
 PARAMETERS = Path(__file__).resolve().parent.parent / "data" / "phantom.npz"
-CODE_VERSION = 1  # raise it whenever the same file and seed give other images than before
+CODE_VERSION = 2  # raise it whenever the same file and seed give other images than before
 
 SIZE, PIXELS, COMPONENTS = 28, 28 * 28 * 3, 96
 MARGIN = 16  # grey levels
@@ -145,12 +145,17 @@ def sample(
 
 
 def _draw_images(model, label, dx_type, of, rng) -> np.ndarray:
-    component = np.empty(len(label), dtype=np.int64)
-    for (c, t), here in _alike(label, dx_type):
+    component = np.empty(len(of), dtype=np.int64)
+    for (c, t), here in _alike(label[of], dx_type[of]):
         weights = np.where(model["class_of"] == c, model["weights"][:, t], 0).astype(np.float64)
         component[here] = rng.choice(len(weights), size=len(here), p=weights / weights.sum())
+    # Images of a lesion come from one component, except at the lower levels of likeness: there
+    # each has its own, as if taken from another distance and in other light.
+    first = np.searchsorted(of, np.arange(len(label)))
+    level = rng.integers(0, LEVELS, len(label))
+    component = np.where(level[of] >= LEVELS // 2, component[first[of]], component)
     turn = rng.integers(0, 8, len(label))
-    shared = model["likeness"][rng.integers(0, LEVELS, len(label))].astype(np.float32)[of]
+    shared = model["likeness"][level].astype(np.float32)[of]
     latent = rng.standard_normal((len(label), COMPONENTS), dtype=np.float32)[of]
     latent *= np.sqrt(shared)
     latent += np.sqrt(1 - shared) * rng.standard_normal(latent.shape, dtype=np.float32)
@@ -160,7 +165,7 @@ def _draw_images(model, label, dx_type, of, rng) -> np.ndarray:
     for k in np.unique(component):
         factor = np.zeros((COMPONENTS, COMPONENTS), dtype=np.float32)
         factor[lower] = model["factors"][k]
-        rows = np.flatnonzero(component[of] == k)
+        rows = np.flatnonzero(component == k)
         latent[rows] = latent[rows] @ factor.T + model["means"][k].astype(np.float32)
 
     basis, centre = model["basis"].astype(np.float32), model["centre"].astype(np.float32)
@@ -168,7 +173,7 @@ def _draw_images(model, label, dx_type, of, rng) -> np.ndarray:
     images = np.empty((len(of), SIZE, SIZE, 3), dtype=np.uint8)
     for start in range(0, len(of), 1000):  # in pieces, to keep the memory small
         rows = slice(start, min(start + 1000, len(of)))
-        c, k = label[of[rows]], component[of[rows]]
+        c, k = label[of[rows]], component[rows]
         noise = rng.standard_normal((len(c), SIZE, SIZE, 3), dtype=np.float32)
         for j in np.unique(c):
             mine = c == j
@@ -267,13 +272,20 @@ def fit(images: np.ndarray, labels: np.ndarray, metadata: pd.DataFrame) -> dict[
     Raises
     ------
     ValueError
-        If the images have another shape, or lesion ids are missing.
+        If the images have another shape, lesion ids are missing, or a class is too small.
     """
     if images.shape[1:] != (SIZE, SIZE, 3):
         raise ValueError(f"expected images of 28x28x3, got {images.shape[1:]}: use size=28")
     if metadata["lesion_id"].isna().any():
         raise ValueError("lesion ids are missing; use a source that has them")
     lesion = pd.factorize(metadata["lesion_id"])[0]
+    for c, dx in enumerate(DX):
+        found = int((labels == c).sum()), len(np.unique(lesion[labels == c]))
+        if found[0] < MIN_IMAGES or found[1] < MIN_LESIONS:
+            raise ValueError(
+                f"class {dx!r} has {found[0]} images of {found[1]} lesions; to keep patients out "
+                f"of the parameters it takes {MIN_IMAGES} images of {MIN_LESIONS} lesions or more"
+            )
     dx_type = pd.Categorical(metadata["dx_type"], categories=DX_TYPES).codes
     logits = _to_logits(images)
     centre, basis = _principal_components(logits)
@@ -356,6 +368,7 @@ def _mixture(scores, lesion, within, *, rounds: int = 20):
         share = np.exp(log - logsumexp(log, axis=(0, 2), keepdims=True)).astype(np.float32)
         support = _support(share.sum(0), lesion)
         enough = (support >= (MIN_IMAGES, MIN_LESIONS)).all(1)
+        enough[support[:, 0].argmax()] |= not enough.any()
         if left < rounds // 2 and not enough.all():  # late, as small components may still grow
             share = share[..., enough]
             left = max(left, 4)  # time for the others to take over the images

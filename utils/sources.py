@@ -139,11 +139,7 @@ def read_metadata(path: Path, *, expected_rows: int = IMAGES) -> pd.DataFrame:
         raw = pd.read_csv(
             path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig"
         )
-    except (
-        pd.errors.ParserError,
-        pd.errors.EmptyDataError,
-        UnicodeDecodeError,
-    ) as error:
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not a readable table: {error}. {again}") from error
     missing = [name for name in COLUMNS if name not in raw.columns]
     if missing:
@@ -162,20 +158,12 @@ def read_metadata(path: Path, *, expected_rows: int = IMAGES) -> pd.DataFrame:
             )
 
     refuse(raw["image_id"] == "", "image_id", "there is no image id")
-    refuse(
-        raw["image_id"].duplicated(),
-        "image_id",
-        "an earlier line has the same image id",
-    )
+    refuse(raw["image_id"].duplicated(), "image_id", "an earlier line has the same image id")
     refuse(raw["lesion_id"] == "", "lesion_id", "there is no lesion id")
     refuse(~raw["dx"].isin(DX), "dx", f"the diagnosis is none of {', '.join(DX)}")
     empty = raw["age"].str.lower().isin(["", "nan", "unknown"])
     age = pd.to_numeric(raw["age"].mask(empty, "nan"), errors="coerce")
-    refuse(
-        (age.isna() & ~empty) | (age < 0) | (age > 120),
-        "age",
-        "this is no age in years",
-    )
+    refuse((age.isna() & ~empty) | (age < 0) | (age > 120), "age", "this is no age in years")
     if len(raw) != expected_rows:
         raise DataError(
             f"{path} has {len(raw):,} rows where {expected_rows:,} were expected, one for each "
@@ -217,10 +205,7 @@ def _match(where: dict[str, str], metadata: pd.DataFrame, path: Path) -> None:
 
 
 def _decode(
-    metadata: pd.DataFrame,
-    fetch: Callable[[str], bytes],
-    where: dict[str, str],
-    size: int,
+    metadata: pd.DataFrame, fetch: Callable[[str], bytes], where: dict[str, str], size: int
 ) -> tuple[np.ndarray, dict[str, int]]:
     """Decode and shrink every image on all cores; also return the CRC-32 of each file."""
     ids = metadata["image_id"].tolist()
@@ -247,11 +232,7 @@ def _decode(
     with (
         ThreadPoolExecutor(os.cpu_count() or 1) as pool,
         tqdm(
-            total=len(ids),
-            desc="Reading images",
-            unit=" images",
-            leave=False,
-            mininterval=0.5,
+            total=len(ids), desc="Reading images", unit=" images", leave=False, mininterval=0.5
         ) as bar,
     ):
         for done in pool.map(work, blocks):
@@ -313,10 +294,7 @@ def find_zips(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> S
         archives = {path: zipfile.ZipFile(path) for path in paths}
         try:
             images, _ = _decode(
-                metadata,
-                lambda i: archives[members[i][0]].read(members[i][1]),
-                where,
-                size,
+                metadata, lambda i: archives[members[i][0]].read(members[i][1]), where, size
             )
         finally:
             for archive in archives.values():
