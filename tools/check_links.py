@@ -19,16 +19,14 @@ def main() -> int:
         stderr=subprocess.STDOUT,
         encoding="utf-8",
     )
-    report = folder / "_build" / "linkcheck" / "output.txt"
-    broken = [
-        line
-        for line in (report.read_text(encoding="utf-8") if report.exists() else "").splitlines()
-        if "[broken]" in line or "[timeout]" in line
-    ]
-    print("\n".join(broken) or "No broken links.")
+    report = folder / "_build" / "html" / "output.txt"  # Jupyter Book gives no folder of its own
     if not report.exists():
-        print(done.stdout[-3000:], file=sys.stderr)
-    return int(bool(broken) or not report.exists())
+        print(f"The links could not be checked:\n{done.stdout[-3000:]}", file=sys.stderr)
+        return 1
+    lines = report.read_text(encoding="utf-8").splitlines()
+    broken = [line for line in lines if "[broken]" in line or "[timeout]" in line]
+    print("\n".join(broken) or "No broken links.")
+    return int(bool(broken))
 
 
 if __name__ == "__main__":

@@ -86,40 +86,38 @@ def trained_on_phantom(real: LesionImages, data: LesionImages, epochs: int) -> d
     """Train the original network on the phantom alone and test it on all real images.
 
     The recipe is the original one (oversampled, raw pixels, Adam 1e-3, batches of 128), except
-    that the network is judged three times an epoch and the one kept has the best macro AUC on a
-    second phantom, drawn with another seed. No real image has a say in it.
+    that the epoch kept is the one with the best macro AUC on a second phantom, drawn with another
+    seed. No real image has a say in it.
     """
     import keras
 
     from utils.models import original_cnn
-    from utils.training import Batches, oversampled_indices
+    from utils.training import oversampled_indices
 
     keras.utils.set_random_seed(0)
-    rng = np.random.default_rng(0)
     validation = synthetic(seed=1)
     rows = oversampled_indices(data.labels, np.arange(len(data.labels)))
     model = original_cnn()
     model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
+    images, labels = data.images[rows], data.labels[rows]
     best, chosen, result, history = -1.0, 0, {}, []
-    for epoch in range(epochs):
-        for third, part in enumerate(np.array_split(rng.permutation(rows), 3), start=1):
-            start = time.perf_counter()
-            model.fit(Batches(data.images, data.labels, part), epochs=1, verbose=0)
-            auc, on_real = _judge(model, validation)["macro AUC"], _judge(model, real)
-            seen = round(epoch + third / 3, 2)
-            history.append([seen, round(auc, 4), round(on_real["macro AUC"], 4)])
-            print(
-                f"  after {seen:.2f} of {epochs} epochs: macro AUC {auc:.4f} on the second "
-                f"phantom, {on_real['macro AUC']:.4f} on the real images "
-                f"({time.perf_counter() - start:.0f} s)",
-                flush=True,
-            )
-            if auc > best:
-                best, chosen, result = auc, seen, on_real
+    for epoch in range(1, epochs + 1):
+        start = time.perf_counter()
+        model.fit(images, labels, batch_size=128, epochs=1, verbose=0)
+        auc = _judge(model, validation)["macro AUC"]
+        on_real = _judge(model, real)
+        history.append([round(auc, 4), round(on_real["macro AUC"], 4)])
+        print(
+            f"  epoch {epoch} of {epochs}: macro AUC {history[-1][0]:.4f} on the second phantom, "
+            f"{history[-1][1]:.4f} on the real images ({time.perf_counter() - start:.0f} s)",
+            flush=True,
+        )
+        if auc > best:
+            best, chosen, result = auc, epoch, on_real
     return {
         "epochs": epochs,
-        "epochs of the network chosen": chosen,
-        "epochs, macro AUC on the second phantom, on the real images": history,
+        "chosen epoch": chosen,
+        "macro AUC on the second phantom and on the real images, each epoch": history,
     } | {f"{name} on the real images": round(value, 4) for name, value in result.items()}
 
 
@@ -182,7 +180,7 @@ def write(report: dict) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="do not fit, only measure")
-    parser.add_argument("--epochs", type=int, default=2, help="epochs of the check (default 2)")
+    parser.add_argument("--epochs", type=int, default=6, help="epochs of the check (default 6)")
     options = parser.parse_args()
     real = load_ham10000()
     if real.is_phantom or not real.has_lesions:
