@@ -14,6 +14,9 @@ import nbformat
 
 from tools.course import ROOT
 
+# Outputs are published from real images only, and those are named by their fingerprint: how the
+# phantom is drawn, and how files are fetched, leaves no trace in an output.
+WITHOUT_TRACE = {"utils.phantom", "utils.phantom_fit", "utils.download"}
 PACKAGES = ("keras", "tensorflow", "numpy", "pandas", "matplotlib", "scikit-learn")
 
 
@@ -78,7 +81,10 @@ def code_of(notebook: nbformat.NotebookNode) -> str:
 
 
 def imported_utils(source: str, root: Path = ROOT) -> list[str]:
-    """Return the modules of ``utils`` that `source` imports, directly or through each other."""
+    """Return the modules of ``utils`` that `source` imports, directly or through each other.
+
+    Those `WITHOUT_TRACE` in an output are left out.
+    """
     found: set[str] = set()
     todo = [source]
     while todo:
@@ -91,7 +97,8 @@ def imported_utils(source: str, root: Path = ROOT) -> list[str]:
                 continue
             for name in names:
                 path = root / Path(*name.split(".")).with_suffix(".py")
-                if name.startswith("utils.") and name not in found and path.is_file():
+                known = name in found or name in WITHOUT_TRACE
+                if name.startswith("utils.") and not known and path.is_file():
                     found.add(name)
                     todo.append(path.read_text(encoding="utf-8"))
     return sorted(found)
