@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from utils import phantom  # noqa: E402
+from utils import phantom, phantom_fit  # noqa: E402
 from utils.data import PHANTOM, LesionImages, load_ham10000  # noqa: E402
 
 REPORT = ROOT / "data" / "phantom.json"
@@ -192,7 +192,7 @@ def main() -> int:
         return 2
     if not options.check:
         start = time.perf_counter()
-        phantom.save(phantom.fit(real.images, real.labels, real.metadata))
+        phantom_fit.save(phantom_fit.fit(real.images, real.labels, real.metadata))
         size = phantom.PARAMETERS.stat().st_size / 1e6
         seconds = time.perf_counter() - start
         print(f"Fitted in {seconds:.0f} s: {phantom.PARAMETERS} ({size:.2f} MB)")
