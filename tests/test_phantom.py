@@ -213,7 +213,7 @@ def test_the_stored_report_is_about_these_parameters(report):
     assert report["bytes"] == phantom.PARAMETERS.stat().st_size
     near = report["distances, first percentile"]
     assert near["phantom to nearest real image"] >= near["real to nearest other real image"]
-    auc = report["trained on the phantom"]["mean macro AUC"]
+    auc = report["trained on the phantom"]["macro AUC on the real images"]
     assert auc >= fit_phantom.LEAST_AUC
     assert all(report["criteria"].values())
 

@@ -29,7 +29,6 @@ REPORT = ROOT / "data" / "phantom.json"
 COMMAND = "python tools/fit_phantom.py --check"
 LEAST_AUC = 0.86
 PERCENTILE = 1
-SEEDS = (0, 1, 2)
 
 
 def synthetic(seed: int = 0) -> LesionImages:
@@ -99,31 +98,40 @@ def distances(
 def trained_on_phantom(real: LesionImages, data: LesionImages, epochs: int) -> dict:
     """Train the original network on the phantom alone and test it on all real images.
 
-    The recipe is the original one (oversampled, raw pixels, Adam, batches of 128), except that
-    the learning rate falls from 1e-3 to 0 along a cosine, so that the result does not depend on
-    the epoch at which one stops. No real image has a say in it; the mean of three seeds counts.
+    The recipe is the original one (oversampled, raw pixels, Adam 1e-3, batches of 128), except
+    that the epoch kept is the one with the best macro AUC on a second phantom, drawn with another
+    seed. No real image has a say in it.
     """
     import keras
 
     from utils.models import original_cnn
     from utils.training import oversampled_indices
 
+    keras.utils.set_random_seed(0)
+    validation = synthetic(seed=1)
     rows = oversampled_indices(data.labels, np.arange(len(data.labels)))
+    model = original_cnn()
+    model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
     images, labels = data.images[rows], data.labels[rows]
-    steps = epochs * -(-len(rows) // 128)
-    runs = []
-    for seed in SEEDS:
+    best, chosen, result, history = -1.0, 0, {}, []
+    for epoch in range(1, epochs + 1):
         start = time.perf_counter()
-        keras.utils.set_random_seed(seed)
-        model = original_cnn()
-        fall = keras.optimizers.schedules.CosineDecay(1e-3, steps)
-        model.compile(keras.optimizers.Adam(fall), "sparse_categorical_crossentropy")
-        model.fit(images, labels, batch_size=128, epochs=epochs, verbose=0)
-        runs.append({name: round(value, 4) for name, value in _judge(model, real).items()})
-        seconds = time.perf_counter() - start
-        print(f"  seed {seed}, {epochs} epochs: {runs[-1]} ({seconds:.0f} s)", flush=True)
-    means = {f"mean {name}": round(float(np.mean([r[name] for r in runs])), 4) for name in runs[0]}
-    return {"epochs": epochs, "seeds": list(SEEDS), "on the real images": runs} | means
+        model.fit(images, labels, batch_size=128, epochs=1, verbose=0)
+        auc = _judge(model, validation)["macro AUC"]
+        on_real = _judge(model, real)
+        history.append([round(auc, 4), round(on_real["macro AUC"], 4)])
+        print(
+            f"  epoch {epoch} of {epochs}: macro AUC {history[-1][0]:.4f} on the second phantom, "
+            f"{history[-1][1]:.4f} on the real images ({time.perf_counter() - start:.0f} s)",
+            flush=True,
+        )
+        if auc > best:
+            best, chosen, result = auc, epoch, on_real
+    return {
+        "epochs": epochs,
+        "chosen epoch": chosen,
+        "macro AUC on the second phantom and on the real images, each epoch": history,
+    } | {f"{name} on the real images": round(value, 4) for name, value in result.items()}
 
 
 def _judge(model, data: LesionImages) -> dict[str, float]:
@@ -144,7 +152,7 @@ def check(real: LesionImages, epochs: int) -> bool:
         print(f"  {name}: {value:.1f}")
     print("The original network, trained on the phantom alone:")
     network = trained_on_phantom(real, data, epochs)
-    auc = network["mean macro AUC"]
+    auc = network["macro AUC on the real images"]
     passed = {
         f"macro AUC at least {LEAST_AUC}": bool(auc >= LEAST_AUC),
         "not nearer than another image": bool(near[names[0]] >= near[names[1]]),
@@ -185,7 +193,7 @@ def write(report: dict) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="do not fit, only measure")
-    parser.add_argument("--epochs", type=int, default=3, help="epochs of the check (default 3)")
+    parser.add_argument("--epochs", type=int, default=6, help="epochs of the check (default 6)")
     options = parser.parse_args()
     real = load_ham10000()
     if real.is_phantom or not real.has_lesions:
