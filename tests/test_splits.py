@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from small_dataset import small_dataset
 
-from utils.splits import DUPLICATE_PAIRS, lesion_groups, lesion_split
+from utils.splits import DUPLICATE_PAIRS, image_split, lesion_folds, lesion_groups, lesion_split
 
 
 def parts(split):
@@ -80,3 +80,50 @@ def test_three_lesions_a_class_fill_all_parts():
     dataset = small_dataset(lesions_per_class=3)
     for part in parts(split):
         assert np.all(np.bincount(dataset.labels[part], minlength=7) > 0)
+
+
+def test_folds_judge_every_image_once_and_keep_lesions_together():
+    dataset = small_dataset(lesions_per_class=30)
+    folds = lesion_folds(dataset, folds=5, seed=2)
+    judged = np.concatenate([fold.test for fold in folds])
+    assert np.array_equal(np.sort(judged), np.arange(len(dataset.labels)))
+    groups = lesion_groups(dataset.metadata)
+    for fold in folds:
+        assert len(fold.validation) == 0
+        assert not set(groups[fold.train]) & set(groups[fold.test])
+        assert len(fold.train) + len(fold.test) == len(dataset.labels)
+        assert np.all(np.bincount(dataset.labels[fold.test], minlength=7) > 0)
+    assert len({fold.fingerprint for fold in folds}) == 5
+
+
+def test_folds_do_not_depend_on_the_order_of_the_rows():
+    dataset = small_dataset()
+    order = np.random.default_rng(1).permutation(len(dataset.labels))
+    shuffled = dataclasses.replace(
+        dataset,
+        images=dataset.images[order],
+        labels=dataset.labels[order],
+        metadata=dataset.metadata.iloc[order].reset_index(drop=True),
+    )
+    first = [fold.fingerprint for fold in lesion_folds(dataset)]
+    assert first == [fold.fingerprint for fold in lesion_folds(shuffled)]
+    assert first != [fold.fingerprint for fold in lesion_folds(dataset, seed=1)]
+
+
+@pytest.mark.parametrize("folds", [1, 21])
+def test_impossible_number_of_folds_is_refused(folds):
+    with pytest.raises(ValueError, match="folds must be 2 to 20"):
+        lesion_folds(small_dataset(lesions_per_class=20), folds=folds)
+
+
+def test_image_split_cuts_images_and_lets_lesions_cross():
+    dataset = small_dataset(lesions_per_class=60)
+    split = image_split(dataset, test=0.25, seed=0)
+    assert len(split.test) == round(0.25 * len(dataset.labels))
+    both = np.sort(np.concatenate([split.train, split.test]))
+    assert np.array_equal(both, np.arange(len(dataset.labels)))
+    groups = lesion_groups(dataset.metadata)
+    assert set(groups[split.train]) & set(groups[split.test])
+    assert split.fingerprint != image_split(dataset, test=0.25, seed=1).fingerprint
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        image_split(dataset, test=1)

@@ -51,7 +51,8 @@ class BirthCertificate:
     history : dict of list of float
         Keras' history, one value per epoch.
     best_epoch : int
-        The epoch, counted from 1, whose weights were kept.
+        The epoch, counted from 1, whose weights were kept: the best on the validation part, or
+        the last one where the recipe keeps that.
     weights_sha256 : str
         Check sum of the weights file.
     """
@@ -97,7 +98,7 @@ def save_weights(
     split : Split
     seed : int
     history : dict of sequences of float
-        Keras' history, with ``val_balanced_accuracy``.
+        Keras' history, with ``val_balanced_accuracy`` unless ``recipe["keep"]`` is ``"last"``.
     seconds : float
         Time the training took.
     folder : Path
@@ -111,9 +112,45 @@ def save_weights(
     weights = folder / f"{name}.weights.h5"
     temporary = folder / f".{name}.{os.getpid()}.weights.h5"
     model.save_weights(temporary)
+    certificate = make_certificate(
+        name=name,
+        recipe=recipe,
+        dataset=dataset,
+        split=split,
+        seed=seed,
+        history=history,
+        seconds=seconds,
+        weights_sha256=_sha256(temporary),
+    )
+    text = json.dumps(dataclasses.asdict(certificate), indent=None, separators=(",", ":"))
+    page = folder / f".{name}.{os.getpid()}.json"
+    page.write_text(text + "\n", encoding="utf-8")
+    os.replace(temporary, weights)
+    os.replace(page, folder / f"{name}.json")
+    return certificate
+
+
+def make_certificate(
+    *,
+    name: str,
+    recipe: dict,
+    dataset: LesionImages,
+    split: Split,
+    seed: int,
+    history: dict[str, Sequence[float]],
+    seconds: float,
+    weights_sha256: str = "",
+) -> BirthCertificate:
+    """Write down what a run was made from; `save_weights` explains the parameters.
+
+    Returns
+    -------
+    BirthCertificate
+        With the versions and the device of this process.
+    """
     groups = lesion_groups(dataset.metadata)
     tidy = {key: [round(float(v), 6) for v in values] for key, values in history.items()}
-    certificate = BirthCertificate(
+    return BirthCertificate(
         name=name,
         recipe=recipe,
         data={
@@ -136,15 +173,15 @@ def save_weights(
         device=device_name(),
         seconds=round(seconds, 1),
         history=tidy,
-        best_epoch=int(np.argmax(tidy["val_balanced_accuracy"])) + 1,
-        weights_sha256=_sha256(temporary),
+        best_epoch=_kept_epoch(recipe, tidy),
+        weights_sha256=weights_sha256,
     )
-    text = json.dumps(dataclasses.asdict(certificate), indent=None, separators=(",", ":"))
-    page = folder / f".{name}.{os.getpid()}.json"
-    page.write_text(text + "\n", encoding="utf-8")
-    os.replace(temporary, weights)
-    os.replace(page, folder / f"{name}.json")
-    return certificate
+
+
+def _kept_epoch(recipe: dict, history: dict) -> int:
+    if recipe.get("keep", "best") == "last":
+        return len(history["loss"])
+    return int(np.argmax(history[recipe.get("monitor", "val_balanced_accuracy")])) + 1
 
 
 def read_certificate(name: str, *, folder: Path = MODELS) -> BirthCertificate:

@@ -7,7 +7,9 @@ from sklearn.metrics import balanced_accuracy_score, confusion_matrix, roc_auc_s
 from utils.classes import CLASSES, DX
 
 
-def headline(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+def headline(
+    labels: np.ndarray, probabilities: np.ndarray, *, shares: np.ndarray | None = None
+) -> dict[str, float]:
     """Compute the numbers that stand together wherever the course reports a result.
 
     Parameters
@@ -16,6 +18,9 @@ def headline(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
         True classes, Kaggle coding.
     probabilities : ndarray of float, shape (n, 7)
         Predicted probabilities, one row per image.
+    shares : ndarray of float, shape (7,), optional
+        Class shares of the training part. With them the class is `decide`d as if all classes
+        were equally frequent; the AUC is that of the probabilities as they are.
 
     Returns
     -------
@@ -30,7 +35,7 @@ def headline(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
         If the shapes do not fit or a class is missing among the labels.
     """
     labels, probabilities = _checked(labels, probabilities)
-    predicted = probabilities.argmax(axis=1)
+    predicted = decide(probabilities, shares)
     melanoma = labels == DX.index("mel")
     return {
         "accuracy": float((predicted == labels).mean()),
@@ -38,6 +43,37 @@ def headline(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
         "macro AUC": float(class_auc(labels, probabilities).mean()),
         "melanoma sensitivity": float((predicted[melanoma] == DX.index("mel")).mean()),
     }
+
+
+def decide(probabilities: np.ndarray, shares: np.ndarray | None = None) -> np.ndarray:
+    """Turn probabilities into one class per image.
+
+    Parameters
+    ----------
+    probabilities : ndarray of float, shape (n, 7)
+    shares : ndarray of float, shape (7,), optional
+        Class shares of the data that the probabilities answer for. Without them the most probable
+        class is taken, which gives the highest accuracy. With them each probability is divided by
+        the share of its class first: the rule that gives the highest balanced accuracy, because
+        there a melanoma counts as much as the number of melanomas is small.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+
+    References
+    ----------
+    Menon et al., Long-tail learning via logit adjustment, ICLR 2021, section 3.
+    """
+    probabilities = np.asarray(probabilities)
+    if shares is None:
+        return probabilities.argmax(axis=1)
+    shares = np.asarray(shares, dtype=float)
+    if shares.shape != (probabilities.shape[1],) or not (shares > 0).all():
+        raise ValueError(
+            f"shares must be {probabilities.shape[1]} numbers above 0, one per class; got {shares}"
+        )
+    return (probabilities / shares).argmax(axis=1)
 
 
 def class_auc(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

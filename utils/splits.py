@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
 
 from utils.data import LesionImages
 
@@ -142,6 +143,85 @@ def lesion_split(
         assert not crossing, f"lesions in two parts: {sorted(crossing)[:5]}"
     assert len(train) + len(val) + len(tst) == len(groups)
     return Split(train, val, tst, seed, _fingerprint(dataset.metadata["image_id"], part))
+
+
+def image_split(dataset: LesionImages, *, test: float = 0.2, seed: int = 0) -> Split:
+    """Divide the images at random, whatever lesion they show: how it should not be done.
+
+    The older notebook did it so. Images of one lesion land on both sides; chapter 7 shows what
+    that does to a result.
+
+    Parameters
+    ----------
+    dataset : LesionImages
+    test : float
+        Share of the images, between 0 and 1.
+    seed : int
+        Seed of the draw.
+
+    Returns
+    -------
+    Split
+        Its `validation` is empty.
+    """
+    if not 0 < test < 1:
+        raise ValueError(f"test must be between 0 and 1; got {test}")
+    order = np.argsort(dataset.metadata["image_id"].to_numpy(dtype=str), kind="stable")
+    shuffled = np.random.default_rng(seed).permutation(order)
+    part = np.zeros(len(order), dtype=int)
+    part[shuffled[: round(test * len(order))]] = 2
+    train, tst = (np.flatnonzero(part == p).astype(np.int64) for p in (0, 2))
+    fingerprint = _fingerprint(dataset.metadata["image_id"], part)
+    return Split(train, np.empty(0, np.int64), tst, seed, fingerprint)
+
+
+def lesion_folds(dataset: LesionImages, *, folds: int = 5, seed: int = 0) -> list[Split]:
+    """Divide the images into folds for cross-validation; no lesion is in two of them.
+
+    Parameters
+    ----------
+    dataset : LesionImages
+    folds : int
+        2 or more.
+    seed : int
+        Seed of the draw.
+
+    Returns
+    -------
+    list of Split
+        One per fold: its `test` is the fold, its `train` are all other images, its `validation`
+        is empty. Every image is a test image exactly once.
+
+    Raises
+    ------
+    ValueError
+        If lesion ids are missing, or a class has fewer lesions than there are folds.
+
+    References
+    ----------
+    ``sklearn.model_selection.StratifiedGroupKFold``.
+    """
+    groups = lesion_groups(dataset.metadata)
+    lesions = pd.DataFrame({"group": groups, "dx": dataset.metadata["dx"].to_numpy()})
+    fewest = lesions.groupby("dx")["group"].nunique()
+    if folds < 2 or folds > fewest.min():
+        raise ValueError(
+            f"folds must be 2 to {fewest.min()}, the number of lesions of class "
+            f"{fewest.idxmin()!r}; got {folds}"
+        )
+    # In the order of the image ids, so that every source of the same images gives the same folds.
+    order = np.argsort(dataset.metadata["image_id"].to_numpy(dtype=str), kind="stable")
+    divider = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
+    found = []
+    for _, chosen in divider.split(order, dataset.labels[order], groups[order]):
+        part = np.zeros(len(groups), dtype=int)
+        part[order[chosen]] = 2
+        train, test = (np.flatnonzero(part == p).astype(np.int64) for p in (0, 2))
+        crossing = set(groups[train]) & set(groups[test])
+        assert not crossing, f"lesions in two folds: {sorted(crossing)[:5]}"
+        fingerprint = _fingerprint(dataset.metadata["image_id"], part)
+        found.append(Split(train, np.empty(0, np.int64), test, seed, fingerprint))
+    return found
 
 
 def _fingerprint(image_ids: pd.Series, part: np.ndarray) -> str:

@@ -1,6 +1,7 @@
 """Recipes for training, and what they use: oversampling, a metric, one tidy line."""
 
 import dataclasses
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 from imblearn.over_sampling import RandomOverSampler
 from keras import ops
 
+from utils.augment import Augment
 from utils.certificates import RUNS, BirthCertificate, save_weights
 from utils.classes import CLASSES
 from utils.data import LesionImages
@@ -19,28 +21,94 @@ from utils.splits import Split
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained.
+    """How a network is trained. The defaults are the course's own recipe, found in chapter 8.
 
     Attributes
     ----------
     network : str
         Name of the function in ``utils.models``.
     epochs, batch_size : int
-        Passes over the (oversampled) training images, and images per step.
+        Passes over the training rows, and images per step.
     learning_rate : float
-        Of the Adam optimiser.
-    oversample : bool
-        Whether rare classes are drawn as often as the most frequent one.
+        The largest one. With ``schedule="cosine"`` it rises to it over the first tenth of the
+        steps and falls to almost nothing along a cosine; with ``"constant"`` it stays.
+    schedule : str
+        ``"cosine"`` or ``"constant"``.
+    weight_decay : float
+        Of the AdamW optimiser, for convolution and dense kernels; 0 means plain Adam.
+    rebalance : str
+        How the rare classes are made to count. ``"none"``; ``"oversample"``: their images are
+        repeated until all classes are equally frequent; ``"draw"``: each epoch draws as many
+        rows as there are images, an image of a class with n images with weight 1/n**`power`;
+        ``"weight"``: the same numbers as weights of the loss.
+    power : float
+        From 0 (no rebalancing) to 1 (full), for ``"draw"`` and ``"weight"``.
+    prior : bool
+        Put the answers back to the class shares of the training part when the training is over,
+        where rows were drawn in other shares (`restore_prior`).
+    label_smoothing : float
+        Share of the certainty of a label that is spread over all classes.
+    average : float
+        Momentum of the running mean of the weights that is kept in the end; 0 means none.
+    symmetries, shift, zoom, colour
+        Of `utils.augment.Augment`; all off: no augmentation.
+    keep : str
+        ``"last"``: the weights after the last epoch. ``"best"``: those of the epoch with the
+        highest balanced accuracy on the validation part.
+
+    References
+    ----------
+    Loshchilov and Hutter, ICLR 2019 (AdamW); Szegedy et al., CVPR 2016 (label smoothing);
+    Polyak and Juditsky, SIAM J. Control Optim. 1992 (average).
     """
 
-    network: str = "original_cnn"
+    network: str = "small_resnet"
     epochs: int = 50
     batch_size: int = 128
-    learning_rate: float = 1e-3
-    oversample: bool = True
+    learning_rate: float = 3e-3
+    schedule: str = "cosine"
+    weight_decay: float = 0.05
+    rebalance: str = "draw"
+    power: float = 0.5
+    prior: bool = True
+    label_smoothing: float = 0.05
+    average: float = 0.995
+    symmetries: bool = True
+    shift: float = 2.0
+    zoom: float = 0.0
+    colour: float = 0.5
+    keep: str = "last"
+
+    def __post_init__(self) -> None:
+        for field, allowed in (
+            ("network", tuple(BUILDERS)),
+            ("schedule", ("cosine", "constant")),
+            ("rebalance", ("none", "oversample", "draw", "weight")),
+            ("keep", ("last", "best")),
+        ):
+            if getattr(self, field) not in allowed:
+                raise ValueError(
+                    f"{field} is {getattr(self, field)!r}; it can be {', '.join(allowed)}"
+                )
 
 
-ORIGINAL = Recipe()
+BEST = Recipe()
+ORIGINAL = Recipe(
+    network="original_cnn",
+    epochs=50,
+    learning_rate=1e-3,
+    schedule="constant",
+    weight_decay=0.0,
+    rebalance="oversample",
+    prior=False,
+    label_smoothing=0.0,
+    average=0.0,
+    symmetries=False,
+    shift=0.0,
+    zoom=0.0,
+    colour=0.0,
+    keep="best",
+)
 
 
 def oversampled_indices(labels: np.ndarray, indices: np.ndarray, *, seed: int = 0) -> np.ndarray:
@@ -85,6 +153,8 @@ class BalancedAccuracy(keras.metrics.Metric):
         self.total = self.add_weight(shape=shape, initializer="zeros", name="total")
 
     def update_state(self, y_true, y_pred, sample_weight=None) -> None:
+        if len(y_true.shape) == 2 and y_true.shape[-1] == len(CLASSES):  # one-hot labels
+            y_true = ops.argmax(y_true, axis=-1)
         truth = ops.one_hot(ops.cast(ops.reshape(y_true, (-1,)), "int32"), len(CLASSES))
         guess = ops.one_hot(ops.argmax(y_pred, axis=-1), len(CLASSES))
         self.total.assign_add(ops.sum(truth, axis=0))
@@ -97,20 +167,31 @@ class BalancedAccuracy(keras.metrics.Metric):
 
 
 class EpochLine(keras.callbacks.Callback):
-    """Show one line that is renewed after every epoch, in a notebook as in a terminal."""
+    """Show one line that is renewed after every epoch, in a notebook as in a terminal.
+
+    Parameters
+    ----------
+    watch : str
+        The number in Keras' history that says how good an epoch is, the higher the better.
+    """
+
+    def __init__(self, watch: str = "val_balanced_accuracy") -> None:
+        super().__init__()
+        self.watch = watch
 
     def on_train_begin(self, logs=None) -> None:
         self.start, self.best, self.handle = time.perf_counter(), (-1.0, 0), None
 
     def on_epoch_end(self, epoch, logs=None) -> None:
-        value = (logs or {}).get("val_balanced_accuracy", float("nan"))
-        self.best = max(self.best, (value, epoch + 1), key=lambda pair: pair[0])
         per_epoch = (time.perf_counter() - self.start) / (epoch + 1)
-        self._show(
-            f"epoch {epoch + 1:2d} of {self.params['epochs']}, {per_epoch:.1f} s each: "
-            f"loss {logs['loss']:.3f}, validation balanced accuracy {value:.3f}, "
-            f"best so far {self.best[0]:.3f} (epoch {self.best[1]})"
-        )
+        line = f"epoch {epoch + 1:2d} of {self.params['epochs']}, {per_epoch:.1f} s each: "
+        line += f"loss {logs['loss']:.3f}"
+        value = logs.get(self.watch)
+        if value is not None:
+            self.best = max(self.best, (value, epoch + 1), key=lambda pair: pair[0])
+            name = self.watch.replace("val_", "validation ").replace("_", " ")
+            line += f", {name} {value:.3f}, best so far {self.best[0]:.3f} (epoch {self.best[1]})"
+        self._show(line)
 
     def _show(self, line: str) -> None:
         try:
@@ -126,10 +207,105 @@ class EpochLine(keras.callbacks.Callback):
             self.handle.update({"text/plain": line}, raw=True)
 
 
+class Rows(keras.utils.PyDataset):
+    """Hand the network a batch of images at a time, by row number; no pixel is stored twice.
+
+    Parameters
+    ----------
+    dataset : LesionImages
+    rows : ndarray of int, shape (n,)
+        The training rows.
+    recipe : Recipe
+        Its `batch_size`, `rebalance` and `power`.
+    seed : int
+        Seed of the order and of the draws.
+    """
+
+    def __init__(self, dataset: LesionImages, rows: np.ndarray, recipe: Recipe, *, seed: int):
+        super().__init__(workers=1, max_queue_size=8)
+        self.dataset, self.recipe = dataset, recipe
+        self.rng = np.random.default_rng(seed)
+        labels = dataset.labels[rows]
+        counts = np.bincount(labels, minlength=len(CLASSES))
+        weight = (1 / np.maximum(counts, 1) ** recipe.power)[labels]
+        self.weights = np.zeros(len(dataset.labels), dtype=np.float32)
+        self.weights[rows] = weight / weight.mean()
+        self.chances = weight / weight.sum()
+        self.rows = rows
+        if recipe.rebalance == "oversample":
+            self.rows = oversampled_indices(dataset.labels, rows, seed=seed)
+        drawn = dataset.labels[self.rows]
+        chances = self.chances if recipe.rebalance == "draw" else None
+        shares = np.bincount(drawn, chances, minlength=len(CLASSES))
+        self.shares = shares / shares.sum()
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return -(-len(self.rows) // self.recipe.batch_size)
+
+    def on_epoch_end(self) -> None:
+        """Draw the rows of the next epoch."""
+        if self.recipe.rebalance == "draw":
+            self.order = self.rng.choice(self.rows, size=len(self.rows), p=self.chances)
+        else:
+            self.order = self.rng.permutation(self.rows)
+
+    def __getitem__(self, number: int):
+        size = self.recipe.batch_size
+        rows = self.order[number * size : (number + 1) * size]
+        labels = keras.utils.to_categorical(self.dataset.labels[rows], len(CLASSES))
+        if self.recipe.rebalance == "weight":
+            return self.dataset.images[rows], labels, self.weights[rows]
+        return self.dataset.images[rows], labels
+
+
+def class_shares(labels: np.ndarray) -> np.ndarray:
+    """Return the share of each class among `labels`, ndarray of float, shape (7,)."""
+    return np.bincount(labels, minlength=len(CLASSES)) / len(labels)
+
+
+def restore_prior(network: keras.Model, drawn: np.ndarray, shares: np.ndarray) -> None:
+    """Let a network that was trained on drawn rows answer for the shares of the whole data.
+
+    By Bayes' rule a probability is proportional to likelihood times prior, so the answer is
+    multiplied by the new share over the old one: a change of the last layer's bias by the
+    logarithm of that quotient.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Its last layer is dense with a softmax over the seven classes; changed in place.
+    drawn, shares : ndarray of float, shape (7,)
+        Class shares among the rows it was trained on, and those it shall answer for.
+
+    References
+    ----------
+    Saerens, Latinne, Decaestecker, Neural Computation 14:21-41 (2002); Menon et al., ICLR 2021.
+    """
+    change = np.log(np.maximum(shares, 1e-9)) - np.log(np.maximum(drawn, 1e-9))
+    network.layers[-1].bias.assign_add(ops.convert_to_tensor(change.astype("float32")))
+
+
+def optimizer_of(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
+    """Return the optimiser of a recipe for a training of so many steps."""
+    rate = recipe.learning_rate
+    if recipe.schedule == "cosine":
+        warm = max(1, steps // 10)
+        rate = keras.optimizers.schedules.CosineDecay(
+            rate / 20, max(1, steps - warm), alpha=0.01, warmup_target=rate, warmup_steps=warm
+        )
+    averaging = {"use_ema": True, "ema_momentum": recipe.average} if recipe.average else {}
+    if not recipe.weight_decay:
+        return keras.optimizers.Adam(rate, **averaging)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, **averaging)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
 def train(
     dataset: LesionImages,
     split: Split,
-    recipe: Recipe = ORIGINAL,
+    recipe: Recipe = BEST,
     *,
     name: str,
     seed: int = 0,
@@ -159,41 +335,41 @@ def train(
         The model with the best weights, and their certificate.
     """
     keras.utils.set_random_seed(seed)
-    model = BUILDERS[recipe.network]()
-    rows = split.train
-    if recipe.oversample:
-        rows = oversampled_indices(dataset.labels, rows, seed=seed)
+    network = BUILDERS[recipe.network]()
+    rows = Rows(dataset, split.train, recipe, seed=seed)
+    augment = Augment(
+        symmetries=recipe.symmetries,
+        shift=recipe.shift,
+        zoom=recipe.zoom,
+        colour=recipe.colour,
+        seed=seed,
+    )
+    model = keras.Sequential([keras.Input(network.input_shape[1:]), augment, network])
     model.compile(
-        optimizer=keras.optimizers.Adam(recipe.learning_rate),
-        loss="sparse_categorical_crossentropy",
+        optimizer=optimizer_of(recipe, len(rows) * recipe.epochs),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
         metrics=["accuracy", BalancedAccuracy()],
     )
     folder.mkdir(parents=True, exist_ok=True)
-    checkpoint = folder / f"{name}-checkpoint.weights.h5"
     start = time.perf_counter()
-    history = model.fit(
-        dataset.images[rows],  # one byte a value: a copy of the rows costs less than 100 MB
-        dataset.labels[rows],
-        batch_size=recipe.batch_size,
-        validation_data=(dataset.images[split.validation], dataset.labels[split.validation]),
-        epochs=recipe.epochs,
-        callbacks=[
-            keras.callbacks.ModelCheckpoint(
-                checkpoint,
-                monitor="val_balanced_accuracy",
-                mode="max",
-                save_best_only=True,
-                save_weights_only=True,
-            ),
-            EpochLine(),
-        ],
-        verbose=0,
-    )
+    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}-") as temporary:
+        checkpoint = Path(temporary) / "best.weights.h5"
+        history = model.fit(
+            rows,
+            validation_data=_validation(dataset, split),
+            epochs=recipe.epochs,
+            callbacks=[*_averaging(recipe), *_keeping(recipe, split, checkpoint), EpochLine()],
+            verbose=0,
+        )
+        if checkpoint.exists():
+            model.load_weights(checkpoint)
+        elif recipe.average:
+            model.optimizer.finalize_variable_values(model.trainable_variables)
+    if recipe.prior:
+        restore_prior(network, rows.shares, class_shares(dataset.labels[split.train]))
     seconds = time.perf_counter() - start
-    model.load_weights(checkpoint)
-    checkpoint.unlink()
     certificate = save_weights(
-        model,
+        network,
         name=name,
         recipe=dataclasses.asdict(recipe),
         dataset=dataset,
@@ -203,4 +379,32 @@ def train(
         seconds=seconds,
         folder=folder,
     )
-    return model, certificate
+    return network, certificate
+
+
+def _validation(dataset, split):
+    if not len(split.validation):
+        return None
+    labels = keras.utils.to_categorical(dataset.labels[split.validation], len(CLASSES))
+    return dataset.images[split.validation], labels
+
+
+def _averaging(recipe):
+    # Validation numbers are those of the averaged weights, which are the ones that are kept.
+    return [keras.callbacks.SwapEMAWeights()] if recipe.average else []
+
+
+def _keeping(recipe, split, checkpoint):
+    if recipe.keep == "last":
+        return []
+    if not len(split.validation):
+        raise ValueError('keep="best" chooses by the validation part, and this split has none')
+    return [
+        keras.callbacks.ModelCheckpoint(
+            checkpoint,
+            monitor="val_balanced_accuracy",
+            mode="max",
+            save_best_only=True,
+            save_weights_only=True,
+        )
+    ]
