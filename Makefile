@@ -1,6 +1,6 @@
 # The commands of the course. `make help` lists them; README.md says what to expect of each.
 .DEFAULT_GOAL := help
-.PHONY: help course test book publish lab lock phantom
+.PHONY: help course test book publish studies bench lab lock phantom
 
 ifeq ($(OS),Windows_NT)
 BIN := .venv/Scripts
@@ -24,6 +24,12 @@ book: $(STAMP) ## render the stored notebooks to _build/html, running nothing
 
 publish: $(STAMP) ## run in full on the real images and store outputs and weights (CHAPTERS="03 06": these)
 	@$(RUN) -m tools.publish $(CHAPTERS)
+
+studies: $(STAMP) ## make the long runs that chapters 6 to 8 read, those that are missing (needs the real images)
+	@$(RUN) -m tools.studies $(ONLY)
+
+bench: $(STAMP) ## measure how long things take and what they hold in memory (up to 20 minutes)
+	@$(RUN) -m tools.bench
 
 lab: $(STAMP) ## open the notebooks in JupyterLab
 	@$(RUN) -m jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/chapters

@@ -247,6 +247,15 @@ def test_tidy_keeps_outputs_and_drops_what_changes_from_run_to_run(tmp_path):
     assert "papermill" not in str(notebook) and "timestamp" not in str(notebook)
 
 
+def test_tensorflows_own_log_is_noise_and_pythons_warnings_are_not():
+    noise = (
+        "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
+        "I0000 00:00:1795588753.608931   10650 port.cc:153] oneDNN custom operations are on.\n"
+    )
+    warning = "/x/y.py:3: UserWarning: W0000 looks odd\n"
+    assert publish.NATIVE_LOG.sub("", noise + warning + noise) == warning
+
+
 def test_what_may_not_be_published():
     v4 = nbformat.v4
     cell = code("x")

@@ -116,15 +116,30 @@ def code_hash(notebook: nbformat.NotebookNode, root: Path = ROOT) -> str:
 
 
 def weights_of(notebook: nbformat.NotebookNode, root: Path = ROOT) -> dict[str, str]:
-    """Return name and check sum of the published weights that a chapter's code asks for."""
+    """Return name and check sum of the published weights and stored runs a chapter asks for.
+
+    A stored run counts if the code holds its name, or, ending in a dash, the beginning of it.
+    """
     code = code_of(notebook)
-    if not re.search(r"load_weights|load_published|\bMODELS\b|models/", code):
-        return {}
     sums = {}
-    for page in sorted((root / "models").glob("*.json")):
-        if re.search(rf"""["']{re.escape(page.stem)}["']""", code):
-            sums[page.stem] = json.loads(page.read_text(encoding="utf-8"))["weights_sha256"]
+    if re.search(r"load_weights|load_published|\bMODELS\b|models/", code):
+        for page in sorted((root / "models").glob("*.json")):
+            if re.search(rf"""["']{re.escape(page.stem)}["']""", code):
+                sums[page.stem] = _sum_in(page)
+    if "studies" in code:
+        words = set(re.findall(r"""["']([a-z0-9-]+)(?=["'{])""", code))
+        for page in sorted((root / "models" / "studies").glob("*.json")):
+            beginnings = (word for word in words if word.endswith("-"))
+            if page.stem in words or page.stem.startswith(tuple(beginnings)):
+                sums[f"studies/{page.stem}"] = _sum_in(page)
     return sums
+
+
+def _sum_in(page: Path) -> str:
+    content = json.loads(page.read_text(encoding="utf-8"))
+    if "weights_sha256" in content:
+        return content["weights_sha256"]
+    return hashlib.sha256(page.read_bytes()).hexdigest()
 
 
 def make(
