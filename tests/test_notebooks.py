@@ -32,11 +32,18 @@ def prose(text: str) -> str:
     return re.sub(r"\]\([^)]*\)|https?://\S+", "]", text)
 
 
-def problems(notebook: nbformat.NotebookNode, *, url: str, dois: set[str]) -> list[str]:
+# Chapter 6 is two lessons long (what a network answers; how sure you can be), so it has cells for
+# nearly two chapters.
+MOST_CELLS = {"06_evaluation": 26}
+
+
+def problems(
+    notebook: nbformat.NotebookNode, *, url: str, dois: set[str], most: int = 15
+) -> list[str]:
     """Return the rules that a chapter breaks, each with the number of its cell."""
     return [
         *_frame(notebook, url),
-        *_cells(notebook),
+        *_cells(notebook, most),
         *_outputs(notebook),
         *_text(notebook, dois),
     ]
@@ -63,7 +70,7 @@ def _frame(notebook, url):
         yield "the last two sections must be '## In one minute' and '## Further reading'"
 
 
-def _cells(notebook):
+def _cells(notebook, most):
     counted, before = 0, None
     for number, cell in enumerate(notebook.cells, 1):
         if cell.cell_type == "code":
@@ -78,8 +85,8 @@ def _cells(notebook):
             if re.search(r"filterwarnings|simplefilter", cell.source):
                 yield f"cell {number} filters warnings away"
         before = cell
-    if not 8 <= counted <= 15:
-        yield f"it has {counted} code cells besides set-up and parameters; 8 to 15 are wanted"
+    if not 8 <= counted <= most:
+        yield f"it has {counted} code cells besides set-up and parameters; 8 to {most} are wanted"
 
 
 def _outputs(notebook):
@@ -161,7 +168,8 @@ def test_there_are_chapters():
 def test_chapter_keeps_the_rules(path):
     notebook = read(path)
     nbformat.validate(notebook)
-    found = problems(notebook, url=address(), dois=known_dois())
+    most = MOST_CELLS.get(path.stem, 15)
+    found = problems(notebook, url=address(), dois=known_dois(), most=most)
     assert not found, f"{path.name}:\n  " + "\n  ".join(found)
 
 
@@ -289,6 +297,22 @@ def test_broken_rule_is_found(message):
     BREAKS[message](notebook)
     found = problems(notebook, url=URL, dois={"10.1000/a(1)2"})
     assert any(message in problem for problem in found), found
+
+
+def test_too_many_cells_are_found_where_there_is_no_exception():
+    notebook = good_chapter()
+    for number in range(10):
+        cell = nbformat.v4.new_code_cell(f"print({number})  # more")
+        notebook.cells[-2:-2] = [nbformat.v4.new_markdown_cell("Why."), cell]
+    counts = (c for c in notebook.cells if c.cell_type == "code")
+    for count, cell in enumerate(counts, 1):
+        cell.execution_count = count
+    dois = {"10.1000/a(1)2"}
+    found = problems(notebook, url=URL, dois=dois)
+    assert len(found) == 1 and "it has 18 code cells" in found[0] and "8 to 15" in found[0]
+    assert problems(notebook, url=URL, dois=dois, most=18) == []
+    assert any("8 to 17" in problem for problem in problems(notebook, url=URL, dois=dois, most=17))
+    assert set(MOST_CELLS) <= {path.stem for path in CHAPTERS}
 
 
 # --- The stamp: what moves the hash and what does not. -------------------------------------------
