@@ -26,7 +26,15 @@ def page(book, name):
 def test_every_page_is_there(book):
     names = [f"chapters/{path.stem}" for path in chapters()]
     assert names
-    for name in [*names, "intro", "data-and-licence", "references", "search"]:
+    names += [f"teaching/{path.stem}" for path in (ROOT / "teaching").glob("*.md")]
+    for name in [
+        *names,
+        "intro",
+        "data-and-licence",
+        "how-long-things-take",
+        "references",
+        "search",
+    ]:
         assert (book / f"{name}.html").stat().st_size > 500, name
     assert "intro.html" in page(book, "index")
 
@@ -58,7 +66,7 @@ def test_logo_style_icon_and_bibliography(book):
 
 
 def test_every_picture_of_the_book_has_alt_text(book):
-    for file in [*book.glob("*.html"), *book.glob("chapters/*.html")]:
+    for file in book.rglob("*.html"):
         for picture in re.findall(r"<img\b[^>]*>", file.read_text(encoding="utf-8")):
             assert re.search(r'\balt="[^"]+"', picture), f"{file.name}: {picture}"
 

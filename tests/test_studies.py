@@ -142,7 +142,8 @@ def test_stored_runs_are_those_that_the_command_would_make_now(real_data_folder)
     if stale.keys() == wanted.keys() and set(stale.values()) == {"made from other data"}:
         pytest.skip("the stored runs were made from other files of the same images")
     assert not stale, f"run `make studies`: {stale}"
-    assert set(studies.names()) == set(wanted), "a stored run belongs to no study"
+    of_larger_images = {f"step-12-or-{runner.PIXELS}-pixels"} - set(wanted)  # not had here
+    assert set(studies.names()) - of_larger_images == set(wanted), "a run belongs to no study"
     for name in wanted:
         run = studies.read_contaminated_run(name)
         labels = dict(zip(dataset.metadata["image_id"], dataset.labels, strict=True))

@@ -280,7 +280,8 @@ def stage(folder: Path, *, root: Path = ROOT, with_chapters: bool = True) -> Non
     for pattern in PAGES:
         for page in root.glob(pattern):
             shutil.copy2(page, folder)
-    shutil.copytree(root / "_static", folder / "_static")
+    for pages in ("_static", "teaching"):
+        shutil.copytree(root / pages, folder / pages)
     if with_chapters:
         for chapter in chapters(root):
             shutil.copy2(chapter, folder / "chapters")
