@@ -156,3 +156,22 @@ def test_honest_runs_are_read_without_complaint():
     assert honest, "models/studies holds no run"
     for name in honest:
         studies.read_run(name)
+
+
+def test_published_best_weights_are_those_of_the_first_seed(real_data_folder):
+    from utils.augment import predict_averaged
+    from utils.certificates import load_weights
+    from utils.data import load_ham10000
+
+    dataset = load_ham10000()
+    run = studies.read_run("best-seed-0")
+    if run.certificate.data["fingerprint"] != dataset.fingerprint:
+        pytest.skip("the stored runs were made from other files of the same images")
+    test = lesion_split(dataset).test[:100]
+    assert dataset.metadata["image_id"].to_numpy()[test].tolist() == (
+        run.parts["test"].image_ids[:100].tolist()
+    )
+    model, certificate = load_weights("best", dataset, test=test)
+    assert certificate.history == run.certificate.history
+    answers = predict_averaged(model, dataset.images[test])
+    np.testing.assert_allclose(answers, run.parts["test"].probabilities[:100], atol=1e-3)
