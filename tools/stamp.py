@@ -124,7 +124,7 @@ def weights_of(notebook: nbformat.NotebookNode, root: Path = ROOT) -> dict[str, 
     sums = {}
     if re.search(r"load_weights|load_published|\bMODELS\b|models/", code):
         for page in sorted((root / "models").glob("*.json")):
-            if re.search(rf"""["']{re.escape(page.stem)}["']""", code):
+            if re.search(rf"""["']{re.escape(page.stem)}(?:\.json)?["']""", code):
                 sums[page.stem] = _sum_in(page)
     if "studies" in code:
         words = set(re.findall(r"""["']([a-z0-9-]+)(?=["'{])""", code))
