@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from tools import backends
-from tools.bench_machine import write_json
 from tools.course import ROOT, environment
+from tools.files import write_json
 
 NO_TORCH = importlib.util.find_spec("torch") is None
 needs_torch = pytest.mark.skipif(

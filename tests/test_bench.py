@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tools import bench, bench_data, bench_machine, bench_page, bench_tasks
-from tools.bench_machine import write_json, write_text
+from tools import bench, bench_data, bench_page, bench_tasks, files
 from tools.course import ROOT
+from tools.files import replace_file, write_json
 from utils import data
 from utils.sources import read_kaggle_csv
 
@@ -206,14 +206,14 @@ def test_written_csv_is_kaggles(tmp_path):
 
 def test_a_stopped_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "page.md"
-    write_text(path, "old\n")
+    replace_file(path, "old\n")
 
     def broken(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(bench_machine.os, "replace", broken)
+    monkeypatch.setattr(files.os, "replace", broken)
     with pytest.raises(OSError, match="disk full"):
-        write_text(path, "new\n")
+        replace_file(path, "new\n")
     assert path.read_text() == "old\n"
     assert list(tmp_path.iterdir()) == [path]
 

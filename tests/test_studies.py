@@ -112,16 +112,17 @@ def test_a_study_says_when_it_is_out_of_date(dataset, tmp_path, monkeypatch):
     monkeypatch.setattr(studies, "FOLDER", tmp_path)
     split = lesion_split(dataset)
     recipe = {"network": "original_cnn", "keep": "best"}
-    study = runner.Study("run", recipe, split, 0, lambda: None)
-    assert study.stale(dataset) == "not made yet"
+    study = runner.Study("run", dataset, recipe, split, 0, lambda: None)
+    assert study.stale() == "not made yet"
     parts = {"test": judged(dataset, split.test)}
     studies.write_run(certificate(dataset, split), parts, folder=tmp_path)
-    assert study.stale(dataset) == ""
-    assert "recipe" in dataclasses.replace(study, recipe={}).stale(dataset)
-    assert "recipe" in dataclasses.replace(study, seed=1).stale(dataset)
+    assert study.stale() == ""
+    assert "recipe" in dataclasses.replace(study, recipe={}).stale()
+    assert "recipe" in dataclasses.replace(study, seed=1).stale()
     other = lesion_split(dataset, seed=1)
-    assert "split" in dataclasses.replace(study, split=other).stale(dataset)
-    assert "data" in study.stale(small_dataset(lesions_per_class=60, seed=1))
+    assert "split" in dataclasses.replace(study, split=other).stale()
+    others = small_dataset(lesions_per_class=60, seed=1)
+    assert "data" in dataclasses.replace(study, dataset=others).stale()
 
 
 def test_every_step_of_the_ablation_changes_one_thing_and_ends_at_the_recipe():
@@ -137,7 +138,7 @@ def test_stored_runs_are_those_that_the_command_would_make_now(real_data_folder)
     from utils.data import load_ham10000
 
     dataset = load_ham10000()
-    wanted = {study.name: study.stale(dataset) for study in runner.all_studies(dataset)}
+    wanted = {study.name: study.stale() for study in runner.all_studies(dataset)}
     stale = {name: why for name, why in wanted.items() if why}
     if stale.keys() == wanted.keys() and set(stale.values()) == {"made from other data"}:
         pytest.skip("the stored runs were made from other files of the same images")

@@ -18,8 +18,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from tools.bench_machine import machine, write_json
+from tools.bench_machine import machine
 from tools.course import ROOT, environment
+from tools.files import write_json
 
 RESULTS = ROOT / "models" / "backends.json"
 BACKENDS = ("tensorflow", "torch")

@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools import bench_page
-from tools.bench_machine import machine, write_json
+from tools.bench_machine import machine
 from tools.course import ROOT, environment
+from tools.files import write_json
 
 QUICK_RESULTS = ROOT / "_build" / "bench-quick.json"
 

@@ -1,11 +1,9 @@
-"""What a measurement needs to know of the computer: its name, its memory, a safe place to write."""
+"""What a measurement needs to know of the computer: its name and its memory."""
 
-import json
 import os
 import platform
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 
@@ -84,22 +82,3 @@ def _memory() -> int:
         except ImportError:
             return 0
         return psutil.virtual_memory().total
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file so that a stopped run leaves the old file or the new one, never half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def write_json(path: Path, content: dict) -> None:
-    """Write a record as JSON, whole or not at all."""
-    write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")

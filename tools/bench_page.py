@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from tools.bench_machine import write_text
 from tools.course import ROOT
+from tools.files import replace_file
 
 RESULTS = ROOT / "models" / "bench.json"
 PAGE = ROOT / "how-long-things-take.md"
@@ -144,7 +144,7 @@ def spliced(text: str, results: dict | None) -> str:
 
 def write_page(results: dict | None, page: Path = PAGE) -> None:
     """Write the results into the page."""
-    write_text(page, spliced(page.read_text(encoding="utf-8"), results))
+    replace_file(page, spliced(page.read_text(encoding="utf-8"), results))
 
 
 def _line(text: str, found: dict, other: dict | None) -> list[str]:

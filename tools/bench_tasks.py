@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from tools.bench_data import load, prepare, read_csv
-from tools.bench_machine import write_json
 from tools.bench_training import course, epoch, nothing, original, predict
+from tools.files import write_json
 
 TASKS = {
     task.__name__: task

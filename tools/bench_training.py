@@ -26,15 +26,13 @@ def original(*, csv: str, parts: str, epochs: int) -> dict:
     accuracy there. Two things differ: the test part holds lesions of its own, and the checkpoint
     is written.
     """
-    import keras
     import numpy as np
     import pandas as pd
     from imblearn.over_sampling import RandomOverSampler
 
+    from tools import older_notebook
     from utils.metrics import headline
-    from utils.models import original_cnn
 
-    keras.utils.set_random_seed(0)
     start = time.perf_counter()
     table = pd.read_csv(csv)
     with np.load(parts) as rows:
@@ -44,23 +42,7 @@ def original(*, csv: str, parts: str, epochs: int) -> dict:
     x_test, y_test = test.drop(columns="label"), test["label"]
     x_train, y_train = RandomOverSampler(random_state=0).fit_resample(x_train, y_train)
     x_train = np.array(x_train).reshape(-1, 28, 28, 3)
-    model = original_cnn()
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    with tempfile.TemporaryDirectory() as folder:
-        best = Path(folder) / "best.weights.h5"
-        keep = keras.callbacks.ModelCheckpoint(
-            best, monitor="val_accuracy", mode="max", save_best_only=True, save_weights_only=True
-        )
-        model.fit(
-            x_train,
-            y_train.to_numpy(),
-            validation_split=0.2,
-            batch_size=128,
-            epochs=epochs,
-            callbacks=[keep],
-            verbose=2,
-        )
-        model.load_weights(best)
+    model, _, _ = older_notebook.run(x_train, y_train.to_numpy(), seed=0, epochs=epochs)
     done = {"seconds": time.perf_counter() - start, "peak_mb": peak_memory(), "epochs": epochs}
     images = np.array(x_test).reshape(-1, 28, 28, 3)
     answers = model.predict(images, batch_size=512, verbose=0)

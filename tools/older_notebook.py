@@ -35,7 +35,7 @@ def run(
 
     Parameters
     ----------
-    images : ndarray of uint8, shape (n, 28, 28, 3)
+    images : ndarray of int, shape (n, 28, 28, 3)
         In the order in which the oversampler left them: Keras' ``validation_split`` takes the
         last fifth, so the copies of the rare classes' images.
     labels : ndarray of int, shape (n,)

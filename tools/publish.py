@@ -25,6 +25,7 @@ from tools.course import (
     pictures,
     probe_data,
 )
+from tools.files import replace_file
 
 MAX_NOTEBOOK, MAX_PICTURE = 1_000_000, 150_000  # bytes
 # TensorFlow's C++ log while it starts: dates and CPU features of one machine, no Python warning.
@@ -55,7 +56,7 @@ def main(arguments: list[str]) -> int:
         with _Weights() as weights:
             notebooks = _run(todo, data, weights)
             for path, notebook in notebooks:
-                _replace(path, nbformat.writes(notebook, version=4) + "\n")
+                replace_file(path, nbformat.writes(notebook, version=4) + "\n")
             weights.keep()
     except (ChapterError, FileNotFoundError) as error:
         print(f"\n{error}\nNothing was published.", file=sys.stderr)
@@ -185,7 +186,7 @@ class _Weights:
             if not path.is_file() or path.stat().st_mtime < self.began:
                 raise ChapterError(f"Chapter 5 ran, but did not write runs/{path.name}.")
         for path in fresh:  # the certificate last: it refuses weights that are not its own
-            _replace(ROOT / "models" / path.name, path.read_bytes())
+            replace_file(ROOT / "models" / path.name, path.read_bytes())
 
     def keep(self) -> None:
         self.kept = True
@@ -198,7 +199,7 @@ class _Weights:
             if old is None:
                 path.unlink(missing_ok=True)
             elif _bytes(path) != old:
-                _replace(path, old)
+                replace_file(path, old)
 
 
 def publish_phantom_weights() -> None:
@@ -223,9 +224,8 @@ def publish_phantom_weights() -> None:
         recipe = dataclasses.replace(recipe, epochs=epochs)
         try:
             certificate = read_certificate(name)
-            if certificate.data[
-                "fingerprint"
-            ] == dataset.fingerprint and certificate.recipe == dataclasses.asdict(recipe):
+            made_from = (certificate.data["fingerprint"], certificate.recipe)
+            if made_from == (dataset.fingerprint, dataclasses.asdict(recipe)):
                 continue
             print(f"{name}: the phantom or the recipe has changed, trained anew.", flush=True)
         except CertificateError:
@@ -248,13 +248,6 @@ def report_stale_studies() -> None:
 
 def _bytes(path: Path) -> bytes | None:
     return path.read_bytes() if path.exists() else None
-
-
-def _replace(path: Path, content: str | bytes) -> None:
-    """Write a file under a temporary name, then put it in place in one step."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-    os.replace(temporary, path)
 
 
 if __name__ == "__main__":

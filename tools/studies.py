@@ -12,11 +12,12 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 
 import numpy as np
 
 from tools.course import environment
+from tools.files import replace_file
 
 os.environ.update(environment())
 
@@ -56,23 +57,20 @@ class Study:
     """One run: its name, what it must have been made from, and the function that makes it."""
 
     name: str
+    dataset: LesionImages
     recipe: dict
     split: Split
     seed: int
     make: Callable[[], tuple[BirthCertificate, dict[str, Judged]]]
-    pixels: int = 28
 
-    def stale(self, dataset: LesionImages) -> str:
-        """Say why the stored run cannot stand, in a few words; empty where it can.
-
-        `dataset` holds the images at 28 pixels; a study of larger ones looks at its own.
-        """
+    def stale(self) -> str:
+        """Say why the stored run cannot stand, in a few words; empty where it can."""
         if self.name not in studies.names():
             return "not made yet"
         certificate = studies.read_contaminated_run(self.name).certificate
         if certificate.recipe != self.recipe or certificate.seed != self.seed:
             return "made with another recipe"
-        if certificate.data["fingerprint"] != _at(self.pixels, dataset).fingerprint:
+        if certificate.data["fingerprint"] != self.dataset.fingerprint:
             return "made from other data"
         if certificate.split["fingerprint"] != self.split.fingerprint:
             return "made on another split"
@@ -118,7 +116,7 @@ def larger_images() -> Study | None:
     large a part of the image as there.
     """
     try:
-        dataset = _at(PIXELS)
+        dataset = load_ham10000(PIXELS)
     except DataError:
         return None
     steps = ablation()
@@ -129,17 +127,7 @@ def larger_images() -> Study | None:
     )
     split = lesion_split(dataset, validation=TO_CHOOSE_BY)
     name = f"step-12-or-{PIXELS}-pixels"
-    study = _trained(dataset, name, recipe, split, 0, ("validation",))
-    return dataclasses.replace(study, pixels=PIXELS)
-
-
-@lru_cache
-def _larger(pixels: int) -> LesionImages:
-    return load_ham10000(pixels)
-
-
-def _at(pixels: int, dataset: LesionImages | None = None) -> LesionImages:
-    return dataset if dataset is not None and pixels == 28 else _larger(pixels)
+    return _trained(dataset, name, recipe, split, 0, ("validation",))
 
 
 def all_studies(dataset: LesionImages) -> list[Study]:
@@ -161,10 +149,9 @@ def all_studies(dataset: LesionImages) -> list[Study]:
     larger = larger_images()
     found += [larger] if larger else []
     by_image, other = image_split(dataset, seed=0), image_split(dataset, seed=1)
-    by_lesion = lesion_split(dataset)
     by_lesion = dataclasses.replace(
-        by_lesion,
-        train=np.sort(np.concatenate([by_lesion.train, by_lesion.validation])),
+        main,
+        train=np.sort(np.concatenate([main.train, main.validation])),
         validation=np.empty(0, np.int64),
     )
     parts = {"test": by_image.test, "other test": other.test}
@@ -194,7 +181,7 @@ def _trained(dataset, name, recipe, split, seed, parts) -> Study:
             for part in parts
         }
 
-    return Study(name, dataclasses.asdict(recipe), split, seed, make)
+    return Study(name, dataset, dataclasses.asdict(recipe), split, seed, make)
 
 
 def _older(dataset, name, split, parts) -> Study:
@@ -219,7 +206,7 @@ def _older(dataset, name, split, parts) -> Study:
             part: _judged(dataset, model, rows, averaged=False) for part, rows in parts.items()
         }
 
-    return Study(name, older_notebook.RECIPE, split, 0, make)
+    return Study(name, dataset, older_notebook.RECIPE, split, 0, make)
 
 
 def _older_oversampled_first(dataset) -> Study:
@@ -248,13 +235,13 @@ def _older_oversampled_first(dataset) -> Study:
         )
         return certificate, {"test": _judged(dataset, model, test, averaged=False)}
 
-    return Study("older-oversampled-first", recipe, split, 0, make)
+    return Study("older-oversampled-first", dataset, recipe, split, 0, make)
 
 
 def stale_studies() -> dict[str, str]:
     """Return the studies that are missing or out of date, with the reason, on the data here."""
     dataset = load_ham10000()
-    reasons = {study.name: study.stale(dataset) for study in all_studies(dataset)}
+    reasons = {study.name: study.stale() for study in all_studies(dataset)}
     return {name: why for name, why in reasons.items() if why}
 
 
@@ -265,10 +252,8 @@ def install_best() -> None:
         dataclasses.asdict(dataclasses.replace(own, name="best")), separators=(",", ":")
     )
     weights = (RUNS / "best-seed-0.weights.h5").read_bytes()
-    for ending, content in (("weights.h5", weights), ("json", f"{page}\n".encode())):
-        temporary = MODELS / f".best.{os.getpid()}.{ending}"
-        temporary.write_bytes(content)
-        os.replace(temporary, MODELS / f"best.{ending}")
+    replace_file(MODELS / "best.weights.h5", weights)
+    replace_file(MODELS / "best.json", f"{page}\n")
 
 
 def main(arguments: list[str]) -> int:
@@ -290,11 +275,11 @@ def main(arguments: list[str]) -> int:
         for study in all_studies(dataset)
         if not options.only or study.name.startswith(tuple(options.only))
     ]
-    todo = [(study, why) for study in chosen if (why := study.stale(dataset))]
+    todo = [(study, why) for study in chosen if (why := study.stale())]
     print(f"{len(chosen)} studies, {len(chosen) - len(todo)} stored, {len(todo)} to make")
     if options.list:
         for study in chosen:
-            print(f"  {study.name:32} {study.stale(dataset) or 'stored'}")
+            print(f"  {study.name:32} {study.stale() or 'stored'}")
         return 0
     for number, (study, why) in enumerate(todo, 1):
         print(f"[{number}/{len(todo)}] {study.name} ({why})", flush=True)
