@@ -1,6 +1,6 @@
 # The commands of the course. `make help` lists them; README.md says what to expect of each.
 .DEFAULT_GOAL := help
-.PHONY: help course test book publish studies bench lab lock phantom
+.PHONY: help course test book publish studies bench student slides usb fork lab lock phantom
 
 ifeq ($(OS),Windows_NT)
 BIN := .venv/Scripts
@@ -30,6 +30,21 @@ studies: $(STAMP) ## make the long runs that chapters 6 to 8 read, those that ar
 
 bench: $(STAMP) ## measure how long things take and what they hold in memory (up to 20 minutes)
 	@$(RUN) -m tools.bench
+
+student: $(STAMP) ## copies without solutions, and zips to hand out, in _build/student (CHAPTERS="03 06": these)
+	@$(RUN) -m tools.student $(CHAPTERS)
+
+slides: $(STAMP) ## make a deck of slides for every chapter in _build/slides, running nothing
+	@$(RUN) -m tools.slides
+
+usb: $(STAMP) ## fill _build/usb for a room without internet: packages, course, book, copies (2 GB)
+	@test -d _build/html || $(RUN) -m tools.render_book
+	@$(RUN) -m tools.student
+	@$(RUN) -m tools.usb
+
+fork: $(STAMP) ## let everything point to your fork: URL=https://github.com/you/name (BRANCH=main)
+	@test -n "$(URL)" || { echo "Name the fork: make fork URL=https://github.com/you/name" >&2; exit 2; }
+	@$(RUN) -m tools.set_repository $(URL) $(BRANCH)
 
 lab: $(STAMP) ## open the notebooks in JupyterLab
 	@$(RUN) -m jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/chapters

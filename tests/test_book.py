@@ -53,7 +53,9 @@ def test_launch_buttons_have_the_address(book):
 
 def test_chapters_are_numbered_through(book):
     html = page(book, "intro")
-    for number, _ in enumerate(chapters(), 1):
+    numbered = [path for path in chapters() if re.match(r"(?!00)\d\d_", path.name)]
+    assert len(numbered) >= 8
+    for number, _ in enumerate(numbered, 1):
         assert f">{number}. " in html
 
 

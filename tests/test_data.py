@@ -345,6 +345,38 @@ def test_processes_that_load_at_once_do_not_disturb_each_other(tmp_path, officia
     assert [path.suffix for path in (tmp_path / "shared").iterdir()] == [".npz"]
 
 
+def test_a_shared_cache_folder_that_is_filled_may_be_read_only(tmp_path, official):
+    program = (
+        "import sys; from utils import data; "
+        f"d = data.load_ham10000(28, sys.argv[1], expected_rows={ROWS}); "
+        "print(data.CACHE_DIR, d.fingerprint)"
+    )
+    shared = tmp_path / "shared"
+    root = Path(data.__file__).parent.parent
+
+    def load():
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(official)],
+            cwd=root,
+            env=os.environ | {"HAM10000_CACHE": str(shared)},
+            capture_output=True,
+            encoding="utf-8",
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()[-1]
+
+    first = load()
+    (file,) = shared.iterdir()
+    before = file.stat().st_mtime_ns
+    shared.chmod(0o555)
+    try:
+        assert load() == first and first.startswith(str(shared))
+    finally:
+        shared.chmod(0o755)
+    assert [path.name for path in shared.iterdir()] == [file.name]
+    assert file.stat().st_mtime_ns == before
+
+
 # --- the real images ----------------------------------------------------------------------------
 
 

@@ -3,9 +3,12 @@
 import hashlib
 import io
 import logging
+import subprocess
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import datafiles
 import pooch
@@ -41,6 +44,8 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
         if name == "cut":
             return
+        if name == "pause":  # long enough for others to come
+            time.sleep(0.4)
         if name == "slow":
             time.sleep(1.5)
         if name == "damaged":
@@ -78,6 +83,11 @@ def make_group(*urls, name="part.zip", page="https://example.org/page", hash=SHA
     return Group("dataverse", "a file", page, None, (file,))
 
 
+def names_in(folder):
+    """Name the files of a folder, without the empty one that holds the lock of downloads."""
+    return sorted(path.name for path in folder.iterdir() if path.name != ".download.lock")
+
+
 def fetch(folder, *urls, **options):
     group = make_group(*urls, **options)
     return download.fetch(group.files[0], folder, group, limits=QUICK)
@@ -86,7 +96,7 @@ def fetch(folder, *urls, **options):
 def test_a_good_download(tmp_path, server):
     path = fetch(tmp_path / "new", f"{server.url}/good")
     assert path.name == "part.zip" and path.read_bytes() == CONTENT
-    assert [file.name for file in path.parent.iterdir()] == ["part.zip"]
+    assert names_in(path.parent) == ["part.zip"]
     assert server.asked[0][1].startswith("Mozilla/5.0")
 
 
@@ -125,20 +135,41 @@ def test_a_failed_download_leaves_nothing_and_names_the_manual_route(tmp_path, s
         "load_ham10000()",
     ):
         assert part in message
-    assert list(tmp_path.iterdir()) == []
+    assert names_in(tmp_path) == []
 
 
 @pytest.mark.parametrize("path", ["404", "503", "cut", "damaged", "html", "slow"])
 def test_the_second_source_stands_in(tmp_path, server, path):
     got = fetch(tmp_path, f"{server.url}/{path}", f"{server.url}/good")
     assert got.read_bytes() == CONTENT
-    assert [file.name for file in tmp_path.iterdir()] == ["part.zip"]
+    assert names_in(tmp_path) == ["part.zip"]
 
 
 def test_a_failed_download_can_be_started_again(tmp_path, server):
     with pytest.raises(DownloadError):
         fetch(tmp_path, f"{server.url}/cut")
     assert fetch(tmp_path, f"{server.url}/good").read_bytes() == CONTENT
+
+
+def test_eight_processes_at_once_download_a_file_once(tmp_path, server):
+    program = (
+        "import sys; from pathlib import Path; from utils import download as d; "
+        "file = d.RemoteFile('part.zip', (sys.argv[1],), None, sys.argv[2]); "
+        "group = d.Group('dataverse', 'a file', 'https://example.org', None, (file,)); "
+        "path = d.fetch(file, Path(sys.argv[3]), group, limits=d.Limits(10, 10, 30)); "
+        "print(len(path.read_bytes()))"
+    )
+    command = [sys.executable, "-c", program, f"{server.url}/pause", SHA256, str(tmp_path / "raw")]
+    root = Path(download.__file__).parent.parent
+    running = [
+        subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(8)
+    ]
+    results = [process.communicate(timeout=120) for process in running]
+    assert all(process.returncode == 0 for process in running), results
+    assert {out.strip() for out, _ in results} == {str(len(CONTENT)).encode()}
+    assert len(server.asked) == 1, "each process fetched the file for itself"
+    assert names_in(tmp_path / "raw") == ["part.zip"]
 
 
 def test_no_network_is_noticed_soon(tmp_path, closed):
@@ -226,7 +257,7 @@ def test_kaggle(tmp_path, kaggle):
     shop, group, get = kaggle
     raw = tmp_path / "raw"
     paths = download.fetch_kaggle(raw, group=group, download=get, limits=QUICK)
-    assert sorted(path.name for path in raw.iterdir()) == sorted(path.name for path in paths)
+    assert names_in(raw) == sorted(path.name for path in paths)
     for path in paths:
         assert path.read_bytes() == (shop / path.name).read_bytes()
 
@@ -242,7 +273,7 @@ def test_metadata_of_another_name_is_not_downloaded_again(tmp_path, kaggle):
     raw.mkdir()
     datafiles.write_metadata(raw, datafiles.make_metadata(), "HAM10000_metadata.tab", "\t")
     download.fetch_kaggle(raw, group=group, download=get, limits=QUICK)
-    assert {path.name for path in raw.iterdir()} == {"HAM10000_metadata.tab", sources.KAGGLE_CSV}
+    assert names_in(raw) == sorted(["HAM10000_metadata.tab", sources.KAGGLE_CSV])
 
 
 def test_the_metadata_has_a_second_source(tmp_path, kaggle):
@@ -281,7 +312,7 @@ def test_kaggle_trouble_names_the_manual_route(tmp_path, kaggle, trouble):
         "load_ham10000()",
     ):
         assert part in message
-    assert [path.name for path in raw.iterdir()] == ["HAM10000_metadata.csv"]
+    assert names_in(raw) == ["HAM10000_metadata.csv"]
 
 
 def test_kaggle_without_network(tmp_path, kaggle, closed):

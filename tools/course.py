@@ -18,7 +18,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 
 # What the book is made of besides the chapters.
-PAGES = ("*.md", "*.bib", "_config.yml", "_toc.yml")
+PAGES = ("*.md", "data/README.md", "models/README.md", "*.bib", "_config.yml", "_toc.yml")
 
 
 @dataclass(frozen=True)
@@ -274,17 +274,28 @@ def _kernel_config():
 
 
 def stage(folder: Path, *, root: Path = ROOT, with_chapters: bool = True) -> None:
-    """Put what the book is made of into `folder`, emptied before, away from everything else."""
+    """Put what the book is made of into `folder`, emptied before, away from everything else.
+
+    The chapters' links to the published glossary become references within the book.
+    """
+    from tools.glossary import as_roles  # here, because it imports this module
+
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "chapters").mkdir(parents=True)
     for pattern in PAGES:
         for page in root.glob(pattern):
-            shutil.copy2(page, folder)
+            copy = folder / page.relative_to(root)
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copy2(page, copy)
     for pages in ("_static", "teaching"):
         shutil.copytree(root / pages, folder / pages)
     if with_chapters:
         for chapter in chapters(root):
-            shutil.copy2(chapter, folder / "chapters")
+            notebook = nbformat.read(chapter, as_version=4)
+            for cell in notebook.cells:
+                if cell.cell_type == "markdown":
+                    cell.source = as_roles(cell.source, root=root)
+            nbformat.write(notebook, folder / "chapters" / chapter.name)
 
 
 def render(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -309,6 +320,9 @@ def render(folder: Path) -> subprocess.CompletedProcess[str]:
 def publish_html(folder: Path, *, root: Path = ROOT) -> Path:
     """Render the staged book in `folder` and put it at ``_build/html``; return its first page.
 
+    The page "Try it" gets the model and what runs it; where they cannot be had, it is said here
+    and on the page.
+
     Raises
     ------
     ChapterError
@@ -317,6 +331,12 @@ def publish_html(folder: Path, *, root: Path = ROOT) -> Path:
     done = render(folder)
     if done.returncode:
         raise ChapterError(f"The book could not be rendered:\n{done.stdout[-4000:]}")
+    from tools import demo, mathjax  # here, because they import this module
+
+    for problem in demo.install(folder / "_build" / "html", root=root):
+        print(f"The page Try it is without its model. {problem}", file=sys.stderr, flush=True)
+    if problem := mathjax.install(folder / "_build" / "html", root=root):
+        print(problem, file=sys.stderr, flush=True)
     html, old = root / "_build" / "html", root / "_build" / "html.old"
     shutil.rmtree(old, ignore_errors=True)
     if html.exists():

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import nbformat
 
-from tools import stamp
+from tools import reading_time, stamp
 from tools.course import (
     ROOT,
     ChapterError,
@@ -62,8 +62,11 @@ def main(arguments: list[str]) -> int:
         print(f"\n{error}\nNothing was published.", file=sys.stderr)
         return 1
     print(f"Published: {', '.join(path.stem for path, _ in notebooks)}", flush=True)
+    reading_time.update_plans()
     publish_phantom_weights()
     report_stale_studies()
+    if status := write_cards():
+        return status
     print(f"Done in {(time.perf_counter() - start) / 60:.1f} minutes.")
     return 0
 
@@ -96,6 +99,10 @@ def _run(todo, data, weights) -> list[tuple[Path, nbformat.NotebookNode]]:
         notebook.metadata["course"] = stamp.make(
             notebook, source=data.source, fingerprint=data.fingerprint, seconds=seconds
         )
+        try:
+            notebook.cells[1].source = reading_time.box(notebook)
+        except reading_time.TimeError as error:
+            raise ChapterError(f"{path.name}: {error}") from None
         problems = check(notebook)
         if problems:
             raise ChapterError("\n".join(f"{path.name}, {problem}" for problem in problems))
@@ -244,6 +251,13 @@ def report_stale_studies() -> None:
         print(f"Out of date: the stored run {name} ({why}).", flush=True)
     if stale:
         print("`make studies` makes them anew; it takes minutes for each.", flush=True)
+
+
+def write_cards() -> int:
+    """Bring the data set card and the model card up to date; return the exit status."""
+    from tools import cards
+
+    return cards.main([])
 
 
 def _bytes(path: Path) -> bytes | None:

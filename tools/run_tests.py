@@ -1,4 +1,4 @@
-"""`make test`: style, pytest, and every chapter run small on the phantom and on real images."""
+"""`make test`: style, tests, exercises, every chapter small on the phantom and on real images."""
 
 import subprocess
 import sys
@@ -7,6 +7,7 @@ import time
 from tools.course import ROOT, environment
 
 PARALLEL = ["-n", "2", "--dist", "loadfile"]
+EXERCISES = "tests/test_exercises.py"  # it runs chapters: a step of its own, chapter by chapter
 CHAPTERS = ["--nbval-lax", "chapters", *PARALLEL, "-p", "no:cacheprovider"]
 
 
@@ -27,7 +28,12 @@ def steps() -> list[tuple[str, list[str], dict[str, str]]]:
     found = [
         ("ruff: rules", [*python, "ruff", "check", "."], {}),
         ("ruff: format", [*python, "ruff", "format", "--check", "."], {}),
-        ("pytest", [*python, "pytest", "tests", *PARALLEL], {"HAM10000_DIR": real or "phantom"}),
+        (
+            "pytest",
+            [*python, "pytest", "tests", "--ignore", EXERCISES, *PARALLEL],
+            {"HAM10000_DIR": real or "phantom"},
+        ),
+        ("students' copies and solutions", [*python, "pytest", EXERCISES, "-n", "2"], {}),
         (
             "chapters on the phantom",
             [*python, "pytest", *CHAPTERS],

@@ -16,7 +16,15 @@ from tools.course import ROOT
 
 # Outputs are published from real images only, and those are named by their fingerprint: how the
 # phantom is drawn, and how files are fetched, leaves no trace in an output.
-WITHOUT_TRACE = {"utils.phantom", "utils.phantom_fit", "utils.download"}
+# What the set-up cell says of the machine is no result either; versions stand in the stamp. The
+# questions of a quiz are compared with their source by a test of their own.
+WITHOUT_TRACE = {
+    "utils.phantom",
+    "utils.phantom_fit",
+    "utils.download",
+    "utils.start",
+    "utils.quiz",
+}
 PACKAGES = ("keras", "tensorflow", "numpy", "pandas", "matplotlib", "scikit-learn")
 
 
@@ -25,10 +33,11 @@ def essence(source: str) -> str:
 
     Works on positions in the text alone, so every Python version from 3.11 gives the same
     (what ``ast.dump`` and ``ast.unparse`` return differs between versions). IPython's ``%`` and
-    ``!`` lines may occur. The repository's address in set-up cells does not count, because
-    moving the course to another address changes no output.
+    ``!`` lines may occur. The repository's address and version in set-up cells do not
+    count, because moving the course to another address changes no output.
     """
-    source = re.sub(r"^([ \t]*REPOSITORY\s*=).*$", r'\1 ""', source, flags=re.MULTILINE)
+    own = re.compile(r"^([ \t]*(?:REPOSITORY|VERSION)\s*=).*$", re.MULTILINE)
+    source = own.sub(r'\1 ""', source)
     try:
         tree = ast.parse(source)
     except SyntaxError:

@@ -22,7 +22,8 @@ __all__ = ["DataError", "LesionImages", "load_ham10000"]
 
 ROOT = Path(__file__).resolve().parent.parent
 RAW_DIR = ROOT / "data" / "raw"
-CACHE_DIR = ROOT / "data" / "cache"
+# A classroom can share one cache folder; once it is filled it may be read-only.
+CACHE_DIR = Path(os.environ.get("HAM10000_CACHE") or ROOT / "data" / "cache").expanduser()
 PHANTOM = "the phantom (synthetic lesions, no patient's image)"
 # Change it when the readers or the form of the cache change: old files are then left alone.
 _CACHE_FORM = "1"
@@ -239,7 +240,7 @@ def _read_cache(path: Path, size: int) -> Reading | None:
 def _cache_error(error: OSError) -> DataError:
     return DataError(
         f"The cache folder {CACHE_DIR} cannot be written ({error}). Make it writable and see that "
-        "the disk has room, or move the repository to a place where you may write."
+        "the disk has room, or name another folder in the environment variable HAM10000_CACHE."
     )
 
 

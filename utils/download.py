@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -148,9 +148,11 @@ def fetch(file: RemoteFile, folder: Path, group: Group, *, limits: Limits | None
             refuse_html(Path(output))
 
         try:
-            pooch.retrieve(
-                url, known_hash=file.hash, fname=file.name, path=folder, downloader=checked
-            )
+            with _one_at_a_time(folder):
+                if not target.exists():  # another process may have been quicker
+                    pooch.retrieve(
+                        url, known_hash=file.hash, fname=file.name, path=folder, downloader=checked
+                    )
             return target
         except DataError:
             problems.append(f"{url}: a web page came instead of the file")
@@ -159,6 +161,19 @@ def fetch(file: RemoteFile, folder: Path, group: Group, *, limits: Limits | None
         except OSError as error:  # requests' errors are OSErrors too
             problems.append(f"{url}: {type(error).__name__}: {error}")
     raise DownloadError(f"{file.name} could not be downloaded. {'; '.join(problems)}. {route}")
+
+
+@contextlib.contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Let one process download into a folder while the others wait for what it brings.
+
+    In a classroom, thirty kernels may start over one folder in the same minute.
+    """
+    from filelock import FileLock
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".download.lock"):
+        yield
 
 
 def _size_of(name: str) -> int:
@@ -271,9 +286,11 @@ def _from_kaggle(
     try:
         if download is None:
             from kagglehub import dataset_download as download
-        path = Path(download(group.handle, path=file.name))
-        refuse_html(path)
-        _place(path, folder / file.name)
+        with _one_at_a_time(folder):
+            if not (folder / file.name).exists():  # another process may have been quicker
+                path = Path(download(group.handle, path=file.name))
+                refuse_html(path)
+                _place(path, folder / file.name)
     except DataError:
         return "a web page came instead of the file"
     except Exception as error:  # kagglehub lets through errors of several libraries

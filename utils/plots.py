@@ -7,11 +7,9 @@ import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from sklearn.metrics import roc_curve
 
-from utils.classes import CLASSES, COLOURS, DX
+from utils.classes import COLOURS, DX
 from utils.data import LesionImages
-from utils.metrics import class_auc
 
 GREY = "#555555"
 
@@ -179,37 +177,5 @@ def confusion_heatmaps(counts: np.ndarray) -> Figure:
         )
         axis.set(title=title, xlabel="predicted", ylabel="true")
         axis.tick_params(rotation=0)
-    figure.tight_layout()
-    return figure
-
-
-def roc_curves(labels: np.ndarray, probabilities: np.ndarray) -> Figure:
-    """Draw the ROC curve of each class against the rest, with its area in the legend.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape (n,)
-    probabilities : ndarray of float, shape (n, 7)
-
-    Returns
-    -------
-    Figure
-    """
-    figure, axis = plt.subplots(figsize=(5.6, 5))
-    areas = class_auc(labels, probabilities)
-    for c, area in zip(CLASSES, areas, strict=True):
-        false_alarms, hits, _ = roc_curve(
-            labels == c.kaggle_label, probabilities[:, c.kaggle_label]
-        )
-        axis.plot(false_alarms, hits, color=c.colour, label=f"{c.dx}, AUC {area:.3f}")
-    axis.plot([0, 1], [0, 1], color=GREY, ls=":", lw=1, label="chance, AUC 0.5")
-    axis.set(
-        xlabel="false alarms (1 − specificity)",
-        ylabel="hits (sensitivity)",
-        xlim=(0, 1),
-        ylim=(0, 1),
-    )
-    axis.set_aspect("equal")
-    axis.legend(fontsize=9, loc="lower right")
     figure.tight_layout()
     return figure

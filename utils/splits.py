@@ -76,7 +76,8 @@ def lesion_groups(metadata: pd.DataFrame) -> np.ndarray:
             "of one lesion cannot be kept together. Load a source with lesion ids: the official "
             "zips, or the Kaggle CSV with HAM10000_metadata.csv beside it."
         )
-    groups = metadata["lesion_id"].astype(str).to_numpy(dtype=object)
+    # A copy: the array may be a view of the table, and the merging below would change it.
+    groups = metadata["lesion_id"].astype(str).to_numpy(dtype=object, copy=True)
     row = {image: i for i, image in enumerate(metadata["image_id"])}
     for first, second in DUPLICATE_PAIRS:
         if first in row and second in row:

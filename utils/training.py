@@ -302,6 +302,41 @@ def optimizer_of(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
     return optimizer
 
 
+def compiled(
+    network: keras.Model, recipe: Recipe, *, steps: int, seed: int = 0
+) -> keras.Sequential:
+    """Put a recipe's augmentation before a network and its optimiser, loss and metrics behind.
+
+    Parameters
+    ----------
+    network : keras.Model
+    recipe : Recipe
+    steps : int
+        Batches of the whole training; the schedule of the learning rate is laid over them.
+    seed : int
+        Seed of the augmentation.
+
+    Returns
+    -------
+    keras.Sequential
+        Ready for ``fit`` with raw images and one-hot labels.
+    """
+    augment = Augment(
+        symmetries=recipe.symmetries,
+        shift=recipe.shift,
+        zoom=recipe.zoom,
+        colour=recipe.colour,
+        seed=seed,
+    )
+    model = keras.Sequential([keras.Input(network.input_shape[1:]), augment, network])
+    model.compile(
+        optimizer=optimizer_of(recipe, steps),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
+        metrics=["accuracy", BalancedAccuracy()],
+    )
+    return model
+
+
 def train(
     dataset: LesionImages,
     split: Split,
@@ -311,10 +346,9 @@ def train(
     seed: int = 0,
     folder: Path = RUNS,
 ) -> tuple[keras.Model, BirthCertificate]:
-    """Train a network by a recipe and save its best weights with their birth certificate.
+    """Train a network by a recipe and save its weights with their birth certificate.
 
-    The weights kept are those of the epoch with the highest balanced accuracy on the
-    validation part. Chapter 5 does the same step by step.
+    ``recipe.keep`` says which epoch's weights. Chapter 5 does the same step by step.
 
     Parameters
     ----------
@@ -337,19 +371,7 @@ def train(
     keras.utils.set_random_seed(seed)
     network = BUILDERS[recipe.network]()
     rows = Rows(dataset, split.train, recipe, seed=seed)
-    augment = Augment(
-        symmetries=recipe.symmetries,
-        shift=recipe.shift,
-        zoom=recipe.zoom,
-        colour=recipe.colour,
-        seed=seed,
-    )
-    model = keras.Sequential([keras.Input(network.input_shape[1:]), augment, network])
-    model.compile(
-        optimizer=optimizer_of(recipe, len(rows) * recipe.epochs),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
-        metrics=["accuracy", BalancedAccuracy()],
-    )
+    model = compiled(network, recipe, steps=len(rows) * recipe.epochs, seed=seed)
     folder.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}-") as temporary:

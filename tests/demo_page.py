@@ -1,0 +1,64 @@
+"""What the tests of the page "Try it" do again and again: choose, wait, look."""
+
+import numpy as np
+from PIL import Image
+
+
+def choose(page, content: bytes, name: str = "image.png", kind: str = "image/png") -> str:
+    """Choose a file and wait until the page has dealt with it; return how."""
+    asked(page)
+    page.set_input_files("#tryit-file", {"name": name, "mimeType": kind, "buffer": content})
+    return settled(page)
+
+
+def take(page, dx: str) -> str:
+    """Choose a sample and wait for its answer; return what came."""
+    asked(page)
+    page.click(f"[data-sample={dx}]")
+    return settled(page)
+
+
+def asked(page) -> None:
+    """Forget the state, so that an answer that stands there already is not taken for the next."""
+    page.evaluate("() => { document.getElementById('tryit').dataset.state = 'asked'; }")
+
+
+def settled(page) -> str:
+    """Wait for an answer, a refusal or an error; return which. The map may still be drawn."""
+    states = ("answered", "explained", "failed")
+    page.wait_for_selector(", ".join(f"#tryit[data-state={state}]" for state in states))
+    if page.get_attribute("#tryit", "data-state") == "failed":
+        return "failed"
+    refused = page.get_attribute("#tryit-answer", "data-refused") == "true"
+    return "refused" if refused else "answered"
+
+
+def until(page, condition: str) -> None:
+    """Wait for a condition; playwright's own way needs `eval`, which the page's policy forbids."""
+    for _ in range(600):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"it never came true: {condition}")
+
+
+def seen(page) -> np.ndarray:
+    """Return the 28 × 28 pixels that the page shows as the network's input."""
+    values = page.evaluate(
+        "[...document.getElementById('tryit-sees').getContext('2d')"
+        ".getImageData(0, 0, 28, 28).data]"
+    )
+    return np.array(values, np.uint8).reshape(28, 28, 4)[..., :3]
+
+
+def boxed(image: Image.Image, *, square: bool = True) -> np.ndarray:
+    """Shrink as Python does, from the centred square or the whole image."""
+    if square:
+        side = min(image.size)
+        left, top = (image.width - side) // 2, (image.height - side) // 2
+        image = image.crop((left, top, left + side, top + side))
+    return np.asarray(image.convert("RGB").resize((28, 28), Image.Resampling.BOX))
+
+
+def apart(a: np.ndarray, b: np.ndarray) -> int:
+    return int(np.abs(a.astype(int) - b.astype(int)).max())
