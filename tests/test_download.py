@@ -151,6 +151,16 @@ def test_a_failed_download_can_be_started_again(tmp_path, server):
     assert fetch(tmp_path, f"{server.url}/good").read_bytes() == CONTENT
 
 
+def test_manual_route_on_colab_names_upload_and_drive(monkeypatch):
+    assert "Drive" not in download.manual_route("kaggle")
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "release")
+    route = download.manual_route("kaggle")
+    assert "upload the files" in route and "drive.mount('/content/drive')" in route
+    assert "os.environ['HAM10000_DIR'] = '/content/drive/MyDrive/ham10000'" in route
+    code = route[route.index("from google.colab") :]
+    compile(code, "what the reader is to run", "exec")
+
+
 def test_eight_processes_at_once_download_a_file_once(tmp_path, server):
     program = (
         "import sys; from pathlib import Path; from utils import download as d; "

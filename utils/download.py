@@ -14,12 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from utils.sources import DataError, find_metadata, refuse_html, require_size
+from utils.start import on_colab
 
 ROOT = Path(__file__).resolve().parent.parent
 REGISTRY = ROOT / "data" / "registry.json"
 # Some servers refuse programs that do not look like a browser.
 HEADERS = {"User-Agent": "Mozilla/5.0 (compatible; reading-skin-course)"}
 DERMAMNIST_SIZES = (28, 64, 128, 224)
+ON_COLAB = (
+    " On Colab, upload the files with the folder symbol on the left, or, so that they are still "
+    "there tomorrow, put them into a folder ham10000 of your Google Drive and run, before the "
+    "set-up cell: from google.colab import drive; drive.mount('/content/drive'); import os; "
+    "os.environ['HAM10000_DIR'] = '/content/drive/MyDrive/ham10000'"
+)
 
 
 class DownloadError(RuntimeError):
@@ -90,6 +97,7 @@ def manual_route(group: str | Group, names: list[str] | None = None, size: int =
         f"By hand: open {group.page} in a browser, download {' and '.join(names)} (unpack a CSV "
         "that comes in a zip, leave the zips of images packed), put what you got into the folder "
         f"data/raw of this repository under the same name, and call {call} again."
+        + (ON_COLAB if on_colab() else "")
     )
 
 
