@@ -1,0 +1,56 @@
+"""Seconds per epoch by device: the page shows what is stored, and only that."""
+
+import pytest
+
+from tools import devices
+
+
+def row(device="CPU, 2 cores", backend="tensorflow", **changes):
+    made = {"device": device, "backend": backend, "version": "2.21.0", "batch": 128}
+    made |= {"rows": 7007, "seconds": 6.0, "ratio": 0.95, "data": "x", "date": "2026-11-25"}
+    return made | changes
+
+
+def test_page_shows_the_stored_rows_and_no_others():
+    rows = devices.read_rows()
+    assert rows, "models/devices.json is missing; run `python -m tools.devices`"
+    page = devices.PAGE.read_text(encoding="utf-8")
+    assert devices.with_table(page, rows) == page, "run `python -m tools.devices --page`"
+    assert any(row["device"].startswith("CPU") for row in rows)
+    assert all(row["rows"] > 5000 and "phantom" not in row["data"] for row in rows)
+
+
+def test_fresh_row_takes_the_place_of_the_older_one_of_its_device_and_backend():
+    stored = [row(), row(backend="torch")]
+    rows = devices.merged(stored, [row(seconds=5.0), row(device="NVIDIA H100", seconds=0.5)])
+    assert [(r["device"], r["backend"], r["seconds"]) for r in rows] == [
+        ("CPU, 2 cores", "tensorflow", 5.0),
+        ("CPU, 2 cores", "torch", 6.0),
+        ("NVIDIA H100", "tensorflow", 0.5),
+    ]
+
+
+def test_table_has_minutes_for_fifty_epochs():
+    line = devices.table([row(seconds=6.0)]).splitlines()[-1]
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells == ["CPU, 2 cores", "TensorFlow 2.21.0", "128", "6.0", "5.0", "0.95", "2026-11-25"]
+
+
+def test_page_without_marks_is_an_error():
+    with pytest.raises(ValueError, match="lacks the two marks"):
+        devices.with_table("no table", [row()])
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_every_backend_is_measured_in_a_process_of_its_own(backend, monkeypatch):
+    pytest.importorskip(backend)
+    monkeypatch.setenv("HAM10000_DIR", "phantom")
+    found = devices.measure_apart(backend, rows=300)
+    assert found["backend"] == backend and found["rows"] == 300
+    assert found["seconds"] > 0 and found["ratio"] > 0 and found["device"]
+
+
+def test_backend_that_stops_is_named(monkeypatch):
+    monkeypatch.setenv("HAM10000_DIR", "/no/such/folder/of/images")
+    with pytest.raises(RuntimeError, match="(?s)TensorFlow stopped.*HAM10000_DIR"):
+        devices.measure_apart("tensorflow", rows=300)

@@ -1,0 +1,208 @@
+"""Seconds per epoch on this device, one row for each backend that is installed here.
+
+    python -m tools.devices                all backends that can be imported
+    python -m tools.devices --backends jax torch
+    python -m tools.devices --page         measure nothing, write the page from what is stored
+
+Trains one epoch of the course's recipe, augmentation included, and another one on the same batch
+again and again: what that one saves is the time spent on getting batches. On a GPU the quotient
+should be 0.8 or more, or the card waits for its input.
+
+Rows go into ``models/devices.json``, one for each device and backend, newer ones in place of older
+ones, and from there into the page *How long things take*. No row is there that was not measured.
+"""
+
+import argparse
+import datetime
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tools.course import ROOT, environment
+from tools.files import replace_file, write_json
+
+RESULTS = ROOT / "models" / "devices.json"
+PAGE = ROOT / "how-long-things-take.md"
+BACKENDS = ("tensorflow", "torch", "jax")
+NAMES = {"tensorflow": "TensorFlow", "torch": "PyTorch", "jax": "JAX"}
+START, END = "<!-- what devices measured: start -->", "<!-- what devices measured: end -->"
+COLUMNS = (
+    "device",
+    "backend",
+    "batch",
+    "seconds per epoch",
+    "minutes for 50 epochs",
+    "same batch again, as a ratio",
+    "measured",
+)
+
+
+def measure(rows: int | None = None) -> dict:
+    """Measure the backend of this process on the device it chooses.
+
+    Parameters
+    ----------
+    rows : int or None
+        Train on so many rows of the training part; None takes all.
+
+    Returns
+    -------
+    dict
+        ``device``, ``backend``, ``version``, ``batch``, ``rows``, ``seconds`` (an epoch),
+        ``ratio`` (seconds of an epoch of one and the same batch over those of a real one),
+        ``data`` and ``date``.
+    """
+    import time
+
+    import keras
+
+    from utils.certificates import device_name, versions
+    from utils.data import load_ham10000
+    from utils.models import BUILDERS
+    from utils.splits import lesion_split
+    from utils.training import BEST, Rows, compiled
+
+    dataset = load_ham10000()
+    chosen = lesion_split(dataset).train[:rows]
+    batches = Rows(dataset, chosen, BEST, seed=1)
+
+    class Batches(keras.utils.PyDataset):
+        """Real batches for two epochs (the first one compiles), then one of them for an epoch."""
+
+        epoch, kept = 0, None
+
+        def __len__(self) -> int:
+            return len(batches)
+
+        def __getitem__(self, number: int):
+            return batches[number] if self.kept is None else self.kept
+
+        def on_epoch_end(self) -> None:
+            self.epoch += 1
+            if self.epoch == 2:
+                self.kept = batches[0]
+
+    class Clock(keras.callbacks.Callback):
+        """Notes how long each epoch takes."""
+
+        def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+            self.start = time.perf_counter()
+
+        def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+            seconds.append(time.perf_counter() - self.start)
+
+    seconds: list[float] = []
+    model = compiled(BUILDERS[BEST.network](), BEST, steps=3 * len(batches))
+    model.fit(Batches(), epochs=3, callbacks=[Clock()], verbose=0, shuffle=False)
+    _, real, same = seconds
+    backend = keras.backend.backend()
+    return {
+        "device": device_name(),
+        "backend": backend,
+        "version": versions()[backend],
+        "batch": BEST.batch_size,
+        "rows": len(chosen),
+        "seconds": round(real, 2),
+        "ratio": round(same / real, 2),
+        "data": dataset.source,
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def measure_apart(backend: str, *, rows: int | None = None) -> dict:
+    """Run `measure` in a process of its own, because Keras takes its backend at import.
+
+    Raises
+    ------
+    RuntimeError
+        If it does not come to its end; the message holds the end of what it said.
+    """
+    code = (
+        f"import json; from tools.devices import measure; print('@@' + json.dumps(measure({rows})))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment() | {"KERAS_BACKEND": backend},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+    )
+    said, _, answer = done.stdout.rpartition("@@")
+    if done.returncode or not said and not answer:
+        raise RuntimeError(f"{NAMES[backend]} stopped:\n{done.stdout[-1500:]}")
+    return json.loads(answer)
+
+
+def merged(stored: list[dict], fresh: list[dict]) -> list[dict]:
+    """Put fresh rows in place of stored ones of the same device and backend; sort them."""
+    rows = {(row["device"], row["backend"]): row for row in [*stored, *fresh]}
+    return [rows[key] for key in sorted(rows)]
+
+
+def table(rows: list[dict]) -> str:
+    """Return the rows as a Markdown table."""
+    lines = ["| " + " | ".join(COLUMNS) + " |", "|---|---|---:|---:|---:|---:|---|"]
+    lines += [
+        f"| {row['device']} | {NAMES[row['backend']]} {row['version']} | {row['batch']} "
+        f"| {row['seconds']:.1f} | {row['seconds'] * 50 / 60:.1f} | {row['ratio']:.2f} "
+        f"| {row['date']} |"
+        for row in rows
+    ]
+    return "\n".join(lines)
+
+
+def with_table(page: str, rows: list[dict]) -> str:
+    """Return the page with the table of `rows` between its two marks.
+
+    Raises
+    ------
+    ValueError
+        If the page lacks the marks.
+    """
+    pattern = re.compile(re.escape(START) + ".*?" + re.escape(END), re.DOTALL)
+    if not pattern.search(page):
+        raise ValueError(f"{PAGE.name} lacks the two marks {START} and {END}")
+    made = f"{START}\n{table(rows)}\n\n{END}"
+    return pattern.sub(lambda _: made, page)
+
+
+def read_rows(path: Path = RESULTS) -> list[dict]:
+    """Return the stored rows; none where nothing was measured yet."""
+    return json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else []
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure, store, write the page; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tools.devices", description=__doc__)
+    parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=list(BACKENDS))
+    parser.add_argument("--page", action="store_true", help="measure nothing, write the page")
+    chosen = parser.parse_args(arguments)
+    fresh, status = [], 0
+    for backend in () if chosen.page else chosen.backends:
+        if importlib.util.find_spec(backend) is None:
+            print(f"{NAMES[backend]} is not installed here: no row.", flush=True)
+            continue
+        print(f"Measuring {NAMES[backend]} …", flush=True)
+        try:
+            fresh.append(measure_apart(backend))
+        except RuntimeError as error:
+            print(error, file=sys.stderr)
+            status = 1
+            continue
+        row = fresh[-1]
+        print(f"    {row['device']}: {row['seconds']} s an epoch, ratio {row['ratio']}", flush=True)
+    rows = merged(read_rows(), fresh)
+    if fresh:
+        write_json(RESULTS, {"rows": rows})
+    replace_file(PAGE, with_table(PAGE.read_text(encoding="utf-8"), rows))
+    return status
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.exit(main())
