@@ -75,6 +75,7 @@ def readme(system: str | None = None) -> str:
     return "\n".join([*LINES, ""]).format(
         system=f"{system} {platform.machine()}",
         python=f"{sys.version_info[0]}.{sys.version_info[1]}",
+        python3="py" if windows else "python3",
         create=f"{'py' if windows else 'python3'} -m venv venv",
         pip=f"{inside}python -m pip",
         jupyter=f"{inside}python -m jupyter",
