@@ -27,7 +27,8 @@ LINES = (
     "(Made for {system}, Python {python}.)",
     "2. {create} && {pip} install --no-index --find-links wheels "
     "--requirement reading-skin/requirements.lock",
-    "3. {jupyter} lab --notebook-dir=reading-skin/chapters    (to read only: open book/index.html)",
+    "3. {jupyter} lab --notebook-dir=reading-skin/chapters    "
+    "(to read: open book/index.html; with the page Try it: {python3} -m http.server -d book)",
 )
 
 
