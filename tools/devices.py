@@ -8,6 +8,10 @@ Trains one epoch of the course's recipe, augmentation included, and another one 
 again and again: what that one saves is the time spent on getting batches. On a GPU the quotient
 should be 0.8 or more, or the card waits for its input.
 
+The same is done with a network that has next to nothing to compute. That stands for the fastest
+card there can be: what is left of a step is what Keras itself does in it. While its quotient is 0.8
+or more, no card waits for batches.
+
 Rows go into ``models/devices.json``, one for each device and backend, newer ones in place of older
 ones, and from there into the page *How long things take*. No row is there that was not measured.
 """
@@ -29,6 +33,7 @@ RESULTS = ROOT / "models" / "devices.json"
 PAGE = ROOT / "how-long-things-take.md"
 BACKENDS = ("tensorflow", "torch", "jax")
 NAMES = {"tensorflow": "TensorFlow", "torch": "PyTorch", "jax": "JAX"}
+PAIRS, IDLE_PAIRS = 4, 25  # short epochs are noisy, so many of them
 START, END = "<!-- what devices measured: start -->", "<!-- what devices measured: end -->"
 COLUMNS = (
     "device",
@@ -37,8 +42,65 @@ COLUMNS = (
     "seconds per epoch",
     "minutes for 50 epochs",
     "same batch again, as a ratio",
+    "the same, nothing to compute",
     "measured",
 )
+
+
+def timed_pairs(model, batches, *, pairs: int) -> tuple[list[float], list[float]]:
+    """Train on real batches and on one and the same batch, an epoch each in turn.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled. Its first two epochs are not counted: the step is compiled there, under JAX
+        once more in the second.
+    batches : keras.utils.PyDataset
+    pairs : int
+        So many pairs of epochs.
+
+    Returns
+    -------
+    (list of float, list of float)
+        Seconds of each epoch of real batches, and of each that gets the same batch every time.
+        Compare the shortest ones: other programs only make an epoch longer.
+    """
+    import time
+
+    import keras
+
+    class Turns(keras.utils.PyDataset):
+        """The real batches, or one and the same while it is `kept`."""
+
+        kept = None
+
+        def __len__(self) -> int:
+            return len(batches)
+
+        def __getitem__(self, number: int):
+            return batches[number] if self.kept is None else self.kept
+
+        def on_epoch_end(self) -> None:
+            batches.on_epoch_end()
+
+    class Clock(keras.callbacks.Callback):
+        """Changes between the two, and notes how long each epoch takes.
+
+        The change is made here, because Keras calls a data set's `on_epoch_end` once more
+        before the first epoch.
+        """
+
+        def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+            turns.kept = batches[0] if epoch % 2 else None
+            self.start = time.perf_counter()
+
+        def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+            seconds.append(time.perf_counter() - self.start)
+
+    turns = Turns()
+    seconds: list[float] = []
+    model.fit(turns, epochs=2 + 2 * pairs, callbacks=[Clock()], verbose=0, shuffle=False)
+    return seconds[2::2], seconds[3::2]
 
 
 def measure(rows: int | None = None) -> dict:
@@ -52,15 +114,19 @@ def measure(rows: int | None = None) -> dict:
     Returns
     -------
     dict
-        ``device``, ``backend``, ``version``, ``batch``, ``rows``, ``seconds`` (an epoch),
-        ``ratio`` (seconds of an epoch of one and the same batch over those of a real one),
+        ``device``, ``backend``, ``version``, ``batch``, ``rows``, ``seconds`` (an epoch, the
+        median), ``ratio`` (the shortest epoch of one and the same batch over the shortest real
+        one), ``idle_seconds`` and ``idle_ratio`` (the same two for a network with next to
+        nothing to compute), ``batches_seconds`` (all batches of an epoch, and no network),
         ``data`` and ``date``.
     """
+    import statistics
     import time
 
     import keras
 
     from utils.certificates import device_name, versions
+    from utils.classes import CLASSES
     from utils.data import load_ham10000
     from utils.models import BUILDERS
     from utils.splits import lesion_split
@@ -69,36 +135,22 @@ def measure(rows: int | None = None) -> dict:
     dataset = load_ham10000()
     chosen = lesion_split(dataset).train[:rows]
     batches = Rows(dataset, chosen, BEST, seed=1)
-
-    class Batches(keras.utils.PyDataset):
-        """Real batches for two epochs (the first one compiles), then one of them for an epoch."""
-
-        epoch, kept = 0, None
-
-        def __len__(self) -> int:
-            return len(batches)
-
-        def __getitem__(self, number: int):
-            return batches[number] if self.kept is None else self.kept
-
-        def on_epoch_end(self) -> None:
-            self.epoch += 1
-            if self.epoch == 2:
-                self.kept = batches[0]
-
-    class Clock(keras.callbacks.Callback):
-        """Notes how long each epoch takes."""
-
-        def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-            self.start = time.perf_counter()
-
-        def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-            seconds.append(time.perf_counter() - self.start)
-
-    seconds: list[float] = []
-    model = compiled(BUILDERS[BEST.network](), BEST, steps=3 * len(batches))
-    model.fit(Batches(), epochs=3, callbacks=[Clock()], verbose=0, shuffle=False)
-    _, real, same = seconds
+    start = time.perf_counter()
+    for number in range(len(batches)):
+        batches[number]
+    alone = time.perf_counter() - start
+    network = BUILDERS[BEST.network]()
+    idle = keras.Sequential(
+        [
+            keras.Input(network.input_shape[1:]),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(len(CLASSES), activation="softmax"),
+        ]
+    )
+    idle.compile(optimizer="sgd", loss="categorical_crossentropy")
+    idle_real, idle_same = timed_pairs(idle, batches, pairs=IDLE_PAIRS)
+    model = compiled(network, BEST, steps=(2 + 2 * PAIRS) * len(batches))
+    real, same = timed_pairs(model, batches, pairs=PAIRS)
     backend = keras.backend.backend()
     return {
         "device": device_name(),
@@ -106,8 +158,11 @@ def measure(rows: int | None = None) -> dict:
         "version": versions()[backend],
         "batch": BEST.batch_size,
         "rows": len(chosen),
-        "seconds": round(real, 2),
-        "ratio": round(same / real, 2),
+        "seconds": round(statistics.median(real), 2),
+        "ratio": round(min(same) / min(real), 2),
+        "idle_seconds": round(statistics.median(idle_real), 3),
+        "idle_ratio": round(min(idle_same) / min(idle_real), 2),
+        "batches_seconds": round(alone, 4),
         "data": dataset.source,
         "date": datetime.date.today().isoformat(),
     }
@@ -132,8 +187,8 @@ def measure_apart(backend: str, *, rows: int | None = None) -> dict:
         stderr=subprocess.STDOUT,
         encoding="utf-8",
     )
-    said, _, answer = done.stdout.rpartition("@@")
-    if done.returncode or not said and not answer:
+    _, found, answer = done.stdout.rpartition("@@")
+    if done.returncode or not found:
         raise RuntimeError(f"{NAMES[backend]} stopped:\n{done.stdout[-1500:]}")
     return json.loads(answer)
 
@@ -146,11 +201,11 @@ def merged(stored: list[dict], fresh: list[dict]) -> list[dict]:
 
 def table(rows: list[dict]) -> str:
     """Return the rows as a Markdown table."""
-    lines = ["| " + " | ".join(COLUMNS) + " |", "|---|---|---:|---:|---:|---:|---|"]
+    lines = ["| " + " | ".join(COLUMNS) + " |", "|---|---|---:|---:|---:|---:|---:|---|"]
     lines += [
         f"| {row['device']} | {NAMES[row['backend']]} {row['version']} | {row['batch']} "
         f"| {row['seconds']:.1f} | {row['seconds'] * 50 / 60:.1f} | {row['ratio']:.2f} "
-        f"| {row['date']} |"
+        f"| {row['idle_ratio']:.2f} | {row['date']} |"
         for row in rows
     ]
     return "\n".join(lines)
