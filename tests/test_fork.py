@@ -1,14 +1,13 @@
 """A fork points to itself: badges, launch buttons, set-up cells, links, citation."""
 
 import os
-import shutil
 import subprocess
 import sys
 
 import pytest
 import yaml
 
-from tools.course import ROOT
+from tools.course import ROOT, ChapterError, copy_working_tree
 from tools.set_repository import address, pages_address
 
 FORK = "https://github.com/somebody/skin-in-class"
@@ -18,14 +17,10 @@ FORK = "https://github.com/somebody/skin-in-class"
 def fork(tmp_path_factory):
     """The working tree in a folder of its own, after `make fork`'s command."""
     folder = tmp_path_factory.mktemp("fork")
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    done = subprocess.run(listed, cwd=ROOT, capture_output=True)
-    if done.returncode:
-        pytest.skip("the list of files comes from git, and this is no clone")
-    for name in filter(None, done.stdout.decode().split("\0")):
-        if (ROOT / name).is_file() and not name.startswith("models/studies/"):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+    try:
+        copy_working_tree(folder)
+    except ChapterError as error:
+        pytest.skip(str(error))
     command = [sys.executable, "-m", "tools.set_repository", FORK, "spring"]
     said = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8")
     assert said.returncode == 0, said.stderr

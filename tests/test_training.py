@@ -10,6 +10,7 @@ from small_dataset import small_dataset
 from utils import certificates, training
 from utils.certificates import CertificateError
 from utils.models import original_cnn
+from utils.records import hash_file
 from utils.splits import lesion_groups, lesion_split
 
 TINY = dataclasses.replace(training.ORIGINAL, epochs=2, batch_size=64)
@@ -153,7 +154,7 @@ def test_published_weights_fit_their_certificate_and_their_lesions():
     for name in names:
         certificate = certificates.read_certificate(name)
         path = certificates.MODELS / f"{name}.weights.h5"
-        assert certificates._sha256(path) == certificate.weights_sha256
+        assert hash_file(path) == certificate.weights_sha256
         assert not set(certificate.train_lesions) & set(certificate.validation_lesions)
         keras.backend.clear_session()
         model = training.BUILDERS[certificate.recipe["network"]]()

@@ -24,7 +24,7 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.course import ROOT, chapters
+from tools.course import ROOT, chapters, copy_working_tree
 from tools.files import write_json
 
 FOLDER = ROOT / "_build" / "colab"
@@ -178,12 +178,7 @@ def make_repository(folder: Path, *, root: Path = ROOT) -> str:
     """Put the working tree into a git repository of its own in `folder`; return its address."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listed, cwd=root, capture_output=True, check=True).stdout
-    for name in filter(None, names.decode().split("\0")):
-        if (root / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(root / name, folder / name)
+    copy_working_tree(folder, root=root)
     git = ["git", "-c", "user.name=course", "-c", "user.email=course@example.org"]
     for words in (
         ["init", "--quiet", "--initial-branch", "main"],

@@ -266,6 +266,24 @@ def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | No
     return time.perf_counter() - start
 
 
+def copy_working_tree(folder: Path, *, root: Path = ROOT) -> None:
+    """Copy into `folder` the files that git knows or does not ignore, as they stand.
+
+    Raises
+    ------
+    ChapterError
+        If `root` is no clone, so that git cannot say which files belong to the course.
+    """
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    done = subprocess.run(listed, cwd=root, capture_output=True)
+    if done.returncode:
+        raise ChapterError("This needs git and a clone of the course, to know its files.")
+    for name in filter(None, done.stdout.decode().split("\0")):
+        if (root / name).is_file():  # a file that was removed is listed until that is committed
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(root / name, folder / name)
+
+
 def _kernel_config():
     from traitlets.config import Config
 
@@ -276,9 +294,10 @@ def _kernel_config():
 def stage(folder: Path, *, root: Path = ROOT, with_chapters: bool = True) -> None:
     """Put what the book is made of into `folder`, emptied before, away from everything else.
 
-    The chapters' links to the published glossary become references within the book.
+    The chapters' links to pages of the published book, which work on Colab too, become references
+    within the book.
     """
-    from tools.glossary import as_roles  # here, because it imports this module
+    from tools.glossary import as_roles, within_book  # here, because it imports this module
 
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "chapters").mkdir(parents=True)
@@ -294,7 +313,7 @@ def stage(folder: Path, *, root: Path = ROOT, with_chapters: bool = True) -> Non
             notebook = nbformat.read(chapter, as_version=4)
             for cell in notebook.cells:
                 if cell.cell_type == "markdown":
-                    cell.source = as_roles(cell.source, root=root)
+                    cell.source = within_book(as_roles(cell.source, root=root), root=root)
             nbformat.write(notebook, folder / "chapters" / chapter.name)
 
 

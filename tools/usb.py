@@ -10,15 +10,17 @@ and README.txt, three lines.
 """
 
 import argparse
+import contextlib
 import os
 import platform
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from tools.course import ROOT, ChapterError, environment
+from tools.course import ROOT, ChapterError, copy_working_tree, environment
 from tools.files import replace_file
 
 FOLDER = ROOT / "_build" / "usb"
@@ -63,7 +65,8 @@ def build(folder: Path = FOLDER, *, root: Path = ROOT, lock: Path | None = None)
     ):
         if not source.is_dir():
             raise ChapterError(f"{source.name} is missing; run `{command}` first.")
-        _replace_tree(source, folder / name)
+        with _replaced(folder / name) as fresh:
+            shutil.copytree(source, fresh)
     replace_file(folder / "README.txt", readme())
     return folder
 
@@ -106,29 +109,22 @@ def _wheels(folder: Path, lock: Path) -> None:
 
 def _course(folder: Path, root: Path) -> None:
     """Copy the files that git knows, as they stand, and the prepared images."""
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    done = subprocess.run(listed, cwd=root, capture_output=True)
-    if done.returncode:
-        raise ChapterError("`make usb` needs git and a clone of the course, to know its files.")
+    with _replaced(folder) as fresh:
+        copy_working_tree(fresh, root=root)
+        for path in sorted((root / "data" / "cache").glob("lesions_28_*.npz")):
+            copy = fresh / path.relative_to(root)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, copy)
+
+
+@contextlib.contextmanager
+def _replaced(folder: Path) -> Iterator[Path]:
+    """Give a new folder to fill, which takes the place of `folder` at the end."""
     fresh = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
-    names = [name for name in done.stdout.decode().split("\0") if name]
-    cache = root / "data" / "cache"
-    names += [str(path.relative_to(root)) for path in sorted(cache.glob("lesions_28_*.npz"))]
-    for name in names:
-        if (root / name).is_file():
-            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(root / name, fresh / name)
+    yield fresh
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
-
-
-def _replace_tree(source: Path, target: Path) -> None:
-    fresh = target.with_name(f".{target.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    shutil.copytree(source, fresh)
-    shutil.rmtree(target, ignore_errors=True)
-    fresh.rename(target)
 
 
 def check(folder: Path = FOLDER, *, chapter: str = "01_data_overview") -> None:

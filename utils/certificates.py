@@ -1,7 +1,6 @@
 """Birth certificates: what weights were made from, and the refusal of weights that do not fit."""
 
 import dataclasses
-import hashlib
 import json
 import os
 import platform
@@ -15,6 +14,7 @@ import numpy as np
 
 from utils.data import LesionImages
 from utils.models import BUILDERS
+from utils.records import hash_file
 from utils.splits import Split, lesion_groups
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -120,7 +120,7 @@ def save_weights(
         seed=seed,
         history=history,
         seconds=seconds,
-        weights_sha256=_sha256(temporary),
+        weights_sha256=hash_file(temporary),
     )
     text = json.dumps(dataclasses.asdict(certificate), indent=None, separators=(",", ":"))
     page = folder / f".{name}.{os.getpid()}.json"
@@ -275,15 +275,28 @@ def load_weights(
         name = f"{name}-phantom"
     certificate = read_certificate(name, folder=folder)
     check_certificate(certificate, dataset, test)
+    return network_of(name, certificate, folder=folder), certificate
+
+
+def network_of(name: str, certificate: BirthCertificate, *, folder: Path) -> keras.Model:
+    """Build the network that a certificate names, with the weights it describes.
+
+    Nothing is asked about images: `load_weights` is for judging, this for what comes before.
+
+    Raises
+    ------
+    CertificateError
+        If the weights are missing or damaged.
+    """
     path = folder / f"{name}.weights.h5"
-    if not path.exists() or _sha256(path) != certificate.weights_sha256:
+    if not path.exists() or hash_file(path) != certificate.weights_sha256:
         raise CertificateError(
             f"{path.name} in {folder.name}/ is missing or is not the file its birth certificate "
             "describes. Get both files again, or train again."
         )
     model = BUILDERS[certificate.recipe["network"]]()
     model.load_weights(path)
-    return model, certificate
+    return model
 
 
 def device_name() -> str:
@@ -297,6 +310,8 @@ def device_name() -> str:
     elif backend == "torch":
         import torch
 
+        if torch.backends.mps.is_available():
+            return "Apple GPU"
         if torch.cuda.is_available():
             return torch.cuda.get_device_name(0)
     elif backend == "jax":
@@ -318,7 +333,3 @@ def versions() -> dict[str, str]:
         except package_versions.PackageNotFoundError:
             continue
     return found
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,6 +1,5 @@
 """Take a trained model out of Python: an ONNX file, and a manifest that says how to use it."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -10,9 +9,15 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from utils.certificates import MODELS, BirthCertificate, CertificateError, read_certificate
+from utils.certificates import (
+    MODELS,
+    BirthCertificate,
+    CertificateError,
+    network_of,
+    read_certificate,
+)
 from utils.manifest import manifest
-from utils.models import BUILDERS
+from utils.records import hash_file
 from utils.refusal import Refusal
 
 TOLERANCE = 1e-4  # largest allowed difference of a probability
@@ -43,15 +48,7 @@ def published(name: str = "best", *, folder: Path = MODELS) -> tuple[keras.Model
         If certificate or weights are missing or damaged.
     """
     certificate = read_certificate(name, folder=folder)
-    path = folder / f"{name}.weights.h5"
-    if not path.exists() or _sha256(path) != certificate.weights_sha256:
-        raise CertificateError(
-            f"{path.name} in {folder.name}/ is missing or is not the file its birth certificate "
-            "describes. Get both files again."
-        )
-    model = BUILDERS[certificate.recipe["network"]]()
-    model.load_weights(path)
-    return model, certificate
+    return network_of(name, certificate, folder=folder), certificate
 
 
 def export_onnx(model: keras.Model, path: Path) -> Path:
@@ -204,7 +201,7 @@ def write_demo(
         check = check_onnx(path, model, images) | {"images_are": images_are}
         made = manifest(certificate, refusal, measured) | {
             "model": path.name,
-            "sha256": _sha256(path),
+            "sha256": hash_file(path),
             "bytes": path.stat().st_size,
             "check": check,
             "made_from": made_from,
@@ -222,7 +219,3 @@ def write_demo(
         for left in (new, old):
             shutil.rmtree(left, ignore_errors=True)
     return made
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -66,6 +66,7 @@ def digest(*parts: str | bytes) -> str:
 
 
 def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
