@@ -5,12 +5,14 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 
+import nbformat
 import numpy as np
 import pytest
 
 from tools import backends
-from tools.course import ROOT, environment
+from tools.course import ROOT, environment, execute
 from tools.files import write_json
 
 NO_TORCH = importlib.util.find_spec("torch") is None
@@ -184,3 +186,19 @@ def test_a_failing_backend_is_named():
     with pytest.raises(backends.BackendError, match="TensorFlow ended with status"):
         backends.run_on("tensorflow", "tools.no_such_module")
     assert backends.INSIDE not in os.environ
+
+
+@pytest.mark.parametrize("backend", ["torch", "jax"])  # TensorFlow runs it among all chapters
+def test_chapter_5_trains_unchanged_on_every_backend(backend, monkeypatch, tmp_path):
+    pytest.importorskip(backend)
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    monkeypatch.setenv("COURSE_QUICK", "1")
+    monkeypatch.setenv("HAM10000_DIR", "phantom")
+    copy = tmp_path / "executed.ipynb"
+    execute(ROOT / "chapters" / "05_training_on_a_gpu.ipynb", copy)
+    cells = nbformat.read(copy, 4).cells
+    printed = "".join(
+        output.get("text", "") for cell in cells for output in cell.get("outputs", [])
+    )
+    assert f"{backend} {metadata.version(backend)}" in printed
+    assert "Keras computes on: " in printed and "runs/original-quick.weights.h5" in printed

@@ -135,6 +135,8 @@ ALPHABET = {"akiec": 0, "bcc": 1, "bkl": 2, "df": 3, "mel": 4, "nv": 5, "vasc": 
         np.array(sorted(DX)),
         pd.Series(ALPHABET),
         {c.name: c.dermamnist_label for c in CLASSES},
+        enumerate(sorted(DX)),
+        list(ALPHABET.items()),
     ],
 )
 def test_coding_is_right(answer):
@@ -166,6 +168,8 @@ def test_mistakes_in_the_coding(answer, fragment):
 @pytest.mark.parametrize(
     "answer",
     [
+        "Her skin is brown, and nobody wrote down how dark the skin was. The heel is rare in these "
+        "images. One ought to photograph both in many people.",
         "No skin type is known, and hardly any image shows a sole. One would need melanomas of "
         "soles on skin of every colour.",
         "The lesions were selected by specialists in Vienna and Queensland, not met in the street; "

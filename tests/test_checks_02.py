@@ -150,6 +150,8 @@ def test_mistakes_in_what_is_left_of_a_line(answer, fragment):
     [
         "Not the days: they are counted after the visit, and a doctor who suspects a melanoma cuts "
         "it out at once. The size is fine.",
+        "Neither of the two columns: the days are there once the operation is over, and few days "
+        "mean that a physician believed it to be cancer.",
         "Leave out the waiting time. It reveals what somebody thought of the lesion, and a new "
         "patient has none. Millimetres may stay.",
     ],

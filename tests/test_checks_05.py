@@ -5,6 +5,12 @@ import operator
 import numpy as np
 import pytest
 
+from tests.feedback import (
+    assert_explained,
+    assert_looks_for_words,
+    assert_nonsense_is_met,
+    assert_right,
+)
 from utils.checks import chapter_05 as check
 
 ROWS, EPOCHS = np.arange(1_300), 4
@@ -60,6 +66,11 @@ RIGHT = [
     (4, ESSAY),
     (
         4,
+        "It might rely on freckles or on the device rather than on the tissue. I would score it on "
+        "cases from a different hospital. Gathering scans from further people would help.",
+    ),
+    (
+        4,
         "A ruler or the colour of one camera stands on many of them. Whether it knows the disease "
         "shows on patients from another clinic, never met before; and collecting more lesions "
         "would help most.",
@@ -69,8 +80,7 @@ RIGHT = [
 
 @pytest.mark.parametrize(("number", "answer"), RIGHT)
 def test_right_answers_pass(number, answer):
-    feedback = CALLS[number](answer)
-    assert feedback.passed, feedback
+    assert_right(CALLS[number](answer))
 
 
 MISTAKES = [
@@ -115,8 +125,7 @@ MISTAKES = [
 @pytest.mark.parametrize(("number", "answer", "fragment"), MISTAKES)
 def test_mistakes_are_explained(number, answer, fragment):
     feedback = CALLS[number](answer)
-    assert feedback.passed is False and fragment in feedback.message, feedback
-    assert feedback.got and feedback.expected and feedback.look.startswith("section")
+    assert_explained(feedback, fragment)
     assert " at 0x" not in repr(feedback)
 
 
@@ -140,18 +149,15 @@ def test_a_checkpoint_of_keras(tmp_path):
     feedback = check.exercise_3(made(mode="max", **options), HISTORY)
     assert "the smaller it is" in feedback.message and str(tmp_path) not in repr(feedback)
     assert "after every epoch" in check.exercise_3(made(save_weights_only=True), HISTORY).message
+    assert "counts batches" in check.exercise_3(made(**options, save_freq=100), HISTORY).message
     stops = keras.callbacks.EarlyStopping(monitor="val_loss")
     assert "writes no file" in check.exercise_3(stops, HISTORY).message
 
 
 def test_the_open_question_says_that_it_only_looks_for_words():
-    for answer in (ESSAY, "word " * 30):
-        assert "looks for words" in check.exercise_4(answer).message
+    assert_looks_for_words(check.exercise_4, ESSAY)
 
 
 @pytest.mark.parametrize("number", CALLS)
 def test_open_and_nonsensical_answers(number):
-    assert CALLS[number](None).passed is None
-    assert CALLS[number]((None, None)).passed is None
-    for nonsense in ("what?", object(), np.ones((2, 3, 4)), {"a": 1}, [], True, np.nan):
-        assert CALLS[number](nonsense).passed is False, nonsense
+    assert_nonsense_is_met(CALLS[number])

@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from utils import decisions, metrics
+from tests.feedback import (
+    assert_explained,
+    assert_looks_for_words,
+    assert_nonsense_is_met,
+    assert_right,
+)
+from utils import decisions, intervals, metrics
 from utils.checks import chapter_06 as check
 from utils.classes import DX, by_dx
 
@@ -86,11 +92,14 @@ RIGHT = [
         / (~IS).mean() * (1 - COMMON) / COMMON)),
     (3, alarm(0.95)),
     (3, by_hand(0.95)),
+    (3, tuple(intervals.Interval(x, x, x) for x in alarm(0.95))),
     (3, (round(100 * FOUND_95, 1), round(PRICE_95, 1))),
     (4, (FAIR[BAND, MEL].mean(), np.bincount(TRUTH[BAND])[MEL] / len(BAND))),
     (4, KEPT),
     (4, np.round(100 * KEPT.to_numpy(), 1)),
     (5, ESSAY),
+    (5, "The figure was measured on pictures from Vienna. Dying of a melanoma is worse than a "
+     "stitch, so she sends Judith on to a skin clinic within a fortnight, and says so."),
     (
         5,
         "The collection has one melanoma in nine images, so the number means little for other "
@@ -102,8 +111,7 @@ RIGHT = [
 
 @pytest.mark.parametrize(("number", "answer"), RIGHT)
 def test_right_answers_pass(number, answer):
-    feedback = CALLS[number](answer)
-    assert feedback.passed, feedback
+    assert_right(CALLS[number](answer))
 
 
 OF_CLASS = np.diag(COUNTS) / COUNTS.sum(axis=1)
@@ -159,9 +167,7 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("number", "answer", "fragment"), MISTAKES)
 def test_mistakes_are_explained(number, answer, fragment):
-    feedback = CALLS[number](answer)
-    assert feedback.passed is False and fragment in feedback.message, feedback
-    assert feedback.got and feedback.expected and feedback.look.startswith("section")
+    assert_explained(CALLS[number](answer), fragment)
 
 
 def test_expected_follows_from_what_is_passed():
@@ -183,13 +189,9 @@ def test_the_threshold_is_that_of_the_course():
 
 
 def test_the_open_question_says_that_it_only_looks_for_words():
-    for answer in (ESSAY, "word " * 30):
-        assert "looks for words" in check.exercise_5(answer).message
+    assert_looks_for_words(check.exercise_5, ESSAY)
 
 
 @pytest.mark.parametrize("number", CALLS)
 def test_open_and_nonsensical_answers(number):
-    assert CALLS[number](None).passed is None
-    assert CALLS[number]((None, None)).passed is None
-    for nonsense in ("what?", object(), np.ones((2, 3, 4)), {"a": 1}, [], True, np.nan):
-        assert CALLS[number](nonsense).passed is False, nonsense
+    assert_nonsense_is_met(CALLS[number])

@@ -138,6 +138,7 @@ NEW[DX.index("nv")] = 0.9
         [NEW @ FOUND, FOUND.mean()],
         np.array([100 * MIXED, 100 * BALANCED]).round(1),
         (round(MIXED, 3), round(BALANCED, 3)),
+        (round(MIXED, 3), round(BALANCED, 2)),
     ],
 )
 def test_another_mix_is_right(answer):
@@ -175,7 +176,17 @@ def test_mistakes_in_another_mix(answer, fragment):
 
 
 @pytest.mark.parametrize(
-    "answer", [[4, 5, 6], {6, 5, 4}, (4.0, 5, np.int64(6)), np.arange(4, 7), "4, 5 and 6"]
+    "answer",
+    [
+        [4, 5, 6],
+        {6, 5, 4},
+        (4.0, 5, np.int64(6)),
+        np.arange(4, 7),
+        "4, 5 and 6",
+        "questions 4-6",
+        "4–6",
+        ["4", "5", "6"],
+    ],
 )
 def test_flaws_are_right(answer):
     assert check.exercise_4(answer).passed
@@ -220,7 +231,13 @@ OTHER_WORDS = (
 )
 
 
-@pytest.mark.parametrize("answer", [WHY + WHAT + ASK, OTHER_WORDS])
+FITTED = (
+    "The weights had been fitted on four of five of the pictures they were scored on. Somebody may "
+    "die of a tumour that was called a nevus. First get results on pictures from your practice."
+)
+
+
+@pytest.mark.parametrize("answer", [WHY + WHAT + ASK, OTHER_WORDS, FITTED])
 def test_letter_has_its_elements(answer):
     feedback = check.exercise_5(answer)
     assert feedback.passed and "cannot judge" in feedback.message

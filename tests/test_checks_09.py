@@ -155,7 +155,13 @@ OTHER_WORDS = (
 )
 
 
-@pytest.mark.parametrize("answer", [ANYWAY + WHERE + INSTEAD, OTHER_WORDS])
+CHERRIES = (
+    "The maps may be cherry-picked, and tell me nothing about accuracy. Where is the trial that "
+    "says how many cancers are found?"
+)
+
+
+@pytest.mark.parametrize("answer", [ANYWAY + WHERE + INSTEAD, OTHER_WORDS, CHERRIES])
 def test_reply_has_its_elements(answer):
     feedback = check.exercise_4(answer)
     assert feedback.passed and "cannot judge" in feedback.message

@@ -125,6 +125,8 @@ REASONED = [
     "training images hardly show them. I would collect such images and tell every user about it.",
     "It denies one group what others get. The reason is the data, which come from light skin. "
     "Until it has been tested there, refer all who are refused to a doctor, and say so openly.",
+    "People of colour get no benefit from the tool: their melanomas are spotted too late. It only "
+    "ever met pale patients. Gather more diverse pictures, and until then warn all openly.",
 ]
 
 

@@ -32,7 +32,7 @@ def test_right_answer_of_any_kind_passes(answer):
     assert count_to_seven(answer).passed is True
 
 
-@pytest.mark.parametrize("answer", [None, ..., (None, 3), {"a": ...}, [1, None]])
+@pytest.mark.parametrize("answer", [None, ..., (None, 3), ((None, None), 3), {"a": ...}, [1, None]])
 def test_open_answer_is_the_readers_turn(answer):
     feedback = count_to_seven(answer)
     assert feedback.passed is None

@@ -1,8 +1,14 @@
 """Seconds per epoch by device: the page shows what is stored, and only that."""
 
+import os
+import sys
+from types import SimpleNamespace
+
+import keras
 import pytest
 
 from tools import devices
+from utils.certificates import device_name
 
 
 def row(device="CPU, 2 cores", backend="tensorflow", **changes):
@@ -58,7 +64,6 @@ def test_a_card_that_waited_for_batches_would_show():
     """Batches that take long to get must lower the ratio, or it proves nothing."""
     import time
 
-    import keras
     import numpy as np
 
     class Slow(keras.utils.PyDataset):
@@ -84,3 +89,52 @@ def test_backend_that_stops_is_named(monkeypatch):
     monkeypatch.setenv("HAM10000_DIR", "/no/such/folder/of/images")
     with pytest.raises(RuntimeError, match="(?s)TensorFlow stopped.*HAM10000_DIR"):
         devices.measure_apart("tensorflow", rows=300)
+
+
+# --- Which device is named: made-up backends, because a test machine seldom has a card -----------
+
+
+def put_backend(monkeypatch, name, module):
+    monkeypatch.setattr(keras.backend, "backend", lambda: name)
+    monkeypatch.setitem(sys.modules, name, module)
+
+
+def tensorflow(gpus, details):
+    config = SimpleNamespace(
+        list_physical_devices=lambda kind: gpus if kind == "GPU" else ["cpu"],
+        experimental=SimpleNamespace(get_device_details=lambda gpu: details),
+    )
+    return SimpleNamespace(config=config)
+
+
+def torch(*, cuda=False, mps=False):
+    return SimpleNamespace(
+        backends=SimpleNamespace(mps=SimpleNamespace(is_available=lambda: mps)),
+        cuda=SimpleNamespace(is_available=lambda: cuda, get_device_name=lambda number: "Tesla T4"),
+    )
+
+
+def jax(kind):
+    devices_ = [SimpleNamespace(device_kind="TPU v5e")]
+    return SimpleNamespace(default_backend=lambda: kind, devices=lambda: devices_)
+
+
+CPU = f"CPU, {os.cpu_count()} cores"
+
+
+@pytest.mark.parametrize(
+    "name, module, expected",
+    [
+        ("tensorflow", tensorflow(["gpu:0"], {"device_name": "Tesla T4"}), "Tesla T4"),
+        ("tensorflow", tensorflow(["gpu:0"], {}), "GPU"),
+        ("tensorflow", tensorflow([], {}), CPU),
+        ("torch", torch(cuda=True), "Tesla T4"),
+        ("torch", torch(mps=True), "Apple GPU"),
+        ("torch", torch(), CPU),
+        ("jax", jax("tpu"), "TPU v5e"),
+        ("jax", jax("cpu"), CPU),
+    ],
+)
+def test_device_is_named_under_every_backend(monkeypatch, name, module, expected):
+    put_backend(monkeypatch, name, module)
+    assert device_name() == expected

@@ -10,7 +10,7 @@ import pytest
 
 from tools import glossary
 from tools.course import ROOT, chapters, stage
-from tools.glossary import Entry, anchor, as_roles, link_first_uses, parse
+from tools.glossary import Entry, anchor, as_roles, link_first_uses, parse, within_book
 from tools.set_repository import pages_address, set_address
 
 PAGE = ROOT / "teaching" / "glossary.md"
@@ -296,3 +296,23 @@ def test_staged_chapters_hold_roles_and_no_link_to_the_published_glossary(tmp_pa
     assert [c.get("outputs") for c in notebook.cells] == [
         c.get("outputs") for c in nbformat.read(ROOT / "chapters" / path.name, 4).cells
     ]
+
+
+def test_links_to_pages_of_the_book_are_relative_in_it():
+    book = pages_address()
+    assert within_book(f"[a]({book}/try-it.html) [b]({book}/teaching/case-card-1.html#x).") == (
+        "[a](../try-it.md) [b](../teaching/case-card-1.md#x)."
+    )
+    other = f"[a]({book}/no-page.html) [b](https://a.example/try-it.html) [c](05_x.ipynb)"
+    assert within_book(other) == other
+
+
+@pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)
+def test_links_to_pages_work_on_colab_and_lead_somewhere(path):
+    """A relative link leads nowhere on Colab, so chapters name the published page."""
+    text = "\n".join(
+        c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown"
+    )
+    assert "](../" not in text
+    for name in re.findall(rf"\({re.escape(pages_address())}/([^)#\s]+)\.html", text):
+        assert (ROOT / f"{name}.md").is_file(), f"{path.name} links to {name}.html"

@@ -238,6 +238,20 @@ def as_roles(markdown: str, *, root: Path = ROOT) -> str:
     return re.sub(rf"\[([^\]]+)\]\({page}([^)\s]*)\)", role, markdown)
 
 
+def within_book(markdown: str, *, root: Path = ROOT) -> str:
+    """Return a chapter's text in which links to the published book's pages are relative ones."""
+
+    def relative(match: re.Match) -> str:
+        name, place = match[1], match[2] or ""
+        if (root / f"{name}.md").is_file():
+            return f"](../{name}.md{place})"
+        return match[0]
+
+    return re.sub(
+        rf"\]\({re.escape(pages_address(root))}/([^)#\s]+)\.html(#[^)\s]*)?\)", relative, markdown
+    )
+
+
 def linked_chapters(root: Path = ROOT) -> list[Path]:
     """Return the chapters with prose to link: those with a number, not the forms to fill in."""
     return [path for path in chapters(root) if path.name[0].isdigit()]

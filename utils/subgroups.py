@@ -144,7 +144,9 @@ def gap_by_chance(
     hit : ndarray of bool, shape (n,)
         Whether each image, of melanomas for example, was recognised.
     lesions, groups : ndarray of str, shape (n,)
-        Groups with fewer than `FEWEST` lesions, and `UNKNOWN`, are left out.
+        Groups with fewer than `FEWEST` lesions, and `UNKNOWN`, are left out. A lesion belongs to
+        one group, that of its first image; where images of a lesion are in several groups (by
+        brightness of the skin, say), the gap is not the one between shares of images.
     shuffles, seed : int
 
     Returns

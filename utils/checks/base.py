@@ -3,7 +3,8 @@
 import functools
 import html
 import numbers
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,10 +104,60 @@ def exercise(*, wanted: str, look: str) -> Callable[[Callable[..., Feedback]], C
 
 def _open(answer: object) -> bool:
     if isinstance(answer, dict):
-        return any(_open(value) for value in answer.values())
+        return any(map(_blank, answer.values()))
     if isinstance(answer, tuple | list) and len(answer) < 20:
-        return any(_open(value) for value in answer)
-    return answer is None or answer is ...
+        return any(map(_blank, answer))
+    return _blank(answer)
+
+
+def _blank(part: object) -> bool:
+    # A shape such as (None, 10, 10, 32) is an answer; (None, None) within a pair is none.
+    if isinstance(part, tuple | list) and 0 < len(part) < 20:
+        return all(map(_blank, part))
+    return part is None or part is ...
+
+
+def essay(answer: object, elements: Mapping[str, str], *, fewest: int, look: str) -> Feedback:
+    """Look in the text that answers an open question for what it should name.
+
+    Only words are looked for, which the feedback says: an argument cannot be judged here.
+
+    Parameters
+    ----------
+    answer : object
+        The text.
+    elements : mapping of str to str
+        What the text should name, each with a regular expression for words that show it; upper
+        and lower case are alike, and white space counts as one blank.
+    fewest : int
+        Number of words that an argument needs at least.
+    look : str
+        Where in the chapter to look.
+
+    Raises
+    ------
+    WrongKind
+        If the answer is no text.
+    """
+    if not isinstance(answer, str):
+        raise WrongKind("This is no text. A text in quotation marks is wanted.")
+    text = " ".join(answer.split())
+    words = len(text.split())
+    lacking = [
+        what for what, stems in elements.items() if not re.search(stems, text, re.IGNORECASE)
+    ]
+    if words >= fewest and not lacking:
+        return right(
+            "Your answer names all that is looked for. The check looks for words and cannot judge "
+            "the argument: compare with the solution.",
+            got=f"{words} words",
+        )
+    if words < fewest:
+        message = f"This has {words} words; an argument needs at least {fewest}."
+        message += f" So far it lacks: {'; '.join(lacking)}." if lacking else ""
+    else:
+        message = f"The check looks for words only, and did not find: {'; '.join(lacking)}."
+    return wrong(message, got=answer, expected="; ".join(elements), look=look)
 
 
 def number(answer: object) -> float:

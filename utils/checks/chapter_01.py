@@ -121,14 +121,19 @@ def exercise_3(answer: object) -> Feedback:
 
 
 LIMITS = {  # a limit of the data, and the beginnings of words that name it
-    "the skin's colour": "skin type|skin colo|skin tone|dark(er)? skin|dark-skin|pale|fitzpatrick",
-    "the place on the body": "soles?\\b|acral|foot|feet|palm|ridge|furrow|body|sites?\\b|locali",
+    "the skin's colour": (
+        "skin type|skin colo|skin tone|(dark(er)?|brown|black)[ -]skin|"
+        "skin (is|was) (dark|brown|black)|how dark|pale|fitzpatrick"
+    ),
+    "the place on the body": (
+        "soles?\\b|acral|foot|feet|heels?\\b|palm|ridge|furrow|body|sites?\\b|locali"
+    ),
     "how the images were chosen": "select|chose|collect|photographed|everyday|referr|shares",
-    "where they come from": "vienna|queensland|austria|europe|countr",
+    "where they come from": "vienna|queensland|austria|australia|europe|countr",
     "the seven answers": "seven (classes|diagnos|answers|boxes)|other diagnos|bruise|bleed|blood",
     "the instrument": "dermatoscop|dermoscop|phone|camera|pixel|resolution",
 }
-WISHES = "want|wish|need|should|would|must|instead|include|contain"
+WISHES = "want|wish|need|should|would|must|ought|requir|instead|include|contain"
 
 
 @exercise(wanted='a text of three to five sentences, """…"""', look="'What the data cannot say'")
@@ -181,7 +186,7 @@ def _numbered(names: Iterable[str]) -> dict[str, int]:
 
 
 def _coding(answer: object) -> dict[str, int]:
-    """Read a coding: names to numbers, numbers to names, a Series, or the names in order."""
+    """Read a coding: names to numbers or the reverse, a Series, pairs, or the names in order."""
     if isinstance(answer, str):
         raise WrongKind("This is one text; seven names with a number each are wanted.")
     if isinstance(answer, set | frozenset):
@@ -189,7 +194,9 @@ def _coding(answer: object) -> dict[str, int]:
     if isinstance(answer, pd.Series):
         answer = answer.to_dict()
     if not isinstance(answer, Mapping):
-        answer = _numbered(answer)
+        entries = list(answer)  # names in order, or pairs as enumerate gives them
+        pairs = all(isinstance(entry, tuple) and len(entry) == 2 for entry in entries)
+        answer = dict(entries) if pairs else _numbered(entries)
     if all(isinstance(value, str) for value in answer.values()):
         answer = {name: number for number, name in answer.items()}
     full = {c.name.lower(): c.dx for c in CLASSES}

@@ -116,9 +116,14 @@ def exercise_3(answer: object, photo: np.ndarray) -> Feedback:
 
 # Beginnings of words; what the open answer is searched for.
 COLUMN = r"\b(day|wait|column)"
-NO = r"n't\b|\b(not?\b|never|leak|leave|exclud|cannot|refuse|without)"
-TIME = r"\b(before|after|when|later|already|known|yet|in time|first visit|future|new patient)"
-CAUSE = r"\b(suspic|suspect|danger|harmless|urgen|doctor|decid|decision|judg|worr|opinion|reveal)"
+NO = r"n't\b|\b(not?\b|none|neither|nor\b|never|leak|leave|exclud|cannot|refuse|without|only the)"
+TIME = (
+    r"\b(before|after|when|once the|later|already|known|yet|in time|first visit|future|new patient)"
+)
+CAUSE = (
+    r"\b(suspic|suspect|danger|harmless|urgen|doctor|physician|decid|decision|judg|worr|opinion"
+    r"|reveal|believ|fear|cancer|malignan|melanoma|diagnos)"
+)
 
 
 @exercise(wanted='a text of three to five sentences, """…"""', look="'Who says that it is a …?'")

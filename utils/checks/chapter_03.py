@@ -1,10 +1,18 @@
 """Self-checks of chapter 3: siblings on both sides, row numbers drawn again, a split by patient."""
 
-import re
-
 import numpy as np
 
-from utils.checks.base import Feedback, WrongKind, array, close, exercise, number, right, wrong
+from utils.checks.base import (
+    Feedback,
+    WrongKind,
+    array,
+    close,
+    essay,
+    exercise,
+    number,
+    right,
+    wrong,
+)
 from utils.classes import DX
 
 SIBLINGS = "section 'A split that looks right'"
@@ -174,7 +182,7 @@ ELEMENTS = {
     "what the tiles share (whose tissue is it?)": r"patient|slide|person|people|donor|individual",
     "where those tiles went, and what a network can do with that": (
         r"both (part|side)|leak|sibling|overlap|\bseen|recogni|memor|by heart|remember|already|"
-        r"same (patient|slide|person|donor|tissue)|not independent|in training and"
+        r"same (patient|slide|person|donor|tissue)|independen|(in|to) training and"
     ),
     "how to divide in place of it": (
         r"(split|divid|draw|drawn|assign|group|separat|cut|keep|put|hold|held|leave|whole)[^.;]{0,60}"
@@ -191,23 +199,8 @@ def exercise_4(answer: object, *, fewest: int = 25) -> Feedback:
     It looks for words and cannot judge an argument. Named are: a text that is too short, and each
     of the three elements that is missing.
     """
-    if not isinstance(answer, str):
-        raise WrongKind("A text in quotation marks is wanted.")
-    words, lower = len(answer.split()), " ".join(answer.lower().split())
-    lacking = [what for what, stems in ELEMENTS.items() if not re.search(stems, lower)]
-    if words >= fewest and not lacking:
-        return right(
-            "Your answer names all three things looked for. The check looks for words and cannot "
-            "judge the argument: compare with the solution.",
-            got=f"{words} words",
-        )
-    if words < fewest:
-        message = f"This has {words} words; an argument needs at least {fewest}."
-        message += f" So far it lacks: {'; '.join(lacking)}." if lacking else ""
-    else:
-        message = f"The check looks for words only, and did not find: {'; '.join(lacking)}."
     look = "section 'The split, built in the open', with 'patient' for 'lesion'"
-    return wrong(message, got=answer, expected="; ".join(ELEMENTS), look=look)
+    return essay(answer, ELEMENTS, fewest=fewest, look=look)
 
 
 def _how_many(answer: object) -> float:

@@ -4,7 +4,17 @@ import re
 
 import numpy as np
 
-from utils.checks.base import Feedback, WrongKind, array, close, exercise, number, right, wrong
+from utils.checks.base import (
+    Feedback,
+    WrongKind,
+    array,
+    close,
+    essay,
+    exercise,
+    number,
+    right,
+    wrong,
+)
 from utils.classes import DX
 
 # The invented abstract of exercise 4, held against the checklist's twelve questions.
@@ -19,17 +29,20 @@ SILENT = {7, 9, 10, 11}
 # What the open answer of exercise 5 should hold, each with beginnings of words that show it.
 ELEMENTS = {
     "why the printed number does not hold for a new lesion": (
-        r"train|memor|by heart|cop(?:y|ies|ied)|leak|sibling|overlap|acquaint|another split|"
-        r"other split|already (?:seen|met|knew|known)|seen before"
+        r"\b(?:train|memor|by heart|cop(?:y|ies|ied)|leak|sibling|overlap|acquaint|another split|"
+        r"other split|already (?:seen|met|knew|known|stud)|seen before|fitted|learn(?:ed|t)|"
+        r"had (?:seen|met|studied))"
     ),
     "what that means for a patient": (
-        r"miss|overlook|undetect|unrecogni|too late|delay|false alarm|harm|reassur|"
-        r"(?:not|never) (?:be )?(?:found|recogni)|biops|excis|unnecessary|untreated"
+        r"\b(?:miss|overlook|undetect|unrecogni|too late|delay|false alarm|harm|reassur|"
+        r"(?:not|never) (?:be )?(?:found|recogni)|biops|excis|unnecessary|untreated|false negative|"
+        r"die\b|dies\b|death|fatal|metasta|(?:would|could|may|might|can) (?:grow|spread))"
     ),
     "what to ask for before the program is used": (
-        r"own (?:patient|image|lesion|clinic)|new (?:lesion|patient)|by lesion|interval|external|"
-        r"independent|prospective|other (?:clinic|hospital)|another (?:clinic|hospital)|"
-        r"never (?:seen|met|trained)|lesions? (?:kept )?(?:apart|together)|not seen"
+        r"\b(?:own (?:patient|image|lesion|clinic|practice|picture|photo)|your practice|"
+        r"new (?:lesion|patient)|by lesion|interval|"
+        r"external|independent|prospective|other (?:clinic|hospital)|another (?:clinic|hospital)|"
+        r"never (?:seen|met|trained)|lesions? (?:kept )?(?:apart|together)|not seen)"
     ),
 }
 
@@ -119,7 +132,8 @@ def exercise_3(
     balanced = float(found.mean())
     mixed = float(nevi * found[nv].sum() + (1 - nevi) * np.average(found[~nv], weights=share[~nv]))
     look = "section 'Step 7: accuracy, and what it is made of', the table of contributions"
-    if _same(got, (mixed, balanced), to=0.003):  # equal shares of the rest come near
+    # Equal shares of the rest come near in the accuracy; the other may have two digits only.
+    if close(got[0], mixed, to=0.003) and close(got[1], balanced, to=0.006):
         return right("The accuracy moved with the mix of images, the network did not.", got=got)
     first = got[0]
     if _same(got, (balanced, mixed)):
@@ -175,26 +189,8 @@ def exercise_5(answer: object) -> Feedback:
 
     Mistakes met: too short, no reason, no consequence for a patient, nothing to ask for.
     """
-    if not isinstance(answer, str):
-        raise WrongKind("This is no text; write your letter between the three quotation marks.")
-    words = len(answer.split())
     look = "section 'Step 3: weights of one split, judged on another', and 'Step 8'"
-    lacking = [name for name, stems in ELEMENTS.items() if not _holds(answer, stems)]
-    if words >= 15 and not lacking:
-        return right(
-            "All three elements are there. This check looks for words and cannot judge your "
-            "argument: compare it with the model answer below."
-        )
-    message = "This check only looks for words. "
-    if words < 15:
-        message += f"Your text has {words} words; write at least 15."
-    else:
-        message += f"It did not find: {'; '.join(lacking)}."
-    return wrong(message, got=answer, expected="; ".join(ELEMENTS), look=look)
-
-
-def _holds(text: str, stems: str) -> bool:
-    return re.search(rf"\b(?:{stems})", " ".join(text.split()), re.IGNORECASE) is not None
+    return essay(answer, ELEMENTS, fewest=15, look=look)
 
 
 def _two_shares(answer: object) -> tuple[float, float]:
@@ -222,9 +218,14 @@ def _scores(judged: object, part: np.ndarray) -> tuple[float, float]:
 
 
 def _questions(answer: object) -> set[int]:
-    """Return question numbers from a list, tuple, set, array, single number or text."""
+    """Return question numbers from a list, tuple, set, array, number or text such as 1, 4-6."""
+    if isinstance(answer, set | frozenset | list | tuple):
+        if all(isinstance(part, str) for part in answer):
+            answer = ", ".join(answer)
     if isinstance(answer, str):
-        values = [float(found) for found in re.findall(r"\d+", answer)]
+        values = []
+        for low, high in re.findall(r"(\d+)(?:\s*(?:-|–|to)\s*(\d+))?", answer):
+            values += range(int(low), min(int(high or low), int(low) + 12) + 1)
     elif isinstance(answer, set | frozenset | list | tuple):
         values = [number(part) for part in answer]
     else:

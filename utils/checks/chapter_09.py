@@ -1,27 +1,37 @@
 """Self-checks of chapter 9: a map without a network, two AUCs, many comparisons, a salesman."""
 
-import re
-
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from utils.checks.base import Feedback, WrongKind, array, close, exercise, number, right, wrong
+from utils.checks.base import (
+    Feedback,
+    WrongKind,
+    array,
+    close,
+    essay,
+    exercise,
+    number,
+    right,
+    wrong,
+)
 from utils.classes import DX
 
 MEL, NV = DX.index("mel"), DX.index("nv")
 # What the open answer of exercise 4 should hold, each with beginnings of words that show it.
 ELEMENTS = {
     "that a map can look right without a good network behind it": (
-        r"random|untrained|chance|dark(?:er|est|ness)?|look(?:s|ed)? right|no network|"
-        r"without (?:a|any) network|same map|pretty|convinc|persuasi|proves? nothing|sanity"
+        r"\b(?:random|untrained|chance|dark(?:er|est|ness)?|look(?:s|ed)? right|no network|"
+        r"without (?:a|any) network|same map|pretty|convinc|persuasi|proves? nothing|sanity|"
+        r"no (?:evidence|proof)|cherry|hand-?picked|selected|highlights?|anyway)"
     ),
     "that where it looks does not say what it uses or whether it is right": (
-        r"where|place|what it|colou?rs?|shortcuts?|backgrounds?|lights?|camera|reason|wrong|"
-        r"mistakes?|correct|errors?"
+        r"\b(?:where|place|what it|colou?rs?|shortcuts?|backgrounds?|lights?|camera|reason|wrong|"
+        r"mistakes?|correct|errors?|located|location|accura|sound|miss(?:es|ed)|nothing about)"
     ),
     "what to ask for instead": (
-        r"test|measur|compar|other clinic|another clinic|hospital|sensitiv|specific|interval|"
-        r"groups?|subgroup|corrupt|exchang|chang|new images|new lesions|own patients|ask"
+        r"\b(?:test|measur|compar|other clinic|another clinic|hospital|sensitiv|specific|interval|"
+        r"groups?|subgroup|corrupt|exchang|chang|new images|new lesions|own patients|ask|validat|"
+        r"trial|stud(?:y|ies)|recall|false (?:positive|alarm)|catch|how many|provide|our patients)"
     ),
 }
 
@@ -143,23 +153,5 @@ def exercise_4(answer: object) -> Feedback:
     Mistakes met: too short; nothing on maps that look right anyway, on where against what, on
     what to ask for.
     """
-    if not isinstance(answer, str):
-        raise WrongKind("This is no text; write your reply between the three quotation marks.")
-    words = len(answer.split())
     look = "sections 'What it looks at' and 'A shortcut that is really there'"
-    lacking = [name for name, stems in ELEMENTS.items() if not _holds(answer, stems)]
-    if words >= 15 and not lacking:
-        return right(
-            "All three elements are there. This check looks for words and cannot judge your "
-            "argument: compare it with the model answer below."
-        )
-    message = "This check only looks for words. "
-    if words < 15:
-        message += f"Your text has {words} words; write at least 15."
-    else:
-        message += f"It did not find: {'; '.join(lacking)}."
-    return wrong(message, got=answer, expected="; ".join(ELEMENTS), look=look)
-
-
-def _holds(text: str, stems: str) -> bool:
-    return re.search(rf"\b(?:{stems})", " ".join(text.split()), re.IGNORECASE) is not None
+    return essay(answer, ELEMENTS, fewest=15, look=look)

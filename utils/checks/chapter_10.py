@@ -10,7 +10,7 @@ from utils.checks.base import Feedback, WrongKind, array, close, exercise, numbe
 REFUSAL = "section 'How strange is an image?'"
 
 
-@exercise(wanted="a number of patients, such as 12.5", look=REFUSAL)
+@exercise(wanted="a number of lesions, such as 40", look=REFUSAL)
 def exercise_1(
     answer: object, own: np.ndarray, strange: np.ndarray, threshold: float, *, lesions: int = 500
 ) -> Feedback:
@@ -118,15 +118,15 @@ def exercise_3(
 ELEMENTS = {
     "who is harmed, and how": (
         "harm exclu denied denies deny unequal inequal unfair fair access delay miss later worse"
-        " left discriminat disadvantag"
+        " left discriminat disadvantag benefit late wait longer danger risk undetected calm"
     ),
     "why it happens, in the data": (
         "train data seen represent sample rare light pale vienna queensland"
-        " unknown untested collect"
+        " unknown untested collect austria australia europe white"
     ),
     "what to do about it": (
         "collect test measure validat report tell inform warn label monitor doctor dermatolog"
-        " refer stop withdraw retrain study"
+        " refer stop withdraw retrain study gather recruit diverse advis physician publish"
     ),
 }
 
