@@ -286,13 +286,15 @@ def test_a_chapter_links_each_term_once_at_its_first_use(path):
     )
 
 
-def test_staged_chapters_hold_roles_and_no_link_to_the_published_glossary(tmp_path):
+def test_staged_chapters_hold_no_link_to_the_published_book(tmp_path):
     stage(tmp_path)
     staged = sorted((tmp_path / "chapters").glob("*.ipynb"))
     assert len(staged) == len(chapters())
     for path in staged:
         notebook = nbformat.read(path, as_version=4)
         assert links(notebook) == [], path.name
+        prose = [c.source for c in notebook.cells if c.cell_type == "markdown"]
+        assert pages_address() not in "\n".join(prose), path.name
     assert [c.get("outputs") for c in notebook.cells] == [
         c.get("outputs") for c in nbformat.read(ROOT / "chapters" / path.name, 4).cells
     ]
