@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from imblearn.over_sampling import RandomOverSampler
-
-from tests.feedback import (
+from feedback import (
     assert_explained,
     assert_looks_for_words,
     assert_nonsense_is_met,
     assert_right,
 )
+from imblearn.over_sampling import RandomOverSampler
+
 from utils.checks import chapter_03 as check
 from utils.classes import DX
 

@@ -4,13 +4,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-
-from tests.feedback import (
+from feedback import (
     assert_explained,
     assert_looks_for_words,
     assert_nonsense_is_met,
     assert_right,
 )
+
 from utils.checks import chapter_04 as check
 
 KERNEL = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], dtype="float32")

@@ -4,13 +4,13 @@ import operator
 
 import numpy as np
 import pytest
-
-from tests.feedback import (
+from feedback import (
     assert_explained,
     assert_looks_for_words,
     assert_nonsense_is_met,
     assert_right,
 )
+
 from utils.checks import chapter_05 as check
 
 ROWS, EPOCHS = np.arange(1_300), 4

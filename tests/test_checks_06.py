@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-
-from tests.feedback import (
+from feedback import (
     assert_explained,
     assert_looks_for_words,
     assert_nonsense_is_met,
     assert_right,
 )
+
 from utils import decisions, intervals, metrics
 from utils.checks import chapter_06 as check
 from utils.classes import DX, by_dx

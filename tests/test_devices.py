@@ -2,9 +2,11 @@
 
 import os
 import sys
+import time
 from types import SimpleNamespace
 
 import keras
+import numpy as np
 import pytest
 
 from tools import devices
@@ -62,9 +64,6 @@ def test_every_backend_is_measured_in_a_process_of_its_own(backend, monkeypatch)
 
 def test_a_card_that_waited_for_batches_would_show():
     """Batches that take long to get must lower the ratio, or it proves nothing."""
-    import time
-
-    import numpy as np
 
     class Slow(keras.utils.PyDataset):
         fetched = 0

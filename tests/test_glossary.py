@@ -224,11 +224,11 @@ def test_every_term_is_found_in_its_own_form_and_plural():
 
 def test_the_book_gets_roles_for_the_links():
     linked = link_first_uses(chapter("Say **Nevi** and balanced\naccuracy here.")).cells[3].source
-    assert as_roles(linked) == (
+    assert as_roles()(linked) == (
         "Say **{term}`Nevi <nevus>`** and {term}`balanced accuracy <balanced accuracy>` here."
     )
     other = f"[x]({pages_address()}/teaching/glossary.html#term-nothing) [y](https://a.example/)"
-    assert as_roles(other) == other
+    assert as_roles()(other) == other
 
 
 def test_sphinx_makes_these_anchors_and_the_staged_book_uses_them(tmp_path):
@@ -240,7 +240,7 @@ def test_sphinx_makes_these_anchors_and_the_staged_book_uses_them(tmp_path):
     (source / "conf.py").write_text("extensions = ['myst_parser']\n"
                                     "myst_enable_extensions = ['colon_fence']\n")  # fmt: skip
     (source / "index.md").write_text(
-        f"# Uses\n\n{as_roles(uses)}\n\n```{{toctree}}\nteaching/glossary\n```\n"
+        f"# Uses\n\n{as_roles()(uses)}\n\n```{{toctree}}\nteaching/glossary\n```\n"
     )
     page = re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", PAGE.read_text(encoding="utf-8"))
     (source / "teaching" / "glossary.md").write_text(page, encoding="utf-8")
@@ -302,11 +302,11 @@ def test_staged_chapters_hold_no_link_to_the_published_book(tmp_path):
 
 def test_links_to_pages_of_the_book_are_relative_in_it():
     book = pages_address()
-    assert within_book(f"[a]({book}/try-it.html) [b]({book}/teaching/case-card-1.html#x).") == (
+    assert within_book()(f"[a]({book}/try-it.html) [b]({book}/teaching/case-card-1.html#x).") == (
         "[a](../try-it.md) [b](../teaching/case-card-1.md#x)."
     )
     other = f"[a]({book}/no-page.html) [b](https://a.example/try-it.html) [c](05_x.ipynb)"
-    assert within_book(other) == other
+    assert within_book()(other) == other
 
 
 @pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)

@@ -20,11 +20,11 @@ from pathlib import Path
 
 from tools.bench_machine import machine
 from tools.course import ROOT, environment
+from tools.devices import NAMES
 from tools.files import write_json
 
 RESULTS = ROOT / "models" / "backends.json"
 BACKENDS = ("tensorflow", "torch")
-NAMES = {"tensorflow": "TensorFlow", "torch": "PyTorch"}
 TOLERANCE = 1e-4  # largest difference of a probability
 MISSING = (
     "PyTorch is not installed here, so there is nothing to compare. It is not among the course's "

@@ -309,11 +309,12 @@ def stage(folder: Path, *, root: Path = ROOT, with_chapters: bool = True) -> Non
     for pages in ("_static", "teaching"):
         shutil.copytree(root / pages, folder / pages)
     if with_chapters:
+        roles, relative = as_roles(root), within_book(root)
         for chapter in chapters(root):
             notebook = nbformat.read(chapter, as_version=4)
             for cell in notebook.cells:
                 if cell.cell_type == "markdown":
-                    cell.source = within_book(as_roles(cell.source, root=root), root=root)
+                    cell.source = relative(roles(cell.source))
             nbformat.write(notebook, folder / "chapters" / chapter.name)
 
 

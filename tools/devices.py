@@ -22,8 +22,10 @@ import importlib.util
 import json
 import os
 import re
+import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from tools.course import ROOT, environment
@@ -65,8 +67,6 @@ def timed_pairs(model, batches, *, pairs: int) -> tuple[list[float], list[float]
         Seconds of each epoch of real batches, and of each that gets the same batch every time.
         Compare the shortest ones: other programs only make an epoch longer.
     """
-    import time
-
     import keras
 
     class Turns(keras.utils.PyDataset):
@@ -120,9 +120,6 @@ def measure(rows: int | None = None) -> dict:
         nothing to compute), ``batches_seconds`` (all batches of an epoch, and no network),
         ``data`` and ``date``.
     """
-    import statistics
-    import time
-
     import keras
 
     from utils.certificates import device_name, versions

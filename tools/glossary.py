@@ -10,6 +10,7 @@ change, so no chapter has to run again.
 import re
 import sys
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -226,30 +227,29 @@ def link_first_uses(notebook: nbformat.NotebookNode, *, root: Path = ROOT) -> nb
     return notebook
 
 
-def as_roles(markdown: str, *, root: Path = ROOT) -> str:
-    """Return a text in which links to the published glossary are MyST's ``{term}`` roles."""
+def as_roles(root: Path = ROOT) -> Callable[[str], str]:
+    """Return a function that makes links to the published glossary MyST's ``{term}`` roles."""
     term_of = {anchor(term): term for term in terms(root)}
-    page = re.escape(f"{pages_address(root)}/teaching/glossary.html#")
+    link = re.compile(
+        rf"\[([^\]]+)\]\({re.escape(pages_address(root))}/teaching/glossary\.html#([^)\s]*)\)"
+    )
 
     def role(match: re.Match) -> str:
         term = term_of.get(match[2])
         return f"{{term}}`{' '.join(match[1].split())} <{term}>`" if term else match[0]
 
-    return re.sub(rf"\[([^\]]+)\]\({page}([^)\s]*)\)", role, markdown)
+    return lambda markdown: link.sub(role, markdown)
 
 
-def within_book(markdown: str, *, root: Path = ROOT) -> str:
-    """Return a chapter's text in which links to the published book's pages are relative ones."""
+def within_book(root: Path = ROOT) -> Callable[[str], str]:
+    """Return a function that makes links to the published book's pages relative to a chapter."""
+    link = re.compile(rf"\]\({re.escape(pages_address(root))}/([^)#\s]+)\.html(#[^)\s]*)?\)")
 
     def relative(match: re.Match) -> str:
-        name, place = match[1], match[2] or ""
-        if (root / f"{name}.md").is_file():
-            return f"](../{name}.md{place})"
-        return match[0]
+        page = f"{match[1]}.md"
+        return f"](../{page}{match[2] or ''})" if (root / page).is_file() else match[0]
 
-    return re.sub(
-        rf"\]\({re.escape(pages_address(root))}/([^)#\s]+)\.html(#[^)\s]*)?\)", relative, markdown
-    )
+    return lambda markdown: link.sub(relative, markdown)
 
 
 def linked_chapters(root: Path = ROOT) -> list[Path]:
