@@ -14,37 +14,37 @@ help: ## list the commands
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
 
 course: $(STAMP) ## run all chapters on the best data there is and render the book to _build/html
-	@$(RUN) -m tools.run_course
+	@$(RUN) -m tools.book.run_course
 
 test: $(STAMP) ## check everything: style, code, notebooks, book
-	@$(RUN) -m tools.run_tests
+	@$(RUN) -m tools.book.run_tests
 
 book: $(STAMP) ## render the stored notebooks to _build/html, running nothing
-	@$(RUN) -m tools.render_book
+	@$(RUN) -m tools.book.render_book
 
 publish: $(STAMP) ## run in full on the real images and store outputs and weights (CHAPTERS="03 06": these)
-	@$(RUN) -m tools.publish $(CHAPTERS)
+	@$(RUN) -m tools.book.publish $(CHAPTERS)
 
 studies: $(STAMP) ## make the long runs that chapters 6 to 8 read, those that are missing (needs the real images)
-	@$(RUN) -m tools.studies $(ONLY)
+	@$(RUN) -m tools.results.studies $(ONLY)
 
 bench: $(STAMP) ## measure how long things take and what they hold in memory (up to 20 minutes)
-	@$(RUN) -m tools.bench
+	@$(RUN) -m tools.measure.bench
 
 student: $(STAMP) ## copies without solutions, and zips to hand out, in _build/student (CHAPTERS="03 06": these)
-	@$(RUN) -m tools.student $(CHAPTERS)
+	@$(RUN) -m tools.teach.student $(CHAPTERS)
 
 slides: $(STAMP) ## make a deck of slides for every chapter in _build/slides, running nothing
-	@$(RUN) -m tools.slides
+	@$(RUN) -m tools.teach.slides
 
 usb: $(STAMP) ## fill _build/usb for a room without internet: packages, course, book, copies (2 GB)
-	@test -d _build/html || $(RUN) -m tools.render_book
-	@$(RUN) -m tools.student
-	@$(RUN) -m tools.usb
+	@test -d _build/html || $(RUN) -m tools.book.render_book
+	@$(RUN) -m tools.teach.student
+	@$(RUN) -m tools.teach.usb
 
 fork: $(STAMP) ## let everything point to your fork: URL=https://github.com/you/name (BRANCH=main)
 	@test -n "$(URL)" || { echo "Name the fork: make fork URL=https://github.com/you/name" >&2; exit 2; }
-	@$(RUN) -m tools.set_repository $(URL) $(BRANCH)
+	@$(RUN) -m tools.book.set_repository $(URL) $(BRANCH)
 
 lab: $(STAMP) ## open the notebooks in JupyterLab
 	@$(RUN) -m jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/chapters
@@ -56,7 +56,7 @@ lock: $(STAMP) ## compile requirements.lock anew from pyproject.toml (needs a ne
 	@echo "requirements.lock is up to date; the next command installs what changed."
 
 phantom: $(STAMP) ## fit the synthetic stand-in data set again (needs the real images)
-	@$(RUN) tools/fit_phantom.py
+	@$(RUN) tools/results/fit_phantom.py
 
 # One installation serves every command: this stamp is newer than requirements.lock once it is done.
 # PYTHON=/path/to/python chooses the interpreter; otherwise the newest suitable one is taken.

@@ -1,4 +1,4 @@
-"""Small data files in every form that `utils.sources` reads, for tests."""
+"""Small data files in every form that `utils.data.sources` reads, for tests."""
 
 import io
 import zipfile
@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from utils.classes import CLASSES, DX
-from utils.sources import JPEG_FOLDERS, KAGGLE_CSV, ZIPS
+from utils.data.sources import JPEG_FOLDERS, KAGGLE_CSV, ZIPS
 
 ROWS = 14
 

@@ -135,7 +135,7 @@ def grad_cam(
         As in `saliency`.
     layer : str, optional
         One of `stages`; unless given, the last one, whose maps agree best with `occlusion` on
-        validation images (``tools.look_inside``).
+        validation images (``tools.results.look_inside``).
 
     Returns
     -------

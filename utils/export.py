@@ -9,16 +9,16 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from utils.certificates import (
+from utils.data.records import hash_file
+from utils.manifest import manifest
+from utils.refusal import Refusal
+from utils.weights import (
     MODELS,
     BirthCertificate,
     CertificateError,
     network_of,
     read_certificate,
 )
-from utils.manifest import manifest
-from utils.records import hash_file
-from utils.refusal import Refusal
 
 TOLERANCE = 1e-4  # largest allowed difference of a probability
 
@@ -30,7 +30,7 @@ class ExportError(ValueError):
 def published(name: str = "best", *, folder: Path = MODELS) -> tuple[keras.Model, BirthCertificate]:
     """Load published weights to use them on new images, not to judge them on known ones.
 
-    To measure how good they are, use ``utils.certificates.load_weights``, which asks what they
+    To measure how good they are, use ``utils.weights.load_weights``, which asks what they
     have seen.
 
     Parameters
@@ -191,7 +191,7 @@ def write_demo(
         if part.get("weights_sha256") != certificate.weights_sha256:
             raise CertificateError(
                 f"the {what} were made for other weights than {certificate.name!r} is now. Run "
-                "`python -m tools.export_demo --measure` with the real images."
+                "`python -m tools.demo.export_demo --measure` with the real images."
             )
     folder = Path(folder)
     new = folder.with_name(f".{folder.name}.{os.getpid()}.new")

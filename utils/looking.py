@@ -1,4 +1,4 @@
-"""What ``python -m tools.look_inside`` has stored, and the figures that chapter 9 makes of it."""
+"""What ``python -m tools.results.look_inside`` has stored, and the figures that chapter 9 makes of it."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,18 +8,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from utils.certificates import MODELS
 from utils.classes import COLOURS
 from utils.corruptions import STRENGTHS
 from utils.plots import GREY
 from utils.subgroups import UNKNOWN, as_interval
+from utils.weights import MODELS
 
 TWO = {"best": COLOURS["nv"], "original": COLOURS["mel"]}
 METHODS = ("#0072B2", "#56B4E9", "#D55E00", "#009E73")  # Okabe and Ito's, no class is meant
 
 
 def read_results(name: str = "looking_inside.json", *, folder: Path = MODELS) -> dict:
-    """Read the stored results, one entry for each part of ``tools.look_inside``.
+    """Read the stored results, one entry for each part of ``tools.results.look_inside``.
 
     Raises
     ------
@@ -29,7 +29,7 @@ def read_results(name: str = "looking_inside.json", *, folder: Path = MODELS) ->
     path = folder / name
     if not path.exists():
         raise FileNotFoundError(
-            f"{name} is missing in {folder.name}/. `python -m tools.look_inside` makes it, from "
+            f"{name} is missing in {folder.name}/. `python -m tools.results.look_inside` makes it, from "
             "the real images, in some ten minutes."
         )
     return json.loads(path.read_text(encoding="utf-8"))

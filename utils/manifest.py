@@ -4,10 +4,10 @@ import dataclasses
 import json
 from pathlib import Path
 
-from utils.certificates import MODELS, BirthCertificate, CertificateError
 from utils.classes import CLASSES
 from utils.plain_words import NOT_A_MEDICAL_DEVICE, PLAIN_WORDS, REFUSED, SEEN_ON, WHEN_WORRIED
 from utils.refusal import Refusal
+from utils.weights import MODELS, BirthCertificate, CertificateError
 
 FORMAT = 1
 # `utils.augment.symmetry` 0 to 7: turn counter-clockwise by so many degrees, then mirror left and
@@ -32,7 +32,7 @@ def read_measured(certificate: BirthCertificate, *, folder: Path = MODELS) -> di
     CertificateError
         If the file is missing, or tells of other weights.
     """
-    again = "Run `python -m tools.export_demo --measure` with the real images."
+    again = "Run `python -m tools.demo.export_demo --measure` with the real images."
     try:
         measured = json.loads((folder / "demo.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

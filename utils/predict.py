@@ -171,7 +171,7 @@ def keras_reader(name: str = "best") -> Reader:
 
     Raises
     ------
-    utils.certificates.CertificateError
+    utils.weights.CertificateError
         If weights, refusal or measured numbers are missing, or do not belong together.
     """
     from utils import export, manifest, refusal  # Keras; an exported model needs none
@@ -204,7 +204,7 @@ def onnx_reader(folder: Path) -> Reader:
         onnxruntime is not installed.
     """
     folder = Path(folder)
-    make = "`python -m tools.export_demo` writes it."
+    make = "`python -m tools.demo.export_demo` writes it."
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         content = (folder / manifest["model"]).read_bytes()

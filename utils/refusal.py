@@ -17,9 +17,9 @@ import numpy as np
 from keras import layers, ops
 
 from utils.augment import symmetry
-from utils.certificates import MODELS, CertificateError
+from utils.weights import MODELS, CertificateError
 
-STAGE = 0  # of three: the one that tells strangers best, see `tools.measure_demo`
+STAGE = 0  # of three: the one that tells strangers best, see `tools.demo.measure_demo`
 SHARE = 0.03  # of the validation images that may be refused
 RIDGE = 1e-3  # share of the mean variance that is added in each direction
 
@@ -199,7 +199,7 @@ def read_refusal(
         If it is missing, damaged, or was made for other weights.
     """
     path = folder / f"{name}-refusal.json"
-    again = "Make it again: `python -m tools.export_demo --measure` with the real images."
+    again = "Make it again: `python -m tools.demo.export_demo --measure` with the real images."
     try:
         made_from = json.loads(path.read_text(encoding="utf-8"))
         centre = np.array(made_from.pop("centre"), dtype=np.float32)

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from utils.records import DAMAGE, DataError
+from utils.data.records import DAMAGE, DataError
 from utils.start import on_colab
 
 __all__ = [

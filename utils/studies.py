@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.certificates import MODELS, BirthCertificate, CertificateError, read_certificate
 from utils.classes import CLASSES
+from utils.weights import MODELS, BirthCertificate, CertificateError, read_certificate
 
 FOLDER = MODELS / "studies"
 _FIELDS = ("image_ids", "lesions", "labels", "probabilities", "single")

@@ -12,11 +12,11 @@ from imblearn.over_sampling import RandomOverSampler
 from keras import ops
 
 from utils.augment import Augment
-from utils.certificates import RUNS, BirthCertificate, save_weights
 from utils.classes import CLASSES
 from utils.data import LesionImages
 from utils.models import BUILDERS
 from utils.splits import Split
+from utils.weights import RUNS, BirthCertificate, save_weights
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,57 @@
+"""Formulas show without a network: the book carries MathJax."""
+
+import json
+
+import pytest
+
+from tools.book import mathjax, npm
+from tools.book.course import ROOT
+
+
+@pytest.fixture
+def html(tmp_path):
+    """A book with a formula on a page of a folder, and none on its first page."""
+    html = tmp_path / "html"
+    (html / "chapters").mkdir(parents=True)
+    (html / "index.html").write_text("<p>none</p>")
+    (html / "chapters" / "one.html").write_text(f'<script src="{mathjax.PUBLIC}"></script>')
+    return html
+
+
+def fake_package(tmp_path):
+    package = tmp_path / "node_modules" / "mathjax" / "es5"
+    (package / mathjax.FONTS).mkdir(parents=True)
+    (package / mathjax.FONTS / "a.woff").write_bytes(b"font")
+    (package / mathjax.SCRIPT).write_text("// MathJax")
+    return package.parents[1]
+
+
+def test_pages_load_it_from_the_book(html, tmp_path, monkeypatch):
+    monkeypatch.setattr(npm, "install", lambda folder, root: fake_package(tmp_path))
+    assert mathjax.install(html) == ""
+    page = html / "chapters" / "one.html"
+    assert page.read_text() == '<script src="../_static/mathjax/tex-mml-chtml.js"></script>'
+    assert (page.parent / "../_static/mathjax/tex-mml-chtml.js").read_text() == "// MathJax"
+    assert (html / "_static" / "mathjax" / mathjax.FONTS / "a.woff").is_file()
+    assert (html / "index.html").read_text() == "<p>none</p>"
+
+
+def test_without_npm_pages_stay_as_they_are_and_it_is_said(html, monkeypatch):
+    def fail(folder, root):
+        raise npm.NpmError("no npm; install Node.js")
+
+    monkeypatch.setattr(npm, "install", fail)
+    assert "install Node.js" in mathjax.install(html)
+    assert mathjax.PUBLIC in (html / "chapters" / "one.html").read_text()
+
+
+def test_a_book_without_formulas_needs_nothing(html, monkeypatch):
+    (html / "chapters" / "one.html").unlink()
+    monkeypatch.setattr(npm, "install", lambda folder, root: pytest.fail("npm was asked"))
+    assert mathjax.install(html) == ""
+
+
+def test_lock_names_no_registry():
+    text = (ROOT / "tools" / "formulas" / "package-lock.json").read_text()
+    assert "resolved" not in text and "integrity" in text
+    assert json.loads(text)["packages"]["node_modules/mathjax"]["version"] == "3.2.2"

@@ -1,0 +1,485 @@
+"""The rules that every chapter keeps, the stamp of its outputs, and chapter 4's network."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tools.book import stamp
+from tools.book.course import ROOT, output_texts, pictures, text_output
+from tools.book.set_repository import address, branch
+
+CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
+MACHINE_PATH = re.compile(r"/(?:home|root|Users|tmp|work|private)/[\w.~-]+|\b[A-Z]:\\\w")
+BOX = ("**Time to read**", "**Time to run**", "**You need**", "**You will be able to**")
+# A bold number: **6,705**, **0.432**, **67 %**, **1.5**.
+BOLD_NUMBER = re.compile(r"\*\*([-−]?\d[\d,]*(?:\.\d+)?)\s?(%?)\*\*")
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def tags(cell: nbformat.NotebookNode) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
+def prose(text: str) -> str:
+    """Markdown without code, link targets and HTML comments."""
+    text = re.sub(r"```.*?```|~~~.*?~~~", "", text, flags=re.DOTALL)
+    text = re.sub(r"`[^`\n]*`|<!--.*?-->", "", text, flags=re.DOTALL)
+    return re.sub(r"\]\([^)]*\)|https?://\S+", "]", text)
+
+
+# The sections a chapter ends with, in their order, and those that a page beside the course (the
+# warm-up, the capstone, an appendix) may leave out.
+ENDS = ["## In one minute", "## Exercises", "## Check yourself", "## Further reading"]
+OPTIONAL = ENDS[1:3]
+OF_THE_END = {"exercise", "solution", "quiz"}  # tags of cells that are not the chapter's own
+
+# Chapters 6 (what a network answers; how sure you can be) and 9 (what it looks at; where and for
+# whom it fails) are two lessons long, so they have cells for nearly two chapters.
+MOST_CELLS = {"06_evaluation": 26, "09_looking_inside": 26}
+
+
+def beside_the_course(path: Path) -> bool:
+    """Say whether a notebook is no numbered chapter: 00_…, or its name begins with a letter."""
+    return not re.match(r"(?!00)\d\d_", path.name)
+
+
+def problems(
+    notebook: nbformat.NotebookNode,
+    *,
+    url: str,
+    version: str,
+    dois: set[str],
+    most: int = 15,
+    beside: bool = False,
+) -> list[str]:
+    """Return the rules that a chapter breaks, each with the number of its cell."""
+    return [
+        *_frame(notebook, url, version, beside),
+        *_cells(notebook, 3 if beside else 8, most),
+        *_outputs(notebook),
+        *_text(notebook, dois),
+    ]
+
+
+def _frame(notebook, url, version, beside):
+    cells = notebook.cells
+    if notebook.metadata.get("kernelspec", {}).get("name") != "python3":
+        yield "the kernel must be python3"
+    if not (cells[0].cell_type == "markdown" and re.match(r"# \S", cells[0].source)):
+        yield "cell 1 must be the title, '# …'"
+    if re.match(r"# (chapter )?\d", cells[0].source, re.IGNORECASE):
+        yield "cell 1: the book numbers the chapters, the title must not"
+    box = cells[1].source if cells[1].cell_type == "markdown" else ""
+    if not box.startswith(">") or any(not re.match(r">|$", line) for line in box.splitlines()):
+        yield "cell 2 must be the box and nothing else: Markdown lines that begin with '>'"
+    yield from (f"cell 2, the box, lacks {word}" for word in BOX if word not in box)
+    if cells[2].cell_type != "code" or "REPOSITORY" not in cells[2].source:
+        yield "cell 3 must be the set-up cell, with REPOSITORY"
+    elif f'REPOSITORY = "{url}"' not in cells[2].source:
+        yield f'cell 3 must have REPOSITORY = "{url}", the address in _config.yml'
+    elif not re.search(rf'^VERSION = "{re.escape(version)}"', cells[2].source, re.MULTILINE):
+        yield f'cell 3 must have VERSION = "{version}", the branch in _config.yml'
+    ends = [c.source.splitlines()[0] for c in cells if c.source.startswith("## ")]
+    wanted = [name for name in ENDS if not (beside and name in OPTIONAL and name not in ends)]
+    if ends[-len(wanted) :] != wanted:
+        names = ", ".join(f"'{name}'" for name in wanted)
+        yield f"the last {len(wanted)} sections must be {names}"
+    section = ""
+    for number, cell in enumerate(cells, 1):
+        if cell.cell_type == "markdown" and cell.source.startswith("## "):
+            section = cell.source.splitlines()[0]
+        for name, words in zip(OPTIONAL, ({"exercise", "solution"}, {"quiz"}), strict=True):
+            if section == name and not words & set(tags(cell)):
+                yield f"cell {number} of '{name}' lacks the tag {' or '.join(sorted(words))}"
+            if section != name and words & set(tags(cell)):
+                yield f"cell {number} has a tag of '{name}' and does not stand there"
+
+
+def _cells(notebook, least, most):
+    counted, before = 0, None
+    for number, cell in enumerate(notebook.cells, 1):
+        if cell.cell_type == "code":
+            lines = [line for line in cell.source.splitlines() if line.strip()]
+            if number != 3 and not {"parameters", *OF_THE_END} & set(tags(cell)):
+                counted += 1
+            # The network of chapter 4 has a line for each of its layers.
+            if number != 3 and "original-cnn" not in tags(cell) and len(lines) > 15:
+                yield f"cell {number} has {len(lines)} lines; 15 are the most"
+            follows_text = before is not None and before.cell_type == "markdown"
+            if number != 3 and not follows_text and "solution" not in tags(cell):
+                yield f"cell {number} lacks a sentence before it that says why"
+            if re.search(r"filterwarnings|simplefilter", cell.source):
+                yield f"cell {number} filters warnings away"
+        before = cell
+    if not least <= counted <= most:
+        yield (
+            f"it has {counted} code cells besides set-up, parameters, exercises and quiz; "
+            f"{least} to {most} are wanted"
+        )
+
+
+def _outputs(notebook):
+    size = len(nbformat.writes(notebook).encode())
+    if size > 1_000_000:
+        yield f"it is {size / 1e6:.2f} MB; 1 MB is the most"
+    counts = []
+    for number, cell in enumerate(notebook.cells, 1):
+        following = notebook.cells[number] if number < len(notebook.cells) else None
+        if cell.cell_type == "code":
+            counts.append(cell.execution_count)
+        sizes = pictures(cell)
+        if sizes:
+            alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+            if len(alt) < 30:
+                yield f"cell {number}: its picture lacks alt text (mystnb, image, alt; 30 letters)"
+            followed = following is not None and following.cell_type == "markdown"
+            if not followed and "solution" not in tags(cell):
+                yield f"cell {number}: after its picture a sentence must say what to see"
+            if max(sizes) > 150_000:
+                yield f"cell {number}: a picture of {max(sizes) / 1e3:.0f} KB; 150 KB is the most"
+        for output in cell.get("outputs", ()):
+            if output.output_type == "error" and "raises-exception" not in tags(cell):
+                yield f"cell {number} failed with {output.ename}"
+        for text in [cell.source, *(t for o in cell.get("outputs", ()) for t in output_texts(o))]:
+            if found := MACHINE_PATH.search(text):
+                yield f"cell {number} names a path of somebody's machine: {found.group()}"
+    if counts != list(range(1, len(counts) + 1)):
+        yield f"its code cells were not run from first to last: {counts}"
+
+
+def _text(notebook, dois):
+    own = [cell for cell in notebook.cells if "quiz" not in tags(cell)]  # its script has numbers
+    said = text_output(nbformat.v4.new_notebook(cells=own))
+    for number, cell in enumerate(notebook.cells, 1):
+        if cell.cell_type != "markdown":
+            continue
+        for doi in re.findall(r"\b10\.\d{4,}/[^\s>\]\"'`]+", cell.source):
+            if _bare(doi) not in dois:
+                yield f"cell {number}: the doi {_bare(doi)} is not in references.bib"
+        plain = prose(cell.source)
+        for value, percent in BOLD_NUMBER.findall(plain):
+            if not appears(value, said):
+                yield (
+                    f"cell {number}: the bold number {value}{percent} is in no text output of "
+                    "this chapter"
+                )
+        if found := re.search(r"\w!(?=\s|$|[*_\"”)])", plain):
+            yield f"cell {number}: an exclamation mark: {plain[: found.end()][-40:]}"
+        if re.search(r"\bsimply\b", plain, re.IGNORECASE):
+            yield f"cell {number} says 'simply'"
+
+
+def _bare(doi: str) -> str:
+    """A doi without the punctuation around it; a closing bracket is its own if one opens in it."""
+    doi = doi.rstrip(".,;:*").lower()
+    while doi.endswith(")") and doi.count(")") > doi.count("("):
+        doi = doi[:-1].rstrip(".,;:*")
+    return doi
+
+
+def appears(value: str, said: str) -> bool:
+    """Say whether a number stands in the outputs, alone and with or without its commas."""
+    value = value.replace("−", "-")
+    return any(
+        re.search(rf"(?<![\d.,]){re.escape(form)}(?![\d]|[.,]\d)", said)
+        for form in {value, value.replace(",", "")}
+    )
+
+
+def known_dois() -> set[str]:
+    text = (ROOT / "references.bib").read_text(encoding="utf-8")
+    return {doi.lower() for doi in re.findall(r"^\s*doi\s*=\s*\{(.+?)\}", text, re.MULTILINE)}
+
+
+def test_there_are_chapters():
+    assert CHAPTERS, "chapters/ holds no notebook"
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
+def test_chapter_keeps_the_rules(path):
+    notebook = read(path)
+    nbformat.validate(notebook)
+    found = problems(
+        notebook,
+        url=address(),
+        version=branch(),
+        dois=known_dois(),
+        most=MOST_CELLS.get(path.stem, 15),
+        beside=beside_the_course(path),
+    )
+    assert not found, f"{path.name}:\n  " + "\n  ".join(found)
+
+
+def test_set_up_cell_is_the_same_in_all_chapters():
+    first = read(CHAPTERS[0]).cells[2].source
+    different = [path.name for path in CHAPTERS if read(path).cells[2].source != first]
+    assert not different, f"the set-up cell differs from {CHAPTERS[0].name}'s in {different}"
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
+def test_outputs_are_those_of_the_code(path):
+    notebook = read(path)
+    again = f"Run `make publish CHAPTERS={path.name[:2]}` with the real images."
+    made_from = notebook.metadata.get("course")
+    assert made_from, f"{path.name} has no stamp: its outputs are from no published run. {again}"
+    assert made_from["code"] == stamp.code_hash(notebook), (
+        f"{path.name}: its code, or a module of utils that it imports, has changed since its "
+        f"outputs were made. {again}"
+    )
+    now = stamp.weights_of(notebook)
+    changed = [name for name, sum_ in made_from["weights"].items() if now.get(name) != sum_]
+    assert not changed, f"{path.name}: the weights {changed} in models/ are others now. {again}"
+
+
+def test_all_chapters_were_published_from_the_same_real_images():
+    made_from = {p.name: read(p).metadata.get("course", {}).get("data", {}) for p in CHAPTERS}
+    assert len({data.get("fingerprint") for data in made_from.values()}) == 1, made_from
+    assert not any("phantom" in data.get("source", "") for data in made_from.values()), made_from
+
+
+def test_network_of_chapter_4_is_that_of_utils():
+    import keras
+    from keras import layers
+
+    from utils.models import original_cnn
+
+    path = next(path for path in CHAPTERS if path.name.startswith("04"))
+    cells = [cell for cell in read(path).cells if "original-cnn" in tags(cell)]
+    assert len(cells) == 1, f"{path.name} needs one code cell tagged original-cnn"
+    names = {"keras": keras, "layers": layers}
+    exec(cells[0].source, names)
+
+    def described(model):
+        return [
+            (type(x).__name__, {k: v for k, v in x.get_config().items() if k != "name"})
+            for x in model.layers
+        ]
+
+    assert names["model"].count_params() == 504_103
+    assert described(names["model"]) == described(original_cnn())
+
+
+# --- The rules themselves: a chapter that breaks one is found out. -------------------------------
+
+URL = "https://github.com/OWNER/reading-skin"
+GIVEN = {"url": URL, "version": "main", "dois": {"10.1000/a(1)2"}}
+
+
+def tagged(cell: nbformat.NotebookNode, *names: str) -> nbformat.NotebookNode:
+    cell.metadata["tags"] = list(names)
+    return cell
+
+
+def good_chapter() -> nbformat.NotebookNode:
+    """A small chapter that keeps every rule."""
+    v4 = nbformat.v4
+    box = "> **Time to read** 5\n> **Time to run** 1\n> **You need** x\n> **You will be able to** y"
+    cells = [
+        v4.new_markdown_cell("# Title"),
+        v4.new_markdown_cell(box),
+        v4.new_code_cell(f'REPOSITORY = "{URL}"\nVERSION = "main"'),
+    ]
+    for number in range(8):
+        cells += [v4.new_markdown_cell("Why."), v4.new_code_cell(f"print({number})  # why")]
+    cells += [v4.new_markdown_cell("## In one minute\n\n**1,234** and **5 %**, doi 10.1000/a(1)2.")]
+    cells += [
+        tagged(v4.new_markdown_cell("## Exercises"), "exercise"),
+        tagged(v4.new_code_cell("a = None"), "exercise", "starter"),
+        tagged(v4.new_code_cell("a = 1"), "solution"),
+        tagged(v4.new_markdown_cell("## Check yourself"), "quiz"),
+        tagged(v4.new_code_cell('show_quiz("01")'), "quiz"),
+    ]
+    cells += [v4.new_markdown_cell("## Further reading")]
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    notebook = v4.new_notebook(cells=cells, metadata=metadata)
+    for count, cell in enumerate((c for c in cells if c.cell_type == "code"), 1):
+        cell.execution_count = count
+    notebook.cells[4].outputs = [v4.new_output("stream", name="stdout", text="1234, 5%")]
+    notebook.cells[-2].outputs = [v4.new_output("stream", name="stdout", text="777")]
+    return notebook
+
+
+def small_chapter() -> nbformat.NotebookNode:
+    """A page beside the course that keeps every rule: three code cells, no exercises, no quiz."""
+    notebook = good_chapter()
+    del notebook.cells[-6:-1], notebook.cells[9:19]
+    for count, cell in enumerate((c for c in notebook.cells if c.cell_type == "code"), 1):
+        cell.execution_count = count
+    return notebook
+
+
+def picture(kilobytes: float = 1) -> nbformat.NotebookNode:
+    data = {"image/png": "A" * int(kilobytes * 1000 * 4 / 3 / 4) * 4}
+    return nbformat.v4.new_output("display_data", data=data)
+
+
+def test_good_chapter_has_no_problems():
+    assert problems(good_chapter(), **GIVEN) == []
+
+
+def test_a_page_beside_the_course_may_be_small_and_have_no_exercises():
+    assert problems(small_chapter(), **GIVEN, beside=True) == []
+    found = problems(small_chapter(), **GIVEN)
+    assert len(found) == 2 and "3 code cells" in found[1] and "8 to 15" in found[1]
+    assert "the last 4 sections must be '## In one minute', '## Exercises'" in found[0]
+    # What it has stands in the same order.
+    notebook = small_chapter()
+    notebook.cells.insert(-2, tagged(nbformat.v4.new_markdown_cell("## Check yourself"), "quiz"))
+    assert "last 3 sections" in problems(notebook, **GIVEN, beside=True)[0]
+    notebook.cells.insert(-1, notebook.cells.pop(-3))
+    assert problems(notebook, **GIVEN, beside=True) == []
+    names = ["00_warm_up", "C1_template", "A1_more", "01_data", "09_more", "10_more"]
+    beside = [beside_the_course(Path(f"{name}.ipynb")) for name in names]
+    assert beside == [True, True, True, False, False, False]
+
+
+def test_picture_of_a_solution_needs_alt_text_and_no_sentence_after_it():
+    notebook = good_chapter()
+    solution = notebook.cells[-4]
+    notebook.cells.insert(-3, tagged(nbformat.v4.new_code_cell("b"), "solution"))
+    notebook.cells[-4].execution_count = 12
+    notebook.cells[-2].execution_count = 13
+    solution.outputs = [picture()]
+    assert ["alt text" in problem for problem in problems(notebook, **GIVEN)] == [True]
+    solution.metadata["mystnb"] = {"image": {"alt": "x" * 30}}
+    assert problems(notebook, **GIVEN) == []
+
+
+BREAKS = {
+    "kernel": lambda n: n.metadata.kernelspec.update(name="other"),
+    "must be the title": lambda n: n.cells[0].update(source="Title"),
+    "numbers the chapters": lambda n: n.cells[0].update(source="# 1. Title"),
+    "must be the box": lambda n: n.cells[1].update(source=n.cells[1].source + "\nmore"),
+    "lacks **You need**": lambda n: n.cells[1].update(source="> **Time to read**"),
+    "must be the set-up cell": lambda n: n.cells[2].update(source="import sys"),
+    "the address in _config.yml": lambda n: n.cells[2].update(source='REPOSITORY = "x"'),
+    "the branch in _config.yml": lambda n: n.cells[2].update(
+        source=f'REPOSITORY = "{URL}"\nVERSION = "v1"'
+    ),
+    "the last 4 sections must be": lambda n: n.cells.pop(),
+    "'## Exercises', '## Check yourself', '## Further": lambda n: n.cells.__delitem__(
+        slice(-3, -1)
+    ),
+    "of '## Exercises' lacks the tag exercise or solution": lambda n: tagged(n.cells[-4]),
+    "of '## Check yourself' lacks the tag quiz": lambda n: tagged(n.cells[-2], "exercise"),
+    "has a tag of '## Exercises' and does not stand": lambda n: tagged(n.cells[4], "solution"),
+    "cell 23 lacks a sentence": lambda n: n.cells.insert(
+        22, tagged(nbformat.v4.new_code_cell("b"), "exercise")
+    ),
+    "bold number 777": lambda n: n.cells[3].update(source="**777** of them."),
+    "lines; 15": lambda n: n.cells[4].update(source="x = 1\n" * 16),
+    "says why": lambda n: n.cells.insert(5, nbformat.v4.new_code_cell("1", execution_count=1)),
+    "filters warnings": lambda n: n.cells[4].update(source="warnings.filterwarnings('ignore')"),
+    "8 to 15": lambda n: n.cells.__delitem__(slice(3, 5)),
+    "1 MB is the most": lambda n: n.cells[3].update(source="x" * 1_000_000),
+    "alt text": lambda n: n.cells[4].outputs.append(picture()),
+    "what to see": lambda n: (
+        n.cells[4].outputs.append(picture()),
+        n.cells.pop(5),
+        n.cells[4].metadata.update(mystnb={"image": {"alt": "x" * 30}}),
+    ),
+    "150 KB": lambda n: n.cells[4].outputs.append(picture(160)),
+    "failed with KeyError": lambda n: n.cells[4].outputs.append(
+        nbformat.v4.new_output("error", ename="KeyError", evalue="", traceback=[])
+    ),
+    "somebody's machine": lambda n: n.cells[4].outputs[0].update(text="1234 5 /home/me/x"),
+    "first to last": lambda n: n.cells[4].update(execution_count=99),
+    "references.bib": lambda n: n.cells[3].update(source="See 10.1000/other."),
+    "bold number 1,234": lambda n: n.cells[4].outputs[0].update(text="12345, 5"),
+    "bold number 7": lambda n: n.cells[3].update(source="**7 %** of them."),
+    "exclamation": lambda n: n.cells[3].update(source="Look!"),
+    "simply": lambda n: n.cells[3].update(source="Simply run it."),
+}
+
+
+@pytest.mark.parametrize("message", BREAKS)
+def test_broken_rule_is_found(message):
+    notebook = good_chapter()
+    BREAKS[message](notebook)
+    found = problems(notebook, **GIVEN)
+    assert any(message in problem for problem in found), found
+
+
+def test_too_many_cells_are_found_where_there_is_no_exception():
+    notebook = good_chapter()
+    for number in range(10):
+        cell = nbformat.v4.new_code_cell(f"print({number})  # more")
+        notebook.cells[3:3] = [nbformat.v4.new_markdown_cell("Why."), cell]
+    counts = (c for c in notebook.cells if c.cell_type == "code")
+    for count, cell in enumerate(counts, 1):
+        cell.execution_count = count
+    found = problems(notebook, **GIVEN)
+    assert len(found) == 1 and "it has 18 code cells" in found[0] and "8 to 15" in found[0]
+    assert problems(notebook, **GIVEN, most=18) == []
+    assert any("8 to 17" in problem for problem in problems(notebook, **GIVEN, most=17))
+    assert set(MOST_CELLS) <= {path.stem for path in CHAPTERS}
+
+
+# --- The stamp: what moves the hash and what does not. -------------------------------------------
+
+CODE = 'import numpy\nfrom utils.a import f\n\n\ndef g():\n    """Doc."""\n    return f(" # no ")\n'
+
+
+@pytest.fixture
+def small_course(tmp_path):
+    """A repository with two modules in utils, and a notebook whose code imports one of them."""
+    (tmp_path / "utils").mkdir()
+    (tmp_path / "utils" / "a.py").write_text("from utils import b\n\nf = b.f\n")
+    (tmp_path / "utils" / "b.py").write_text('"""Doc."""\n\n\ndef f(x):\n    return x  # é\n')
+    (tmp_path / "utils" / "c.py").write_text("x = 1\n")
+    return tmp_path, nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CODE)])
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ('"""Doc."""', '"""Another\n\n    text."""'),
+        ('    """Doc."""\n', ""),
+        ("\n\n\ndef", "\n# why\ndef"),
+        ('")\n', '")  # why é\n\n'),
+        ("import numpy\n", "import numpy   \n"),
+    ],
+)
+def test_comments_docstrings_and_blanks_keep_the_hash(small_course, old, new):
+    root, notebook = small_course
+    before = stamp.code_hash(notebook, root)
+    assert old in CODE
+    notebook.cells[0].source = CODE.replace(old, new)
+    assert stamp.code_hash(notebook, root) == before
+
+
+@pytest.mark.parametrize("old, new", [("f(", "f(1, "), (" # no ", " # yes "), ("g()", "g(x)")])
+def test_code_changes_the_hash(small_course, old, new):
+    root, notebook = small_course
+    before = stamp.code_hash(notebook, root)
+    assert old in CODE
+    notebook.cells[0].source = CODE.replace(old, new)
+    assert stamp.code_hash(notebook, root) != before
+
+
+def test_a_module_imported_through_another_counts_and_others_do_not(small_course):
+    root, notebook = small_course
+    before = stamp.code_hash(notebook, root)
+    assert stamp.imported_utils(CODE, root) == ["utils.a", "utils.b"]
+    (root / "utils" / "c.py").write_text("x = 2\n")
+    (root / "utils" / "b.py").write_text("def f(x):\n    return x\n")
+    assert stamp.code_hash(notebook, root) == before
+    (root / "utils" / "b.py").write_text("def f(x):\n    return -x\n")
+    assert stamp.code_hash(notebook, root) != before
+
+
+def test_address_of_the_repository_and_magics():
+    for name in ("REPOSITORY", "VERSION"):
+        assert stamp.essence(f'{name} = "a"\nx = 1') == stamp.essence(f'{name} = "b"\nx = 1')
+    assert stamp.essence('OTHER = "a"') != stamp.essence('OTHER = "b"')
+    assert stamp.essence("%time f()\n!ls") != stamp.essence("%time g()\n!ls")
+
+
+def test_blank_lines_and_hashes_in_strings_belong_to_the_program():
+    assert stamp.essence('x = """a\n\nb  \n"""\n') == 'x = """a\n\nb  \n"""'
+    assert stamp.essence('x = f"""{1}\n\n# b"""  # c\n') == 'x = f"""{1}\n\n# b"""'

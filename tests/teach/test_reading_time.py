@@ -1,0 +1,133 @@
+"""The times in the chapters' boxes are those that are measured and stated."""
+
+import base64
+
+import nbformat
+import pytest
+
+from tools.book.course import ROOT, chapters
+from tools.teach import reading_time
+from tools.teach.reading_time import (
+    TimeError,
+    box,
+    minutes_of_exercises,
+    minutes_to_read,
+    time_to_run,
+)
+
+v4 = nbformat.v4
+BOX = """> **Time to read** 5 minutes · **Time to run** 1 minute (CPU); stored
+>
+> **You need** nothing."""
+PICTURE = v4.new_output("display_data", {"image/png": base64.b64encode(b"x").decode()})
+
+
+def chapter(*, text=2000, code=3, figures=2, exercises=(), seconds=None, first=BOX):
+    cells = [v4.new_markdown_cell("# Title"), v4.new_markdown_cell(first), v4.new_code_cell("up")]
+    cells += [v4.new_markdown_cell("word " * text)]
+    cells += [v4.new_code_cell("1", outputs=[PICTURE] if n < figures else []) for n in range(code)]
+    for minutes in exercises:
+        tag = {"tags": ["exercise"]}
+        task = f"### Exercise\n\n*{minutes} minutes · change one thing*\n\n" + "word " * 900
+        cells += [v4.new_markdown_cell(task, metadata=tag), v4.new_code_cell("1", metadata=tag)]
+        cells += [v4.new_markdown_cell("word " * 900, metadata={"tags": ["solution"]})]
+    notebook = v4.new_notebook(cells=cells)
+    if seconds is not None:
+        notebook.metadata["course"] = {"seconds": seconds}
+    return notebook
+
+
+def test_minutes_follow_from_words_cells_and_figures():
+    assert minutes_to_read(chapter(text=2000, code=0)) == 10
+    assert minutes_to_read(chapter(text=2000, code=10, figures=0)) == 20
+    assert minutes_to_read(chapter(text=2000, code=10, figures=10)) == 25
+    assert minutes_to_read(chapter(text=1, code=0)) == 5
+    with_exercises = chapter(text=2000, code=0, exercises=(5, 10))
+    assert minutes_to_read(with_exercises) == 10
+    assert minutes_of_exercises(with_exercises) == 15
+
+
+def test_words_are_those_that_are_read():
+    assert reading_time.words("A [long link](https://a.example/b) – 28 × 28 <br> `x = 1`.") == 7
+    assert reading_time.words("# Two words\n\n- **one** more") == 4
+
+
+@pytest.mark.parametrize(
+    "seconds, said",
+    [(3.8, "less than 1 minute"), (54, "less than 1 minute"), (57, "1 minute"),
+     (61, "2 minutes"), (480, "8 minutes"), (487.5, "9 minutes")],
+)  # fmt: skip
+def test_running_time_in_words(seconds, said):
+    assert time_to_run(seconds) == said
+
+
+def test_box_is_brought_up_to_date_and_keeps_the_rest():
+    fresh = box(chapter(exercises=(5, 10), seconds=3))
+    assert fresh == (
+        "> **Time to read** 15 minutes · **Time to run** less than 1 minute (CPU); stored ·\n"
+        "> **Exercises** 15 minutes\n>\n> **You need** nothing."
+    )
+    assert box(chapter(exercises=(5, 10), seconds=3, first=fresh)) == fresh
+    assert "Exercises" not in box(chapter(first=fresh))
+    assert "**Time to run** 1 minute (CPU)" in box(chapter()), "nothing is known of the run"
+
+
+def test_own_words_for_a_long_run_stay_if_they_are_true():
+    spread = BOX.replace("1 minute (CPU); stored", "8 to 30 minutes for 50 epochs; less with a GPU")
+    assert "8 to 30 minutes for 50 epochs; less with a GPU" in box(
+        chapter(seconds=487.5, first=spread)
+    )
+    for seconds in (60 * 7, 60 * 31):
+        with pytest.raises(TimeError, match="says 8 to 30 minutes, the stored run took"):
+            box(chapter(seconds=seconds, first=spread))
+
+
+@pytest.mark.parametrize(
+    "first, why",
+    [("> **You need** nothing.", "does not begin with the times"),
+     ("> **Time to read** 5 minutes · **Time to run** some time\n>\n> x", "no number of minutes")],
+)  # fmt: skip
+def test_box_without_times_is_named(tmp_path, first, why):
+    path = tmp_path / "03_x.ipynb"
+    nbformat.write(chapter(first=first, seconds=1), path)
+    with pytest.raises(TimeError, match=f"03_x.ipynb: .*{why}"):
+        reading_time.update(path)
+
+
+def test_update_writes_once_and_only_the_box(tmp_path):
+    path = tmp_path / "03_x.ipynb"
+    nbformat.write(chapter(seconds=3), path)
+    before = nbformat.read(path, 4)
+    assert reading_time.update(path) is True
+    after = nbformat.read(path, 4)
+    changed = [n for n, (a, b) in enumerate(zip(before.cells, after.cells, strict=True)) if a != b]
+    assert changed == [1]
+    assert reading_time.update(path) is False
+
+
+def test_table_of_the_plans_is_brought_up_to_date():
+    page = (
+        "| [1 The data](../chapters/01_x.ipynb) | 20 | – | 1 |\n"
+        "| [2](../chapters/02_y.ipynb), with `EPOCHS = 10` | 20 | 5 | 7 |\n"
+        "| 10 | talk | [1](../chapters/01_x.ipynb) *A*, *B* | keep |\n"
+    )
+    fresh = reading_time.plans(page, {"01_x": (25, 30), "02_y": (30, 0)})
+    assert fresh.splitlines() == [
+        "| [1 The data](../chapters/01_x.ipynb) | 25 | 30 | 1 |",
+        "| [2](../chapters/02_y.ipynb), with `EPOCHS = 10` | 30 | – | 7 |",
+        "| 10 | talk | [1](../chapters/01_x.ipynb) *A*, *B* | keep |",
+    ]
+
+
+@pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)
+def test_box_of_a_chapter_says_what_is_measured(path):
+    notebook = nbformat.read(path, as_version=4)
+    assert notebook.cells[1].source == box(notebook), (
+        f"{path.name}: run `python -m tools.teach.reading_time`"
+    )
+
+
+def test_rate_is_that_of_the_cited_study():
+    references = (ROOT / "references.bib").read_text(encoding="utf-8")
+    assert "10.1016/j.jml.2019.104047" in references
+    assert 175 <= reading_time.WORDS_A_MINUTE <= 238

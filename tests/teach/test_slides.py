@@ -1,0 +1,327 @@
+"""Slides: short enough to read, notes to speak from, nothing from outside, nothing cut off."""
+
+import base64
+import re
+import shutil
+import struct
+import zlib
+
+import nbformat
+import pytest
+
+from tools.book.course import ROOT, chapters
+from tools.book.npm import NpmError, install
+from tools.teach import slides
+
+TAUGHT = [path for path in chapters() if path.name[:2] in {f"{n:02}" for n in range(1, 11)}]
+WIDTH, HEIGHT, SMALLEST = 1280, 720, 24  # pixels
+
+TABLE = """Data: invented
++----------------------+
+|      Two classes     |
++-------+--------------+
+| dx    | images       |
++-------+--------------+
+| nv    |        6,705 |
+| mel   |        1,113 |
++-------+--------------+
++-------+------+
+| other | left |
++-------+------+
+| a     |    1 |
++-------+------+
+"""
+
+
+def png(width: int, height: int) -> str:
+    """Return a grey picture of a size, base64."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + check
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    rows = zlib.compress((b"\0" + b"\x99" * width) * height)
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    return base64.b64encode(data).decode()
+
+
+def code(source, show, *, outputs=(), points=(), alt="A grey field.", title="Short"):
+    cell = nbformat.v4.new_code_cell(source, outputs=list(outputs))
+    cell.metadata = nbformat.from_dict(
+        {
+            "tags": ["slide"],
+            "mystnb": {"image": {"alt": alt}},
+            "slide": {"title": title, "points": list(points), "notes": "Say it.", "show": show},
+        }
+    )
+    return cell
+
+
+def picture(width, height):
+    return nbformat.v4.new_output("display_data", {"image/png": png(width, height)})
+
+
+def stream(text):
+    return nbformat.v4.new_output("stream", text=text)
+
+
+@pytest.fixture
+def notebook():
+    v4 = nbformat.v4
+    box = (
+        "> **Time to read** 5 minutes\n>\n> **You will be able to**\n"
+        "> - count *images* and\n>   lesions;\n> - read a [table](x.ipynb)."
+    )
+    points = [f"Point {n} has **fourteen** words, which is as many as one point may have here"
+              for n in range(4)]  # fmt: skip
+    long = "value = some_function_with_a_long_name(number_one, second=2, x=33)"
+    said = v4.new_markdown_cell("Text.", metadata=code("", "nothing", points=points).metadata)
+    return v4.new_notebook(
+        cells=[
+            v4.new_markdown_cell("# Two & more: the title"),
+            v4.new_markdown_cell(box),
+            code("x", "output", outputs=[picture(900, 400)], points=points),
+            code("x", "output", outputs=[picture(900, 400)]),
+            code("x", "output", outputs=[picture(600, 500)], points=points[:3], alt='A "b" & c'),
+            code("x", "output", outputs=[picture(400, 250), picture(400, 250)]),
+            code("x", "output", outputs=[stream(TABLE)], points=points[:1]),
+            code("\n".join([long] * 8), "source", points=points[:2]),
+            said,
+            v4.new_code_cell("untagged", outputs=[picture(10, 10)]),
+        ]
+    )
+
+
+# --- What a cell becomes --------------------------------------------------------------------------
+
+
+def test_a_chapter_becomes_a_deck(notebook):
+    deck = slides.deck(notebook, name="03_x")
+    assert (deck.place, deck.chapter) == ("Chapter 3", "Two &amp; more: the title")
+    assert deck.objectives == ["count <em>images</em> and lesions", "read a table"]
+    layouts = [slide.layout for slide in deck.slides]
+    assert layouts == ["below", "side", "side", "side", "text", "text", "nothing"]
+    assert 'alt="A &#34;b&#34; &amp; c"' in deck.slides[2].shown[0]
+    assert "<strong>fourteen</strong>" in deck.slides[0].points[0]
+
+
+def test_printed_tables_become_tables(notebook):
+    shown = slides.deck(notebook, name="03_x").slides[4].shown
+    assert shown[0] == '<pre class="short">Data: invented</pre>'
+    assert shown[1].startswith('<table><caption>Two classes</caption><tr><th class="words">dx</th>')
+    assert "<td>6,705</td>" in shown[1]
+    assert [part.count("<tr>") for part in shown[1:]] == [3, 2]
+
+
+def test_code_is_escaped_and_coloured():
+    cell = code('print("<b>")  # why', "source")
+    book = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_markdown_cell("# T"), nbformat.v4.new_markdown_cell("> b"), cell]
+    )
+    shown = slides.deck(book, name="03_x").slides[0].shown[0]
+    assert "&lt;b&gt;" in shown and '<span class="c1"># why</span>' in shown
+
+
+@pytest.mark.parametrize(
+    "cell, why",
+    [
+        (code("first line", "output"), "the cell that begins 'first line'.*make publish"),
+        (code("x", "picture"), "show is 'picture'"),
+        (code("x", "nothing"), "shows nothing and has no points"),
+        (code("x", "output", outputs=[picture(9, 9)], alt=""), "no alt text"),
+        (
+            nbformat.v4.new_markdown_cell("T", metadata=code("", "output").metadata),
+            "a Markdown cell can show 'nothing' only",
+        ),
+        (nbformat.v4.new_markdown_cell("T", metadata={"tags": ["slide"]}), "no title, points"),
+    ],
+)
+def test_a_cell_that_cannot_be_a_slide_is_named(cell, why):
+    first = [nbformat.v4.new_markdown_cell("# T"), nbformat.v4.new_markdown_cell("> box")]
+    with pytest.raises(slides.SlideError, match=f"03_x, .*{why}"):
+        slides.deck(nbformat.v4.new_notebook(cells=[*first, cell]), name="03_x")
+
+
+# --- The chapters' own slides ---------------------------------------------------------------------
+
+
+def tagged(path):
+    cells = nbformat.read(path, 4).cells
+    return [cell for cell in cells if "slide" in cell.metadata.get("tags", ())]
+
+
+@pytest.mark.parametrize("path", TAUGHT, ids=lambda path: path.stem[:2])
+def test_slides_of_a_chapter_are_few_and_short(path):
+    cells = tagged(path)
+    assert 10 <= len(cells) + 1 <= 15, f"{len(cells)} cells and the first slide"
+    for cell in cells:
+        slide = cell.metadata["slide"]
+        here = f"{path.stem}, {slide['title']!r}"
+        assert 0 < len(slide["title"]) <= 50, here
+        assert len(slide["points"]) <= 4, here
+        for point in slide["points"]:
+            assert len(point.split()) <= 14, f"{here}: {point!r}"
+        assert len(slide["notes"].split()) >= 20, here
+        if slide["show"] == "source":
+            assert len(cell.source.strip().splitlines()) <= 8, here
+
+
+@pytest.mark.parametrize("path", TAUGHT, ids=lambda path: path.stem[:2])
+def test_a_chapter_has_pictures_and_a_table_can_be_read(path):
+    deck = slides.deck(nbformat.read(path, 4), name=path.stem)
+    assert len(deck.objectives) >= 3
+    assert sum("<img" in part for slide in deck.slides for part in slide.shown) >= 1
+    for slide in deck.slides:
+        lines = sum(part.count("<tr>") for part in slide.shown if "<table" in part)
+        assert lines <= 10, f"{slide.title}: a table of {lines} lines"  # 8, heading, sum
+
+
+# --- Files and what a browser makes of them -------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def modules():
+    try:
+        return install(ROOT / "teaching" / "slides")
+    except NpmError as error:
+        pytest.skip(f"reveal.js cannot be installed here: {error}")
+
+
+@pytest.fixture(scope="module")
+def written(modules, tmp_path_factory):
+    """The folder with the decks of all chapters that have slides."""
+    folder = tmp_path_factory.mktemp("slides")
+    decks = [slides.deck(nbformat.read(path, 4), name=path.stem) for path in TAUGHT if tagged(path)]
+    if decks:
+        slides.write(decks, folder, modules=modules)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, or the test is skipped."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next(filter(None, map(shutil.which, names)), None)
+    if not program:
+        pytest.skip("there is no Chromium or Chrome on this machine")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+def foreign(text: str) -> list[str]:
+    """Return what a page would fetch from elsewhere."""
+    fetched = re.findall(r"(?:src|href)\s*=\s*[\"']?([^\"'\s>]+)|url\([\"']?([^\"')]+)", text)
+    return [a or b for a, b in fetched if re.match(r"(?:\w+:)?//", a or b)]
+
+
+def test_nothing_comes_from_elsewhere(notebook, modules, tmp_path):
+    page = slides.write([slides.deck(notebook, name="03_x")], tmp_path / "s", modules=modules)
+    assert "Two &amp; more: the title" in page.read_text(encoding="utf-8")
+    pages = [*page.parent.rglob("*.html"), *page.parent.rglob("*.css")]
+    assert len(pages) >= 5
+    for path in pages:
+        assert foreign(path.read_text(encoding="utf-8")) == [], path.name
+    assert "Permission is hereby granted" in (page.parent / "reveal" / "LICENSE").read_text()
+    assert foreign('<script src="//cdn.example/x.js">') == ["//cdn.example/x.js"]
+
+
+def test_decks_of_the_chapters_come_from_nowhere_else(written):
+    for path in written.rglob("*.html"):
+        assert foreign(path.read_text(encoding="utf-8")) == [], path.name
+
+
+MEASURE = """() => {
+  const slide = Reveal.getCurrentSlide(), frame = slide.getBoundingClientRect();
+  const problems = [], scale = Reveal.getScale();
+  const inside = (box, what) => {
+    const over = Math.max(frame.left - box.left, frame.top - box.top,
+                          box.right - frame.right, box.bottom - frame.bottom);
+    if (over > 1) problems.push(`${what} is ${Math.round(over)} px outside the slide`);
+  };
+  const footer = slide.querySelector("footer").getBoundingClientRect();
+  const walker = document.createTreeWalker(slide, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = walker.currentNode, parent = node.parentElement;
+    if (!node.data.trim() || parent.closest("aside")) continue;
+    const size = parseFloat(getComputedStyle(parent).fontSize) * scale;
+    const what = `'${node.data.trim().slice(0, 30)}'`;
+    if (size < SMALLEST - 0.01) problems.push(`${what} has ${size} px`);
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    for (const box of range.getClientRects()) {
+      inside(box, what);
+      if (!parent.closest("footer") && box.bottom > footer.top + 1)
+        problems.push(`${what} runs into the footer`);
+    }
+  }
+  for (const image of slide.querySelectorAll("img")) {
+    const box = image.getBoundingClientRect();
+    inside(box, "the picture");
+    if (!image.complete || !image.naturalWidth) problems.push("the picture does not show");
+    const ratio = Math.min(box.width / image.naturalWidth, box.height / image.naturalHeight);
+    const count = slide.querySelectorAll("img").length;
+    const wide = ratio * image.naturalWidth * count >= 0.45 * frame.width;
+    const high = ratio * image.naturalHeight >= 0.6 * frame.height;
+    if (!wide && !high) problems.push("the picture is small");
+  }
+  return [...new Set(problems)];
+}""".replace("SMALLEST", str(SMALLEST))
+
+
+def measured(browser, page_file):
+    """Return what is wrong on which slide, and every address that the page asked for."""
+    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(page_file.as_uri())
+    page.wait_for_function("window.Reveal && Reveal.isReady()")
+    page.evaluate("document.fonts.ready")
+    found = []
+    for number in range(page.evaluate("Reveal.getTotalSlides()")):
+        page.evaluate(f"Reveal.slide({number})")
+        found += [f"slide {number + 1}: {problem}" for problem in page.evaluate(MEASURE)]
+    page.close()
+    return found, asked
+
+
+def test_slides_can_be_read_from_the_last_row(notebook, modules, browser, tmp_path):
+    slides.write([slides.deck(notebook, name="03_x")], tmp_path, modules=modules)
+    found, asked = measured(browser, tmp_path / "03_x.html")
+    assert found == []
+    assert any(url.endswith("notes.js") for url in asked)
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+
+
+def test_measuring_sees_what_is_too_small_or_too_much(notebook, modules, browser, tmp_path):
+    notebook.cells[-3].source = "\n".join(f"line_{n} = {n}" for n in range(30))
+    slides.write([slides.deck(notebook, name="03_x")], tmp_path, modules=modules)
+    page = tmp_path / "03_x.html"
+    page.write_text(
+        page.read_text().replace("</head>", "<style>li em {font-size: 0.5em}</style></head>")
+    )
+    found, _ = measured(browser, page)
+    assert any(re.match(r"slide 1: 'images' has \d+ px", problem) for problem in found)
+    assert any(re.match(r"slide 7: .*(outside the slide|into the footer)", line) for line in found)
+
+
+@pytest.mark.parametrize("path", TAUGHT, ids=lambda path: path.stem[:2])
+def test_slides_of_a_chapter_can_be_read_from_the_last_row(path, written, browser):
+    if not (written / f"{path.stem}.html").exists():
+        pytest.skip("the chapter has no cell tagged 'slide' yet")
+    found, asked = measured(browser, written / f"{path.stem}.html")
+    assert found == []
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+
+
+def test_prints_a_page_for_each_slide(notebook, modules, browser, tmp_path):
+    slides.write([slides.deck(notebook, name="03_x")], tmp_path, modules=modules)
+    page = browser.new_page()
+    page.goto((tmp_path / "03_x.html").as_uri() + "?print-pdf")
+    page.wait_for_function("document.querySelectorAll('.pdf-page').length > 0")
+    pdf = page.pdf(prefer_css_page_size=True, print_background=True)
+    page.close()
+    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == len(notebook.cells) - 2

@@ -1,0 +1,86 @@
+"""`make usb`: what the folder holds, and that it is checked without an index."""
+
+import subprocess
+
+import pytest
+
+from tools.book.course import ChapterError
+from tools.teach import usb
+
+
+@pytest.fixture
+def course(tmp_path):
+    """A small clone of a course: two files that git knows, an ignored one, prepared images."""
+    root = tmp_path / "course"
+    for name in ("chapters/01_data_overview.ipynb", "requirements.lock", ".venv/x", "extra.md"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(name)
+    (root / ".gitignore").write_text(".venv/\ndata/cache/\n_build/\n")
+    (root / "data" / "cache").mkdir(parents=True)
+    (root / "data" / "cache" / "lesions_28_abc.npz").write_bytes(b"28")
+    (root / "data" / "cache" / "lesions_64_abc.npz").write_bytes(b"64")
+    subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
+    for name in ("html", "student"):
+        (root / "_build" / name).mkdir(parents=True)
+        (root / "_build" / name / "index.html").write_text(name)
+    return root
+
+
+def test_folder_holds_course_book_copies_and_prepared_images(course, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(usb, "_wheels", lambda folder, lock: asked.append((folder, lock)))
+    stick = usb.build(tmp_path / "stick", root=course)
+    inside = {str(p.relative_to(stick)) for p in stick.rglob("*") if p.is_file()}
+    assert inside == {
+        "README.txt",
+        "book/index.html",
+        "student/index.html",
+        "reading-skin/.gitignore",
+        "reading-skin/chapters/01_data_overview.ipynb",
+        "reading-skin/data/cache/lesions_28_abc.npz",
+        "reading-skin/extra.md",  # not committed yet, and not ignored
+        "reading-skin/requirements.lock",
+    }
+    assert asked == [(stick / "wheels", course / "requirements.lock")]
+    (course / "extra.md").unlink()
+    usb.build(stick, root=course)
+    assert not (stick / "reading-skin" / "extra.md").exists(), "a file of an earlier run stayed"
+
+
+def test_missing_book_is_named_with_the_command_that_makes_it(course, tmp_path, monkeypatch):
+    monkeypatch.setattr(usb, "_wheels", lambda folder, lock: None)
+    (course / "_build" / "html").rename(course / "_build" / "other")
+    with pytest.raises(ChapterError, match="make book"):
+        usb.build(tmp_path / "stick", root=course)
+
+
+@pytest.mark.parametrize(
+    ("system", "words"),
+    [
+        ("Linux", "python3 -m venv venv && venv/bin/python"),
+        ("Windows", "py -m venv venv && venv\\"),
+    ],
+)
+def test_readme_has_three_lines_with_the_commands_of_the_system(system, words):
+    lines = usb.readme(system).splitlines()
+    assert [line[:2] for line in lines] == ["1.", "2.", "3."]
+    assert words in lines[1] and "--no-index" in lines[1] and "book/index.html" in lines[2]
+
+
+def test_wheels_that_the_lock_no_longer_names_are_removed(tmp_path):
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    (wheels / "gone-1.0-py3-none-any.whl").write_bytes(b"")
+    lock = tmp_path / "empty.lock"
+    lock.write_text("")
+    usb._wheels(wheels, lock)
+    assert not list(wheels.iterdir())
+
+
+def test_check_fails_where_a_package_is_missing(tmp_path):
+    stick = tmp_path / "stick"
+    (stick / "wheels").mkdir(parents=True)
+    (stick / "reading-skin").mkdir()
+    (stick / "reading-skin" / "requirements.lock").write_text("numpy==2.4.6\n")
+    with pytest.raises(ChapterError, match="(?s)failed.*numpy"):
+        usb.check(stick)

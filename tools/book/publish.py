@@ -1,0 +1,269 @@
+"""`make publish`: run chapters in full on the real images; store outputs and weights.
+
+Nothing in the repository changes before every chapter has run and passed the checks.
+"""
+
+import copy
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+
+from tools.book import stamp
+from tools.book.course import (
+    ROOT,
+    ChapterError,
+    chapters,
+    environment,
+    execute,
+    output_texts,
+    pictures,
+    probe_data,
+)
+from tools.book.files import replace_file
+from tools.teach import reading_time
+
+MAX_NOTEBOOK, MAX_PICTURE = 1_000_000, 150_000  # bytes
+# TensorFlow's C++ log while it starts: dates and CPU features of one machine, no Python warning.
+NATIVE_LOG = re.compile(
+    r"^(?:WARNING: All log messages before absl::InitializeLog\(\)"
+    r"|[IW]\d{4} [\d:. ]+ +\d+ \w+\.cc:\d+\]"
+    r"|To enable the following instructions:).*\n?",
+    re.MULTILINE,
+)
+TRAINS, WEIGHTS = "05", ("original.weights.h5", "original.json")
+
+
+def main(arguments: list[str]) -> int:
+    """Publish the chapters whose two-digit numbers are in `arguments` (none: all)."""
+    start = time.perf_counter()
+    try:
+        todo = _chosen(arguments)
+        data = probe_data()
+        if data.is_phantom or not data.has_lesion_ids:
+            raise ChapterError(
+                f"Outputs are published from the real images with lesion ids only; here is: "
+                f"{data.source}.\nPut the official zips or the Kaggle CSV, with "
+                "HAM10000_metadata.csv, into data/raw/, or name their folder:\n"
+                "    HAM10000_DIR=/path/to/folder make publish\n"
+                "data/README.md says where they come from."
+            )
+        print(f"Data: {data.source}", flush=True)
+        with _Weights() as weights:
+            notebooks = _run(todo, data, weights)
+            for path, notebook in notebooks:
+                replace_file(path, nbformat.writes(notebook, version=4) + "\n")
+            weights.keep()
+    except (ChapterError, FileNotFoundError) as error:
+        print(f"\n{error}\nNothing was published.", file=sys.stderr)
+        return 1
+    print(f"Published: {', '.join(path.stem for path, _ in notebooks)}", flush=True)
+    reading_time.update_plans()
+    publish_phantom_weights()
+    report_stale_studies()
+    if status := write_cards():
+        return status
+    print(f"Done in {(time.perf_counter() - start) / 60:.1f} minutes.")
+    return 0
+
+
+def _chosen(numbers: list[str]) -> list[Path]:
+    todo = [path for path in chapters() if not numbers or path.name[:2] in numbers]
+    unknown = set(numbers) - {path.name[:2] for path in todo}
+    if unknown:
+        raise ChapterError(f'There is no chapter {", ".join(sorted(unknown))}; write "03 06".')
+    # The chapter that trains goes first: the weights it makes are shown in earlier chapters too.
+    return sorted(todo, key=lambda path: not path.name.startswith(TRAINS))
+
+
+def _run(todo, data, weights) -> list[tuple[Path, nbformat.NotebookNode]]:
+    folder = ROOT / "_build" / "publish"
+    shutil.rmtree(folder, ignore_errors=True)
+    before = {path: path.read_bytes() for path in todo}
+    done = []
+    for number, path in enumerate(todo, 1):
+        print(f"[{number}/{len(todo)}] {path.stem}", flush=True)
+        seconds = execute(path, folder / path.name)
+        print(f"    {seconds:.0f} s", flush=True)
+        if path.name.startswith(TRAINS):
+            weights.install()
+        done.append((path, tidy(path, folder / path.name), seconds))
+    stamped = []
+    for path, notebook, seconds in done:
+        if path.read_bytes() != before[path]:
+            raise ChapterError(f"{path.name} was edited while it ran. Publish it again.")
+        notebook.metadata["course"] = stamp.make(
+            notebook, source=data.source, fingerprint=data.fingerprint, seconds=seconds
+        )
+        try:
+            notebook.cells[1].source = reading_time.box(notebook)
+        except reading_time.TimeError as error:
+            raise ChapterError(f"{path.name}: {error}") from None
+        problems = check(notebook)
+        if problems:
+            raise ChapterError("\n".join(f"{path.name}, {problem}" for problem in problems))
+        stamped.append((path, notebook))
+    return stamped
+
+
+def tidy(path: Path, executed: Path) -> nbformat.NotebookNode:
+    """Return the notebook at `path` with the outputs of its executed copy, made tidy.
+
+    Only outputs are taken over, so papermill's metadata, times and widget state stay behind.
+    Streams of one name are merged, and of a line that was overwritten the last form is kept.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    ran = nbformat.read(executed, as_version=4)
+    if [c.source for c in notebook.cells] != [c.source for c in ran.cells]:
+        raise ChapterError(f"{path.name} was edited while it ran. Publish it again.")
+    for cell, source in zip(notebook.cells, ran.cells, strict=True):
+        if cell.cell_type != "code":
+            continue
+        for key in ("execution", "papermill", "collapsed", "ExecuteTime"):
+            cell.metadata.pop(key, None)
+        cell.execution_count = source.execution_count
+        cell.outputs = []
+        for output in copy.deepcopy(source.outputs):
+            last = cell.outputs[-1] if cell.outputs else None
+            if output.output_type == "stream":
+                if last and last.output_type == "stream" and last.name == output.name:
+                    last.text += output.text
+                    continue
+            elif output.output_type != "error":
+                output.data.pop("application/vnd.jupyter.widget-view+json", None)
+                if not output.data:
+                    continue
+                output.metadata = {}
+                if output.output_type == "execute_result":
+                    output.execution_count = source.execution_count
+            cell.outputs.append(output)
+        for output in cell.outputs:
+            if output.output_type == "stream":
+                output.text = re.sub(r"[^\n]*\r(?!\n)", "", output.text)
+                output.text = NATIVE_LOG.sub("", output.text)
+        cell.outputs = [o for o in cell.outputs if o.output_type != "stream" or o.text.strip()]
+    for key in ("papermill", "widgets"):
+        notebook.metadata.pop(key, None)
+    return notebook
+
+
+def check(notebook: nbformat.NotebookNode, *, folders: tuple[str, ...] = ()) -> list[str]:
+    """Return what forbids publishing an executed notebook, a sentence each."""
+    problems = []
+    size = len(nbformat.writes(notebook, version=4).encode())
+    if size > MAX_NOTEBOOK:
+        problems.append(f"the whole notebook is {size / 1e6:.2f} MB; 1 MB is the limit")
+    own = {str(ROOT), str(Path.home()), tempfile.gettempdir() + "/", *folders}
+    own.add(environment().get("HAM10000_DIR", ""))
+    own -= {"", "/", "phantom"}
+    for number, cell in enumerate(notebook.cells, 1):
+        for bytes_ in pictures(cell):
+            if bytes_ > MAX_PICTURE:
+                problems.append(f"cell {number}: a picture of {bytes_ / 1e3:.0f} KB; 150 is most")
+        for output in cell.get("outputs", ()):
+            if output.output_type == "error":
+                problems.append(f"cell {number}: it failed with {output.ename}")
+            for text in output_texts(output):
+                for folder in own:
+                    if folder in text:
+                        problems.append(f"cell {number}: its output names the folder {folder}")
+    return problems
+
+
+class _Weights:
+    """Puts fresh weights into models/ for the chapters that load them, and takes them back.
+
+    Chapter 5 trains and saves to runs/; later chapters load from models/. If one of them fails,
+    models/ is restored.
+    """
+
+    def __enter__(self) -> "_Weights":
+        self.old = {name: _bytes(ROOT / "models" / name) for name in WEIGHTS}
+        self.kept = False
+        self.began = time.time()
+        return self
+
+    def install(self) -> None:
+        fresh = [ROOT / "runs" / name for name in WEIGHTS]
+        for path in fresh:
+            if not path.is_file() or path.stat().st_mtime < self.began:
+                raise ChapterError(f"Chapter 5 ran, but did not write runs/{path.name}.")
+        for path in fresh:  # the certificate last: it refuses weights that are not its own
+            replace_file(ROOT / "models" / path.name, path.read_bytes())
+
+    def keep(self) -> None:
+        self.kept = True
+
+    def __exit__(self, *_: object) -> None:
+        if self.kept:
+            return
+        for name, old in self.old.items():
+            path = ROOT / "models" / name
+            if old is None:
+                path.unlink(missing_ok=True)
+            elif _bytes(path) != old:
+                replace_file(path, old)
+
+
+def publish_phantom_weights() -> None:
+    """Train models/…-phantom where they are missing or the phantom has changed since.
+
+    A few epochs are enough for stand-ins: on the phantom the original network is at its best
+    after one or two (data/phantom.json).
+    """
+    import dataclasses
+
+    os.environ.update(environment())
+    from utils import training
+    from utils.data import load_ham10000
+    from utils.splits import lesion_split
+    from utils.weights import MODELS, CertificateError, read_certificate
+
+    dataset = load_ham10000(source="phantom")
+    for name, recipe, epochs in (
+        ("original-phantom", training.ORIGINAL, 4),
+        ("best-phantom", training.BEST, 6),
+    ):
+        recipe = dataclasses.replace(recipe, epochs=epochs)
+        try:
+            certificate = read_certificate(name)
+            made_from = (certificate.data["fingerprint"], certificate.recipe)
+            if made_from == (dataset.fingerprint, dataclasses.asdict(recipe)):
+                continue
+            print(f"{name}: the phantom or the recipe has changed, trained anew.", flush=True)
+        except CertificateError:
+            print(f"{name}: not there yet, trained now.", flush=True)
+        start = time.perf_counter()
+        training.train(dataset, lesion_split(dataset), recipe, name=name, folder=MODELS)
+        print(f"    {time.perf_counter() - start:.0f} s", flush=True)
+
+
+def report_stale_studies() -> None:
+    """Say which stored runs of `make studies` no longer fit the data or the recipes."""
+    from tools.results.studies import stale_studies
+
+    stale = stale_studies()
+    for name, why in stale.items():
+        print(f"Out of date: the stored run {name} ({why}).", flush=True)
+    if stale:
+        print("`make studies` makes them anew; it takes minutes for each.", flush=True)
+
+
+def write_cards() -> int:
+    """Bring the data set card and the model card up to date; return the exit status."""
+    from tools.results import cards
+
+    return cards.main([])
+
+
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

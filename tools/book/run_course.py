@@ -1,0 +1,73 @@
+"""`make course`: run every chapter on the best data there is, then render the book from them."""
+
+import os
+import sys
+import time
+
+import nbformat
+from prettytable import PrettyTable
+
+from tools.book.course import (
+    ROOT,
+    ChapterError,
+    chapters,
+    data_of,
+    execute,
+    gpu_name,
+    probe_data,
+    publish_html,
+    stage,
+    takes_epochs,
+)
+
+CPU_EPOCHS = 10  # the training chapter's own number is for GPUs and for `make publish`
+
+
+def main() -> int:
+    """Run the course; return the exit status."""
+    start = time.perf_counter()
+    folder = ROOT / "_build" / "course"
+    table = PrettyTable(["chapter", "seconds", "data"], align="l")
+    table.align["seconds"] = "r"
+    try:
+        todo = chapters()
+        print("1. Data", flush=True)
+        data = probe_data()
+        print(f"   {data.source}", flush=True)
+        if data.is_phantom:  # the chapters need not try a download each
+            os.environ["HAM10000_DIR"] = "phantom"
+
+        print("2. Chapters", flush=True)
+        parameters = {}
+        if os.environ.get("COURSE_QUICK"):
+            print("   COURSE_QUICK is set: the chapters run small, to try them out.", flush=True)
+        elif gpu := gpu_name():
+            print(f"   GPU found ({gpu}): the training runs its full number of epochs.", flush=True)
+        else:
+            parameters = {"EPOCHS": CPU_EPOCHS}
+            print(
+                f"   No GPU found: the training runs {CPU_EPOCHS} epochs. "
+                "On a GPU it runs its full number.",
+                flush=True,
+            )
+        stage(folder, with_chapters=False)
+        for number, notebook in enumerate(todo, 1):
+            print(f"   [{number}/{len(todo)}] {notebook.stem}", flush=True)
+            copy = folder / "chapters" / notebook.name
+            given = parameters if takes_epochs(notebook) else {}
+            seconds = execute(notebook, copy, parameters=given)
+            ran_on = data_of(nbformat.read(copy, as_version=4)) or "none"
+            table.add_row([notebook.stem, f"{seconds:.0f}", ran_on])
+
+        print("3. Book", flush=True)
+        page = publish_html(folder)
+    except (ChapterError, FileNotFoundError) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    print(table)
+    print(f"Done in {(time.perf_counter() - start) / 60:.1f} minutes. Open {page.as_uri()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

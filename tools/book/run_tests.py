@@ -1,0 +1,76 @@
+"""`make test`: style, tests, exercises, every chapter small on the phantom and on real images."""
+
+import subprocess
+import sys
+import time
+
+from tools.book.course import ROOT, environment
+
+PARALLEL = ["-n", "2", "--dist", "loadfile"]
+EXERCISES = (
+    "tests/teach/test_exercises.py"  # it runs chapters: a step of its own, chapter by chapter
+)
+CHAPTERS = ["--nbval-lax", "chapters", *PARALLEL, "-p", "no:cacheprovider"]
+
+
+def real_data() -> str | None:
+    """Return the folder with real images: HAM10000_DIR, or data/raw if something is in it."""
+    folder = environment().get("HAM10000_DIR")
+    if folder:
+        return None if folder == "phantom" else folder
+    raw = ROOT / "data" / "raw"
+    filled = raw.is_dir() and any(not p.name.startswith(".") for p in raw.iterdir())
+    return str(raw) if filled else None
+
+
+def steps() -> list[tuple[str, list[str], dict[str, str]]]:
+    """Return heading, command and additional environment of every step."""
+    python = [sys.executable, "-m"]
+    real = real_data()
+    found = [
+        ("ruff: rules", [*python, "ruff", "check", "."], {}),
+        ("ruff: format", [*python, "ruff", "format", "--check", "."], {}),
+        (
+            "pytest",
+            [*python, "pytest", "tests", "--ignore", EXERCISES, *PARALLEL],
+            {"HAM10000_DIR": real or "phantom"},
+        ),
+        ("students' copies and solutions", [*python, "pytest", EXERCISES, "-n", "2"], {}),
+        (
+            "chapters on the phantom",
+            [*python, "pytest", *CHAPTERS],
+            {"COURSE_QUICK": "1", "HAM10000_DIR": "phantom"},
+        ),
+    ]
+    if real:
+        found.append(
+            (
+                "chapters on the real images",
+                [*python, "pytest", *CHAPTERS],
+                {"COURSE_QUICK": "1", "HAM10000_DIR": real},
+            )
+        )
+    return found
+
+
+def main() -> int:
+    """Run all steps, whatever fails; return the exit status."""
+    failed, start = [], time.perf_counter()
+    for heading, command, extra in steps():
+        print(f"\n{'=' * 20} {heading} {'=' * 20}", flush=True)
+        begin = time.perf_counter()
+        if subprocess.run(command, cwd=ROOT, env=environment() | extra).returncode:
+            failed.append(heading)
+        print(f"({heading}: {time.perf_counter() - begin:.0f} s)", flush=True)
+    minutes = (time.perf_counter() - start) / 60
+    if not real_data():
+        print("\nNo real images here: everything ran on the phantom. (HAM10000_DIR names them.)")
+    if failed:
+        print(f"\nFAILED after {minutes:.1f} minutes: {', '.join(failed)}")
+        return 1
+    print(f"\nAll passed in {minutes:.1f} minutes.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,1 +1,0 @@
-"""Self-checks of the exercises: one module per chapter, on the base of ``utils.checks.base``."""

@@ -1,0 +1,230 @@
+"""The phantom: synthetic 28x28 lesions with metadata, drawn from a small model of HAM10000.
+
+How it works. Pixels become logits, so that every draw is a valid picture. The leading principal
+components of the logits carry colour, size, shape and place of a lesion; in this space each class
+is a mixture of normal distributions. What the components leave out is fine texture, drawn as
+noise with the spectrum of the class. A lesion's images share a part of their random numbers.
+
+`tools.results.phantom_fit` fits the parameters, and says how it keeps patients out of them.
+"""
+
+import hashlib
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.fft import idctn
+from scipy.special import expit
+
+from utils.classes import DX
+
+PARAMETERS = Path(__file__).resolve().parents[2] / "data" / "phantom.npz"
+CODE_VERSION = 2  # raise it whenever the same file and seed give other images than before
+
+SIZE, PIXELS, COMPONENTS = 28, 28 * 28 * 3, 96
+MARGIN = 16  # grey levels
+LEVELS = 4  # degrees of likeness between images of a lesion, from unlike to nearly the same
+MOST_IMAGES = 6  # of one lesion
+
+DX_TYPES = ("histo", "follow_up", "consensus", "confocal")
+SEXES = ("male", "female", "unknown")
+AGES = (*range(0, 90, 5), None)
+AGE_BANDS = np.array([0] * 6 + [1] * 4 + [2] * 4 + [3] * 4 + [4])  # <30, 30-45, 50-65, 70+, none
+SITES = (
+    *("abdomen", "acral", "back", "chest", "ear", "face", "foot", "genital", "hand"),
+    *("lower extremity", "neck", "scalp", "trunk", "unknown", "upper extremity"),
+)
+NAMES = frozenset(
+    "centre basis class_of support weights means factors likeness texture loudness loudness_sd "
+    "lesions sex_kind age_kind age_sex site_kind site_sex site_band".split()
+)
+
+
+def load(path: Path = PARAMETERS) -> dict[str, np.ndarray]:
+    """Read the parameters that `tools.results.phantom_fit.save` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file is not there.
+    ValueError
+        If it is not a whole parameter file of this version.
+    """
+    advice = "Restore it with `git checkout -- data/phantom.npz`, or fit it with `make phantom`."
+    if not path.is_file():
+        raise FileNotFoundError(f"the phantom's parameters are missing: no file {path}. {advice}")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            parameters = {name: file[name] for name in file.files}
+    except (zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError) as error:
+        raise ValueError(f"{path} is damaged ({error}). {advice}") from error
+    if missing := NAMES - parameters.keys():
+        raise ValueError(f"{path} lacks {', '.join(sorted(missing))}. {advice}")
+    shapes = {"basis": (COMPONENTS, PIXELS), "lesions": (len(DX), len(DX_TYPES), MOST_IMAGES)}
+    for name, shape in shapes.items():
+        found = parameters[name].shape
+        if found != shape:
+            raise ValueError(f"{path}: expected {name} of shape {shape}, found {found}. {advice}")
+    return parameters
+
+
+def fingerprint(*, seed: int = 0, path: Path = PARAMETERS) -> str:
+    """Name the phantom: 16 hexadecimal digits from the parameters, the seed and the code version.
+
+    Not from the pixels: a few of them may differ by one grey level between computers.
+    """
+    digest = hashlib.sha256(f"phantom {CODE_VERSION} {seed}".encode())
+    for name, array in sorted(load(path).items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def sample(
+    seed: int = 0, *, path: Path = PARAMETERS
+) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
+    """Draw a whole synthetic data set: as many images and lesions per class as HAM10000 has.
+
+    The lesions stand in random order of classes, the images of a lesion in adjacent rows.
+
+    Parameters
+    ----------
+    seed : int
+        The same seed gives the same images on the same computer.
+    path : Path
+        The parameters.
+
+    Returns
+    -------
+    images : ndarray of uint8, shape (10015, 28, 28, 3)
+    labels : ndarray of int64, shape (10015,)
+        The Kaggle coding.
+    metadata : DataFrame
+        10,015 rows: image_id, lesion_id, dx, dx_type, age (years, NaN where unknown), sex,
+        localization.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the parameters are missing or damaged.
+    """
+    model = load(path)
+    rng = np.random.default_rng(seed)
+    lesions = np.repeat(np.argwhere(model["lesions"] >= 0), model["lesions"].ravel(), axis=0)
+    lesions = rng.permutation(lesions)
+    label, dx_type, images_each = lesions[:, 0], lesions[:, 1], lesions[:, 2] + 1
+    kind = 2 * dx_type + (images_each > 1)
+    sex, age, site = _draw_metadata(model, label, kind, rng)
+    of = np.repeat(np.arange(len(lesions)), images_each)  # the lesion of every image
+    metadata = pd.DataFrame(
+        {
+            "image_id": [f"PHANTOM_{i + 1:07d}" for i in range(len(of))],
+            "lesion_id": [f"PHANTOM_L{i + 1:06d}" for i in of],
+            "dx": np.array(DX, dtype=object)[label[of]],
+            "dx_type": np.array(DX_TYPES, dtype=object)[dx_type[of]],
+            "age": np.array([np.nan if a is None else a for a in AGES])[age[of]],
+            "sex": np.array(SEXES, dtype=object)[sex[of]],
+            "localization": np.array(SITES, dtype=object)[site[of]],
+        }
+    )
+    images = _draw_images(model, label, dx_type, of, rng)
+    return images, label[of].astype(np.int64), metadata
+
+
+def _draw_images(model, label, dx_type, of, rng) -> np.ndarray:
+    component = np.empty(len(of), dtype=np.int64)
+    for (c, t), here in _alike(label[of], dx_type[of]):
+        weights = np.where(model["class_of"] == c, model["weights"][:, t], 0).astype(np.float64)
+        component[here] = rng.choice(len(weights), size=len(here), p=weights / weights.sum())
+    # Images of a lesion come from one component, except at the lower levels of likeness: there
+    # each has its own, as if taken from another distance and in other light.
+    first = np.searchsorted(of, np.arange(len(label)))
+    level = rng.integers(0, LEVELS, len(label))
+    component = np.where(level[of] >= LEVELS // 2, component[first[of]], component)
+    turn = rng.integers(0, 8, len(label))
+    shared = model["likeness"][level].astype(np.float32)[of]
+    latent = rng.standard_normal((len(label), COMPONENTS), dtype=np.float32)[of]
+    latent *= np.sqrt(shared)
+    latent += np.sqrt(1 - shared) * rng.standard_normal(latent.shape, dtype=np.float32)
+    loudness = rng.standard_normal(len(of)).astype(np.float32)
+
+    lower = np.tril_indices(COMPONENTS)
+    for k in np.unique(component):
+        factor = np.zeros((COMPONENTS, COMPONENTS), dtype=np.float32)
+        factor[lower] = model["factors"][k]
+        rows = np.flatnonzero(component == k)
+        latent[rows] = latent[rows] @ factor.T + model["means"][k].astype(np.float32)
+
+    basis, centre = model["basis"].astype(np.float32), model["centre"].astype(np.float32)
+    texture = model["texture"].astype(np.float32)
+    images = np.empty((len(of), SIZE, SIZE, 3), dtype=np.uint8)
+    for start in range(0, len(of), 1000):  # in pieces, to keep the memory small
+        rows = slice(start, min(start + 1000, len(of)))
+        c, k = label[of[rows]], component[rows]
+        noise = rng.standard_normal((len(c), SIZE, SIZE, 3), dtype=np.float32)
+        for j in np.unique(c):
+            mine = c == j
+            noise[mine] = np.einsum("nhwa,hwba->nhwb", noise[mine], texture[j])
+        scale = np.exp(model["loudness"][k] + model["loudness_sd"][c] * loudness[rows])
+        noise = idctn(noise, axes=(1, 2), norm="ortho") * scale[:, None, None, None]
+        logits = (latent[rows] @ basis + centre).reshape(noise.shape) + noise
+        pixels = _to_pixels(logits)
+        for g in range(8):
+            mine = turn[of[rows]] == g
+            images[rows][mine] = _turned(pixels[mine], g)
+    return images
+
+
+def _draw_metadata(model, label, kind, rng) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw sex, then age, then site of every lesion from tables of two features per class."""
+    sex, age, site = (np.empty(len(label), dtype=np.int64) for _ in range(3))
+    for (c, k), here in _alike(label, kind):
+        sex[here] = _even_draw(_shares(model["sex_kind"][c])[k], len(here), rng)
+    for (c, k, s), here in _alike(label, kind, sex):
+        by_kind, by_sex = model["age_kind"][c], model["age_sex"][c]
+        shares = _shares(by_kind)[k] * _shares(by_sex)[s] / _whole(by_kind)
+        age[here] = _even_draw(shares, len(here), rng)
+    for (c, k, s, b), here in _alike(label, kind, sex, AGE_BANDS[age]):
+        by_kind, by_sex, by_age = (model[f"site_{name}"][c] for name in ("kind", "sex", "band"))
+        shares = _shares(by_kind)[k] * _shares(by_sex)[s] * _shares(by_age)[b]
+        site[here] = _even_draw(shares / _whole(by_kind) ** 2, len(here), rng)
+    return sex, age, site
+
+
+def _alike(*features: np.ndarray) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
+    """Yield each combination of the features that occurs, and the lesions that have it."""
+    combinations, index = np.unique(np.stack(features, 1), axis=0, return_inverse=True)
+    for i, combination in enumerate(combinations.tolist()):
+        yield tuple(combination), np.flatnonzero(index.ravel() == i)
+
+
+def _whole(table: np.ndarray) -> np.ndarray:
+    """Shares over all rows; a little above zero, to divide by."""
+    total = table.sum(0) + 1e-3
+    return total / total.sum()
+
+
+def _shares(table: np.ndarray, strength: float = 1.0) -> np.ndarray:
+    """Shares within each row, drawn a little towards the shares over all rows."""
+    smooth = table + strength * _whole(table)
+    return smooth / smooth.sum(1, keepdims=True)
+
+
+def _even_draw(shares: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw categories so that each comes as often as its share says, give or take one."""
+    steps = (np.arange(number) + rng.random()) / number
+    drawn = np.searchsorted(np.cumsum(shares / shares.sum()), steps)
+    return rng.permutation(drawn.clip(0, len(shares) - 1))
+
+
+def _to_pixels(logits: np.ndarray) -> np.ndarray:
+    levels = (255 + 2 * MARGIN) * expit(logits) - MARGIN
+    return np.rint(levels).clip(0, 255).astype(np.uint8)
+
+
+def _turned(images: np.ndarray, g: int) -> np.ndarray:
+    """Apply one of the eight symmetries of the square to all images."""
+    return np.rot90(images if g < 4 else images.transpose(0, 2, 1, 3), g % 4, axes=(1, 2))
