@@ -103,24 +103,35 @@ def _frame(notebook, url, version, beside):
 def _cells(notebook, least, most):
     counted, before = 0, None
     for number, cell in enumerate(notebook.cells, 1):
+        folded = number != 3 and "hide-input" in tags(cell)
         if cell.cell_type == "code":
             lines = [line for line in cell.source.splitlines() if line.strip()]
-            if number != 3 and not {"parameters", *OF_THE_END} & set(tags(cell)):
+            if number != 3 and not folded and not {"parameters", *OF_THE_END} & set(tags(cell)):
                 counted += 1
+            longest = 25 if folded else 15
             # The network of chapter 4 has a line for each of its layers.
-            if number != 3 and "original-cnn" not in tags(cell) and len(lines) > 15:
-                yield f"cell {number} has {len(lines)} lines; 15 are the most"
+            if number != 3 and "original-cnn" not in tags(cell) and len(lines) > longest:
+                yield f"cell {number} has {len(lines)} lines; {longest} are the most"
+            if folded and not _folded_everywhere(cell):
+                yield f"cell {number} is folded in the book, and not in JupyterLab and on Colab"
             follows_text = before is not None and before.cell_type == "markdown"
             if number != 3 and not follows_text and "solution" not in tags(cell):
                 yield f"cell {number} lacks a sentence before it that says why"
             if re.search(r"filterwarnings|simplefilter", cell.source):
                 yield f"cell {number} filters warnings away"
-        before = cell
+        if not folded:  # a folded cell may stand between a sentence and the cell that it serves
+            before = cell
     if not least <= counted <= most:
         yield (
             f"it has {counted} code cells besides set-up, parameters, exercises and quiz; "
             f"{least} to {most} are wanted"
         )
+
+
+def _folded_everywhere(cell):
+    in_lab = cell.metadata.get("jupyter", {}).get("source_hidden")
+    on_colab = cell.metadata.get("cellView") == "form" and cell.source.startswith("# @title ")
+    return in_lab and on_colab
 
 
 def _outputs(notebook):

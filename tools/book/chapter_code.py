@@ -1,0 +1,53 @@
+"""What a chapter defines, for tools and tests: the notebook is the one place where it stands."""
+
+import ast
+import types
+
+import nbformat
+
+from tools.book.course import ROOT
+
+NOT_THE_CHAPTERS_OWN = {"parameters", "exercise", "solution", "quiz"}
+
+
+def definitions(number: str) -> types.ModuleType:
+    """Return the functions, classes and CONSTANTS of a chapter's cells, without running the rest.
+
+    So what one chapter uses can stand in that chapter alone, and still be tested, and be used by
+    the tool that makes the long computations of the chapter.
+
+    Parameters
+    ----------
+    number : str
+        The chapter's number as its file has it, ``"09"``.
+
+    Returns
+    -------
+    module
+        Holds the chapter's imports and definitions. A function that needs more than its arguments,
+        these imports and other definitions (a variable of the notebook) fails when it is called.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such chapter.
+    """
+    paths = sorted((ROOT / "chapters").glob(f"{number}_*.ipynb"))
+    if not paths:
+        raise FileNotFoundError(f"chapters/ holds no notebook whose name begins with {number}_")
+    module = types.ModuleType(f"chapter_{number}", f"Definitions of {paths[0].name}.")
+    module.QUICK = False
+    for index, cell in enumerate(nbformat.read(paths[0], as_version=4).cells):
+        own = not NOT_THE_CHAPTERS_OWN & set(cell.metadata.get("tags", ()))
+        if cell.cell_type == "code" and own and index != 2:  # 2: the set-up cell
+            tree = ast.parse(cell.source)
+            tree.body = [statement for statement in tree.body if _defines(statement)]
+            exec(compile(tree, f"{paths[0].name}, cell {index + 1}", "exec"), module.__dict__)
+    return module
+
+
+def _defines(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.Assign):
+        return all(isinstance(t, ast.Name) and t.id.isupper() for t in statement.targets)
+    kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
+    return isinstance(statement, kinds)
