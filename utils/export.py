@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from utils.data.records import hash_file
+from utils.files import hash_file
 from utils.manifest import manifest
 from utils.refusal import Refusal
 from utils.weights import (

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from utils.data import LesionImages
-from utils.data.records import hash_file
+from utils.files import hash_file
 from utils.models import BUILDERS
 from utils.splits import Split, lesion_groups
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from tools.book.course import ROOT, environment, execute
-from tools.book.files import write_json
 from tools.measure import backends
+from utils.files import write_json
 
 OTHERS = [  # PyTorch is no part of the course, so it may be missing
     pytest.param(

@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tools.book import files
 from tools.book.course import ROOT
-from tools.book.files import replace_file, write_json
 from tools.measure import bench, bench_data, bench_page, bench_tasks
-from utils import data
+from utils import data, files
 from utils.data.sources import read_kaggle_csv
+from utils.files import replace_file, write_json
 
 # Even less than `--quick`: what differs only in its numbers is run once.
 TINY = dataclasses.replace(

@@ -9,7 +9,7 @@ from small_dataset import small_dataset
 
 from utils import training
 from utils import weights as certificates
-from utils.data.records import hash_file
+from utils.files import hash_file
 from utils.models import original_cnn
 from utils.splits import lesion_groups, lesion_split
 from utils.weights import CertificateError

@@ -18,8 +18,8 @@ from pathlib import Path
 import nbformat
 
 from tools.book.course import ROOT, chapters
-from tools.book.files import replace_file
 from tools.book.set_repository import pages_address
+from utils.files import replace_file
 
 PAGE = "teaching/glossary.md"
 # Other words for a term, beside its plural.

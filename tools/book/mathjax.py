@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tools.book import npm
 from tools.book.course import ROOT
-from tools.book.files import replace_file
+from utils.files import replace_file
 
 SCRIPT = "tex-mml-chtml.js"
 FONTS = "output/chtml/fonts/woff-v2"

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from tools.book.course import ROOT
-from tools.book.files import replace_file
+from utils.files import replace_file
 
 QUIET = ("--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
 FILES = ("package.json", "package-lock.json")

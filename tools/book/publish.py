@@ -25,8 +25,8 @@ from tools.book.course import (
     pictures,
     probe_data,
 )
-from tools.book.files import replace_file
 from tools.teach import reading_time
+from utils.files import replace_file
 
 MAX_NOTEBOOK, MAX_PICTURE = 1_000_000, 150_000  # bytes
 # TensorFlow's C++ log while it starts: dates and CPU features of one machine, no Python warning.

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tools.book import npm
 from tools.book.course import ROOT, environment
-from tools.book.files import replace_file, write_json
 from tools.book.run_tests import real_data
+from utils.files import replace_file, write_json
 
 # Name in the package onnxruntime-web → name here. The smallest build that runs the model:
 # WebAssembly only, its own JavaScript bundled.

@@ -11,10 +11,10 @@ import numpy as np
 from PIL import Image
 
 from tools.book.course import ROOT
-from tools.book.files import replace_file
 from utils.augment import symmetry
 from utils.classes import by_dx
 from utils.data.phantom import sample
+from utils.files import replace_file
 
 CLASSES = ("nv", "mel", "bkl", "bcc", "vasc", "akiec")
 SIDE = 168  # six times 28

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from tools.book.course import ROOT
-from tools.book.files import replace_file, write_json
+from utils.files import replace_file, write_json
 
 MODELS = ROOT / "models"
 PER_KIND = 60

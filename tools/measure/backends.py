@@ -19,9 +19,9 @@ import time
 from pathlib import Path
 
 from tools.book.course import ROOT, environment
-from tools.book.files import write_json
 from tools.measure.bench_machine import machine
 from tools.measure.devices import NAMES
+from utils.files import write_json
 
 RESULTS = ROOT / "models" / "backends.json"
 BACKENDS = ("tensorflow", "torch")

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools.book.course import ROOT, environment
-from tools.book.files import write_json
 from tools.measure import bench_page
 from tools.measure.bench_machine import machine
+from utils.files import write_json
 
 QUICK_RESULTS = ROOT / "_build" / "bench-quick.json"
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from tools.book.course import ROOT
-from tools.book.files import replace_file
+from utils.files import replace_file
 
 RESULTS = ROOT / "models" / "bench.json"
 PAGE = ROOT / "how-long-things-take.md"

@@ -20,8 +20,8 @@ import time
 from pathlib import Path
 
 from tools.book.course import ROOT, environment
-from tools.book.files import write_json
 from tools.measure.bench_machine import machine, peak_memory
+from utils.files import write_json
 
 RESULTS = ROOT / "models" / "streaming.json"
 SIZES = (64, 128, 224)

@@ -9,9 +9,9 @@ import json
 import sys
 from pathlib import Path
 
-from tools.book.files import write_json
 from tools.measure.bench_data import load, prepare, read_csv
 from tools.measure.bench_training import course, epoch, nothing, original, predict
+from utils.files import write_json
 
 TASKS = {
     task.__name__: task

@@ -29,7 +29,7 @@ import time
 from pathlib import Path
 
 from tools.book.course import ROOT, environment
-from tools.book.files import replace_file, write_json
+from utils.files import replace_file, write_json
 
 RESULTS = ROOT / "models" / "devices.json"
 PAGE = ROOT / "how-long-things-take.md"

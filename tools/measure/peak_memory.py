@@ -22,8 +22,8 @@ from pathlib import Path
 import nbformat
 
 from tools.book.course import ROOT, chapters, data_of, environment
-from tools.book.files import replace_file, write_json
 from tools.measure.bench_machine import machine
+from utils.files import replace_file, write_json
 
 RESULTS = ROOT / "models" / "peak_memory.json"
 PAGE = ROOT / "teaching" / "classroom-server.md"

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from tools.book.course import ROOT, environment
-from tools.book.files import replace_file, write_json
+from utils.files import replace_file, write_json
 
 os.environ.update(environment())
 

@@ -11,11 +11,11 @@ import json
 from pathlib import Path
 
 from tools.book.course import ROOT
-from tools.book.files import replace_file
 from tools.book.set_repository import address
 from utils.classes import CLASSES
 from utils.data import LesionImages
 from utils.data import phantom as phantom_code
+from utils.files import replace_file
 
 DATA = ROOT / "data"
 RECORDS = "phantom_metadata.csv.gz"

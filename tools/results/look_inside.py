@@ -16,12 +16,12 @@ import sys
 import time
 
 from tools.book.course import ROOT
-from tools.book.files import write_json
 from tools.book.stamp import essence
 from tools.results.look_material import WEIGHTS, Material
 from tools.results.look_parts import FOLDS, PARTS
 from utils import studies
 from utils.data import LesionImages
+from utils.files import write_json
 from utils.splits import Split
 from utils.weights import MODELS, read_certificate
 

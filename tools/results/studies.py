@@ -17,7 +17,7 @@ from functools import partial
 import numpy as np
 
 from tools.book.course import environment
-from tools.book.files import replace_file
+from utils.files import replace_file
 
 os.environ.update(environment())
 

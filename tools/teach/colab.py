@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.book.course import ROOT, chapters, copy_working_tree
-from tools.book.files import write_json
+from utils.files import write_json
 
 FOLDER = ROOT / "_build" / "colab"
 # What the chapters use and Colab has. Whatever else they need, the set-up cell must install.

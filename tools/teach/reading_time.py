@@ -19,7 +19,7 @@ from pathlib import Path
 import nbformat
 
 from tools.book.course import ROOT, chapters, pictures
-from tools.book.files import replace_file
+from utils.files import replace_file
 
 WORDS_A_MINUTE, MINUTES_A_CELL, MINUTES_A_FIGURE = 200, 1.0, 0.5
 STEP = 5  # minutes; anything finer would look more exact than it is

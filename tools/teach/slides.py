@@ -10,9 +10,9 @@ import nbformat
 from markupsafe import Markup
 
 from tools.book.course import ROOT, chapters
-from tools.book.files import replace_file
 from tools.book.npm import NpmError, install
 from tools.teach.slide_parts import SlideError, inline, output_parts, source_part
+from utils.files import replace_file
 
 SOURCE = ROOT / "teaching" / "slides"
 KEYS = ("title", "points", "notes", "show")

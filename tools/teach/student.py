@@ -16,8 +16,8 @@ from pathlib import Path
 import nbformat
 
 from tools.book.course import ROOT, ChapterError, chapters
-from tools.book.files import replace_file
 from tools.book.set_repository import address
+from utils.files import replace_file
 
 FOLDER = ROOT / "_build" / "student"
 STUDENT, SOLUTIONS = "reading-skin-student", "reading-skin-solutions"

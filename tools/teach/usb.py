@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools.book.course import ROOT, ChapterError, copy_working_tree, environment
-from tools.book.files import replace_file
+from utils.files import replace_file
 
 FOLDER = ROOT / "_build" / "usb"
 LINES = (

@@ -24,11 +24,11 @@ from utils.data.records import (
     Source,
     digest,
     find_metadata,
-    hash_file,
     labels_of,
     read_metadata,
     refuse_html,
 )
+from utils.files import hash_file
 
 ZIPS = ("HAM10000_images_part_1.zip", "HAM10000_images_part_2.zip")
 JPEG_FOLDERS = (".", "HAM10000_images_part_1", "HAM10000_images_part_2")

@@ -65,12 +65,6 @@ def digest(*parts: str | bytes) -> str:
     return total.hexdigest()[:32]
 
 
-def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file as 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def refuse_html(path: Path) -> None:
     """Raise if a web page was saved under the name of a data file, as failed downloads do."""
     with path.open("rb") as file:

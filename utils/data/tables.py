@@ -20,12 +20,12 @@ from utils.data.records import (
     bare_metadata,
     digest,
     find_metadata,
-    hash_file,
     labels_of,
     read_metadata,
     refuse_html,
     require_size,
 )
+from utils.files import hash_file
 
 KAGGLE_CSV = "hmnist_28_28_RGB.csv"
 

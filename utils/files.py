@@ -1,0 +1,48 @@
+"""Files are there whole or not at all, and are named by what they hold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+__all__: list[str] = []
+
+
+def replace_file(path: Path, content: str | bytes | Callable[[BinaryIO], object]) -> None:
+    """Write a file under a temporary name, then put it in place in one step.
+
+    Whoever reads, also in another process, sees the old file or the new one, never half.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder is made if it is missing.
+    content : str, bytes or function
+        What to write; or a function that writes it into the open binary file it is given.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            if callable(content):
+                content(file)
+            else:
+                file.write(content.encode() if isinstance(content, str) else content)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write a record as JSON, whole or not at all."""
+    replace_file(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
