@@ -20,7 +20,7 @@ test: $(STAMP) ## check everything: style, code, notebooks, book
 	@$(RUN) -m tools.book.run_tests
 
 book: $(STAMP) ## render the stored notebooks to _build/html, running nothing
-	@$(RUN) -m tools.book.render_book
+	@$(RUN) -m tools.book.render
 
 publish: $(STAMP) ## run in full on the real images and store outputs and weights (CHAPTERS="03 06": these)
 	@$(RUN) -m tools.book.publish $(CHAPTERS)
@@ -38,7 +38,7 @@ slides: $(STAMP) ## make a deck of slides for every chapter in _build/slides, ru
 	@$(RUN) -m tools.teach.slides
 
 usb: $(STAMP) ## fill _build/usb for a room without internet: packages, course, book, copies (2 GB)
-	@test -d _build/html || $(RUN) -m tools.book.render_book
+	@test -d _build/html || $(RUN) -m tools.book.render
 	@$(RUN) -m tools.teach.student
 	@$(RUN) -m tools.teach.usb
 

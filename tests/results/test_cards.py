@@ -12,7 +12,8 @@ import nbformat
 import pytest
 import yaml
 
-from tools.book.course import ROOT, stage
+from tools.book.course import ROOT
+from tools.book.render import stage
 from tools.results import card_data, card_looking, card_measure, card_models, cards, croissant
 from utils.classes import DX
 from utils.data import load_ham10000

@@ -29,13 +29,6 @@ from tools.teach import reading_time
 from utils.files import replace_file
 
 MAX_NOTEBOOK, MAX_PICTURE = 1_000_000, 150_000  # bytes
-# TensorFlow's C++ log while it starts: dates and CPU features of one machine, no Python warning.
-NATIVE_LOG = re.compile(
-    r"^(?:WARNING: All log messages before absl::InitializeLog\(\)"
-    r"|[IW]\d{4} [\d:. ]+ +\d+ \w+\.cc:\d+\]"
-    r"|To enable the following instructions:).*\n?",
-    re.MULTILINE,
-)
 TRAINS, WEIGHTS = "05", ("original.weights.h5", "original.json")
 
 
@@ -145,7 +138,6 @@ def tidy(path: Path, executed: Path) -> nbformat.NotebookNode:
         for output in cell.outputs:
             if output.output_type == "stream":
                 output.text = re.sub(r"[^\n]*\r(?!\n)", "", output.text)
-                output.text = NATIVE_LOG.sub("", output.text)
         cell.outputs = [o for o in cell.outputs if o.output_type != "stream" or o.text.strip()]
     for key in ("papermill", "widgets"):
         notebook.metadata.pop(key, None)

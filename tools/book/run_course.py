@@ -15,10 +15,9 @@ from tools.book.course import (
     execute,
     gpu_name,
     probe_data,
-    publish_html,
-    stage,
     takes_epochs,
 )
+from tools.book.render import publish_html, stage
 
 CPU_EPOCHS = 10  # the training chapter's own number is for GPUs and for `make publish`
 

@@ -4,23 +4,13 @@ import subprocess
 import sys
 import time
 
-from tools.book.course import ROOT, environment
+from tools.book.course import ROOT, environment, real_data
 
 PARALLEL = ["-n", "2", "--dist", "loadfile"]
 EXERCISES = (
     "tests/teach/test_exercises.py"  # it runs chapters: a step of its own, chapter by chapter
 )
 CHAPTERS = ["--nbval-lax", "chapters", *PARALLEL, "-p", "no:cacheprovider"]
-
-
-def real_data() -> str | None:
-    """Return the folder with real images: HAM10000_DIR, or data/raw if something is in it."""
-    folder = environment().get("HAM10000_DIR")
-    if folder:
-        return None if folder == "phantom" else folder
-    raw = ROOT / "data" / "raw"
-    filled = raw.is_dir() and any(not p.name.startswith(".") for p in raw.iterdir())
-    return str(raw) if filled else None
 
 
 def steps() -> list[tuple[str, list[str], dict[str, str]]]:
