@@ -1,4 +1,4 @@
-"""Small data files in every form that `utils.data.sources` reads, for tests."""
+"""Small data files in every form that `utils.data` reads, for tests."""
 
 import io
 import zipfile
@@ -9,7 +9,8 @@ import pandas as pd
 from PIL import Image
 
 from utils.classes import CLASSES, DX
-from utils.data.sources import JPEG_FOLDERS, KAGGLE_CSV, ZIPS
+from utils.data.photographs import JPEG_FOLDERS, ZIPS
+from utils.data.tables import KAGGLE_CSV
 
 ROWS = 14
 

@@ -20,7 +20,7 @@ from tools.book.course import ROOT
 # questions of a quiz are compared with their source by a test of their own.
 WITHOUT_TRACE = {
     "utils.data.phantom",
-    "tools.results.phantom_fit",
+    "tools.results.phantom",
     "utils.data.download",
     "utils.start",
     "utils.quiz",

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import datafiles
@@ -14,16 +15,10 @@ import pytest
 from datafiles import ROWS
 
 from utils import data
-from utils.data import DataError, download, load_ham10000, sources
-from utils.data import photographs as read_images
-
-# The fixture below hides the variable from the code under test.
-REAL = os.environ.get("HAM10000_DIR", "")
-real_images = pytest.mark.skipif(
-    REAL in ("", "phantom"),
-    reason="HAM10000_DIR is not set to a folder with the real images, which are not in the "
-    "repository",
-)
+from utils.classes import DX
+from utils.data import DataError, download, load_ham10000, records
+from utils.data.photographs import ZIPS, Photographs
+from utils.data.tables import KAGGLE_CSV
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +78,7 @@ def test_the_record_is_the_same_from_the_source_and_from_the_cache(tmp_path, for
     for dataset in (cold, warm):
         assert dataset.images.shape == (ROWS, 28, 28, 3) and dataset.images.dtype == np.uint8
         assert dataset.labels.shape == (ROWS,) and dataset.labels.dtype == np.int64
-        assert tuple(dataset.metadata.columns) == sources.COLUMNS
+        assert tuple(dataset.metadata.columns) == records.COLUMNS
         assert isinstance(dataset.metadata.index, pd.RangeIndex)
         assert dataset.labels.tolist() == datafiles.make_labels(dataset.metadata).tolist()
         assert dataset.has_lesions == (form not in ("bare csv", "npz"))
@@ -93,23 +88,18 @@ def test_the_record_is_the_same_from_the_source_and_from_the_cache(tmp_path, for
 
 
 @pytest.mark.parametrize(
-    ("make", "line"),
-    [
-        (
-            datafiles.make_official,
-            "Data: HAM10000 from the official zips, 14 images of 7 lesions, 28 × 28 pixels\n",
-        ),
-        (
-            lambda folder: datafiles.write_npz(folder, datafiles.make_npz_arrays()),
-            "Data: DermaMNIST, 14 images, no lesion ids (so no split by lesion), 28 × 28 pixels\n",
-        ),
-    ],
-)
-def test_one_line_says_where_the_data_come_from(tmp_path, capsys, make, line):
-    make(tmp_path)
+    ("form", "told"),
+    [("zips", "HAM10000 from the official zips, 14 images of 7 lesions"),
+     ("npz", "DermaMNIST, 14 images, no lesion ids (so no split by lesion)")],
+)  # fmt: skip
+def test_one_line_says_where_the_data_come_from(tmp_path, capsys, form, told):
+    if form == "zips":
+        datafiles.make_official(tmp_path)
+    else:
+        datafiles.write_npz(tmp_path, datafiles.make_npz_arrays())
     for _ in "cold", "warm":
         load(tmp_path)
-        assert capsys.readouterr().out == line
+        assert capsys.readouterr().out == f"Data: {told}, 28 × 28 pixels\n"
 
 
 def test_the_fingerprint_follows_content_and_size(tmp_path, official):
@@ -149,21 +139,18 @@ def test_auto_does_not_pass_over_a_variable_that_leads_nowhere(
     datafiles.make_kaggle(data.RAW_DIR)
     folder = {"missing": tmp_path / "nowhere", "empty": tmp_path / "empty"}.get(what, official)
     (tmp_path / "empty").mkdir()
-    (official / sources.ZIPS[1]).unlink()
+    (official / ZIPS[1]).unlink()
     monkeypatch.setenv("HAM10000_DIR", str(folder))
     with pytest.raises(DataError) as caught:
         load()
     assert str(folder) in str(caught.value)
     if what == "empty":
-        for name in ("HAM10000_DIR", *sources.ZIPS, sources.KAGGLE_CSV, "dermamnist*.npz"):
+        for name in ("HAM10000_DIR", *ZIPS, KAGGLE_CSV, "dermamnist*.npz"):
             assert name in str(caught.value)
 
 
 def test_auto_downloads_where_nothing_is_there(monkeypatch):
-    def fetch(folder):
-        datafiles.make_kaggle(folder)
-
-    monkeypatch.setattr(download, "fetch_kaggle", fetch)
+    monkeypatch.setattr(download, "fetch_kaggle", datafiles.make_kaggle)
     assert load().source == "HAM10000 from the Kaggle CSV"
 
 
@@ -184,12 +171,9 @@ def test_the_variable_can_ask_for_the_phantom(monkeypatch):
     assert data._choose(28, "auto", ROWS).name == data.PHANTOM
 
 
-def test_the_phantom_has_one_size_only():
+def test_another_size_without_images_names_the_ways_to_get_them():
     with pytest.raises(DataError, match="the phantom has images of 28 × 28 pixels, not 64 × 64"):
         load("phantom", size=64)
-
-
-def test_auto_of_another_size_without_images_names_the_ways_to_get_them():
     with pytest.raises(DataError, match="HAM10000_images_part_1.zip.*source='dermamnist'"):
         load(size=64)
 
@@ -207,12 +191,9 @@ def test_a_source_asked_for_by_name_is_fetched_and_taken(monkeypatch, source):
     assert names[source] in load(source).source
 
 
-def test_a_source_by_name_that_cannot_be_had_is_an_error_not_the_phantom():
+def test_a_source_or_folder_that_cannot_be_had_is_an_error_not_the_phantom(tmp_path):
     with pytest.raises(download.DownloadError, match="By hand"):
         load("kaggle")
-
-
-def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(DataError, match="from source. does not exist"):
         load(tmp_path / "nowhere")
 
@@ -226,13 +207,13 @@ def test_a_size_that_is_none(size):
 # --- the cache ----------------------------------------------------------------------------------
 
 
+def no_reading(*_):
+    raise AssertionError("the images were decoded")
+
+
 def test_the_second_call_reads_no_image(official, monkeypatch):
     cold = load(official)
-
-    def decode(*_):
-        raise AssertionError("the images were decoded again")
-
-    monkeypatch.setattr(read_images.Photographs, "read_all", decode)
+    monkeypatch.setattr(Photographs, "read_all", no_reading)
     assert_same(cold, load(official))
 
 
@@ -290,9 +271,7 @@ def test_bad_input_leaves_the_cache_as_it_was(tmp_path, official):
 def test_a_cache_folder_that_cannot_be_written(tmp_path, official, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setattr(data, "CACHE_DIR", tmp_path / "file" / "cache")
-    monkeypatch.setattr(
-        read_images.Photographs, "read_all", lambda *_: pytest.fail("read 20 s for nothing")
-    )
+    monkeypatch.setattr(Photographs, "read_all", no_reading)  # 20 s for nothing
     with pytest.raises(DataError) as caught:
         load(official)
     assert str(tmp_path / "file" / "cache") in str(caught.value)
@@ -312,119 +291,91 @@ def test_a_disk_that_is_full_leaves_no_half_file(official, monkeypatch):
 
 
 def test_a_write_within_a_write_of_the_same_cache_file(official, monkeypatch):
-    """Two processes write the same file; the second begins and ends while the first writes."""
+    """Another thread (or process) begins and ends its write while the first one writes."""
     plain, nested = np.savez, []
 
     def savez(file, **arrays):
         monkeypatch.setattr(np, "savez", plain)
-        nested.append(load(official))
+        thread = threading.Thread(target=lambda: nested.append(load(official)))
+        thread.start()
+        thread.join()
         plain(file, **arrays)
 
     monkeypatch.setattr(np, "savez", savez)
     first = load(official)
-    assert len(nested) == 1
-    assert_same(first, nested[0])
+    assert_same(first, *nested)
     assert_same(first, load(official))
     assert [path.suffix for path in cached()] == [".npz"]
 
 
-def test_processes_that_load_at_once_do_not_disturb_each_other(tmp_path, official):
-    program = (
-        "import sys; from pathlib import Path; from utils import data; "
-        "data.CACHE_DIR = Path(sys.argv[2]); "
-        f"d = data.load_ham10000(28, sys.argv[1], expected_rows={ROWS}); "
-        "print(d.fingerprint, int(d.images.sum()))"
+def test_on_windows_a_file_that_another_process_reads_stays(official, monkeypatch):
+    def used(source, target):
+        raise PermissionError(13, "used by another process", str(target))
+
+    load(official)
+    (path,) = cached()
+    path.write_bytes(b"damaged")
+    monkeypatch.setattr(os, "replace", used)
+    with pytest.warns(UserWarning, match="is damaged"):
+        assert len(load(official).labels) == ROWS
+    assert cached() == [path]
+    path.unlink()
+    with pytest.raises(DataError, match="used by another process.*Make it writable"):
+        load(official)
+
+
+PROGRAM = (
+    "import sys; from utils import data; "
+    f"d = data.load_ham10000(28, sys.argv[1], expected_rows={ROWS}); "
+    "print(data.CACHE_DIR, d.fingerprint, int(d.images.sum()))"
+)
+
+
+def start(folder, cache):
+    """Load in a process of its own with the cache that HAM10000_CACHE names."""
+    return subprocess.Popen(
+        [sys.executable, "-c", f"import os; os.umask(0o077); {PROGRAM}", str(folder)],
+        cwd=Path(data.__file__).parents[2],
+        env=os.environ | {"HAM10000_CACHE": str(cache)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
     )
-    command = [sys.executable, "-c", program, str(official), str(tmp_path / "shared")]
-    root = Path(data.__file__).parents[2]
-    running = [
-        subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for _ in range(4)
-    ]
+
+
+def test_a_classroom_shares_a_cache_that_may_be_read_only_once_it_is_filled(tmp_path, official):
+    shared = tmp_path / "shared"
+    running = [start(official, shared) for _ in range(4)]
     results = [process.communicate(timeout=120) for process in running]
     assert all(process.returncode == 0 for process in running), results
-    assert len({out.splitlines()[-1] for out, _ in results}) == 1
-    assert all(b"damaged" not in err for _, err in results)
-    assert [path.suffix for path in (tmp_path / "shared").iterdir()] == [".npz"]
-
-
-def test_a_shared_cache_folder_that_is_filled_may_be_read_only(tmp_path, official):
-    program = (
-        "import sys; from utils import data; "
-        f"d = data.load_ham10000(28, sys.argv[1], expected_rows={ROWS}); "
-        "print(data.CACHE_DIR, d.fingerprint)"
-    )
-    shared = tmp_path / "shared"
-    root = Path(data.__file__).parents[2]
-
-    def load():
-        done = subprocess.run(
-            [sys.executable, "-c", program, str(official)],
-            cwd=root,
-            env=os.environ | {"HAM10000_CACHE": str(shared)},
-            capture_output=True,
-            encoding="utf-8",
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.splitlines()[-1]
-
-    first = load()
+    (line,) = {out.splitlines()[-1] for out, _ in results}
+    assert line.startswith(str(shared)) and all("damaged" not in err for _, err in results)
     (file,) = shared.iterdir()
+    assert file.suffix == ".npz" and file.stat().st_mode & 0o777 == 0o644
     before = file.stat().st_mtime_ns
     shared.chmod(0o555)
     try:
-        assert load() == first and first.startswith(str(shared))
+        assert start(official, shared).communicate(timeout=120)[0].splitlines()[-1] == line
     finally:
         shared.chmod(0o755)
-    assert [path.name for path in shared.iterdir()] == [file.name]
-    assert file.stat().st_mtime_ns == before
+    assert list(shared.iterdir()) == [file] and file.stat().st_mtime_ns == before
 
 
 # --- the real images ----------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def real(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(data, "CACHE_DIR", tmp_path_factory.mktemp("real_cache"))
-        yield load_ham10000(source=REAL)
-
-
-@real_images
-def test_the_real_images_are_complete(real):
-    assert real.images.shape == (10_015, 28, 28, 3)
+def test_the_real_images_are_complete(real_data_folder):
+    dataset = load_ham10000(source=real_data_folder)
+    metadata = dataset.metadata
+    assert dataset.images.shape == (10_015, 28, 28, 3)
+    assert dataset.images.std(axis=(1, 2, 3)).min() > 1, "an image of one colour"
     # akiec, bcc, bkl, df, nv, vasc, mel, as published: doi 10.1038/sdata.2018.161
-    assert np.bincount(real.labels).tolist() == [327, 514, 1099, 115, 6705, 142, 1113]
-    assert real.images.std(axis=(1, 2, 3)).min() > 1, "an image of one colour"
-
-
-@real_images
-def test_the_real_lesions_are_complete(real):
-    per_lesion = real.metadata.groupby("lesion_id").size()
-    assert per_lesion.value_counts().sort_index().to_dict() == {
-        1: 5514,
-        2: 1423,
-        3: 490,
-        4: 34,
-        5: 5,
-        6: 4,
-    }
-    lesions = real.metadata.groupby("dx")["lesion_id"].nunique().to_dict()
-    assert lesions == {
-        "akiec": 228,
-        "bcc": 327,
-        "bkl": 727,
-        "df": 73,
-        "nv": 5403,
-        "vasc": 98,
-        "mel": 614,
-    }
-    assert real.metadata["age"].isna().sum() == 57
-    assert (real.metadata["sex"] == "unknown").sum() == 57
-    assert (real.metadata["localization"] == "unknown").sum() == 234
-    assert real.metadata["dx_type"].value_counts().to_dict() == {
-        "histo": 5340,
-        "follow_up": 3704,
-        "consensus": 902,
-        "confocal": 69,
-    }
+    assert np.bincount(dataset.labels).tolist() == [327, 514, 1099, 115, 6705, 142, 1113]
+    lesions = metadata.groupby("dx")["lesion_id"].nunique()[list(DX)]
+    assert lesions.tolist() == [228, 327, 727, 73, 5403, 98, 614]
+    per_lesion = metadata.groupby("lesion_id").size().value_counts().sort_index()
+    assert per_lesion.tolist() == [5514, 1423, 490, 34, 5, 4]
+    assert metadata["age"].isna().sum() == (metadata["sex"] == "unknown").sum() == 57
+    assert (metadata["localization"] == "unknown").sum() == 234
+    dx_types = {"histo": 5340, "follow_up": 3704, "consensus": 902, "confocal": 69}
+    assert metadata["dx_type"].value_counts().to_dict() == dx_types
