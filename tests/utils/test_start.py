@@ -49,17 +49,17 @@ def commands(monkeypatch):
 
 def lacks(monkeypatch, *names):
     """Make this Python one that has all packages but those."""
-    assert set(names) <= set(start.NEEDED)
-    monkeypatch.setattr(start, "_found", lambda name: name not in names)
+    monkeypatch.setattr(start, "_is_there", lambda name: name not in names)
 
 
 def test_every_package_that_chapters_use_is_looked_for():
     pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     needed = re.search(r"^dependencies = \[(.*?)^\]", pyproject, re.MULTILINE | re.DOTALL)[1]
-    assert set(start.NEEDED.values()) <= set(re.findall(r'"([\w-]+)', needed))
+    packages = {start.PACKAGES.get(name, name) for name in start.NEEDED}
+    assert packages <= set(re.findall(r'"([\w-]+)', needed))
     for name in start.NEEDED:
         assert find_spec(name) is not None, name
-    assert start._found("json") and not start._found("no_such_package_at_all")
+    assert start._is_there("json") and not start._is_there("no_such_package_at_all")
 
 
 def test_where_nothing_is_missing_nothing_is_installed(capsys, no_gpu, elsewhere):
@@ -212,7 +212,11 @@ def test_a_driver_that_hangs_is_a_cpu(monkeypatch):
 
 
 def test_a_chapter_can_need_more(monkeypatch, commands, colab):
-    start.need("json", "no_such_package")
-    assert len(commands.seen) == 1 and commands.seen[0][-1] == "no_such_package"
     start.need("json")
-    assert len(commands.seen) == 1
+    assert commands.seen == []
+    lacks(monkeypatch, "onnx", "distributed")
+    start.need("json", "onnx", "distributed")
+    assert [command[-2:] for command in commands.seen] == [["onnx<1.20", "dask[distributed]"]]
+    monkeypatch.delenv("COLAB_RELEASE_TAG")
+    with pytest.raises(ModuleNotFoundError, match=r'pip install onnx "dask\[distributed\]"`'):
+        start.need("onnx", "distributed")
