@@ -22,6 +22,9 @@ RAW_DIR = ROOT / "data" / "raw"
 CACHE_DIR = Path(os.environ.get("HAM10000_CACHE") or ROOT / "data" / "cache").expanduser()
 # Change it when the readers or the form of the cache change: old files are then left alone.
 _CACHE_FORM = "1"
+_BY_NAME = {
+    "kaggle": tables.find_csv, "dermamnist": tables.find_npz, "dataverse": photographs.find_zips,
+}  # fmt: skip
 
 
 def load_ham10000(
@@ -79,16 +82,9 @@ def load_ham10000(
 
 def _choose(size: int, source: str | Path, rows: int) -> Source:
     """Return the source that is asked for, or with "auto" the best there is."""
-    if source == "kaggle":
-        records.require_size(size, (28,), "the Kaggle CSV")
-        download.fetch_kaggle(RAW_DIR)
-        return tables.find_csv(RAW_DIR, size, expected_rows=rows)
-    if source == "dermamnist":
-        download.fetch_dermamnist(size, RAW_DIR)
-        return tables.find_npz(RAW_DIR, size, expected_rows=rows)
-    if source == "dataverse":
-        download.fetch_dataverse(RAW_DIR)
-        return photographs.find_zips(RAW_DIR, size, expected_rows=rows)
+    if source in _BY_NAME:
+        download.fetch_source(str(source), RAW_DIR, size)
+        return _BY_NAME[source](RAW_DIR, size, expected_rows=rows)
     asked_by = "source"
     if source == "auto" and (named := os.environ.get("HAM10000_DIR")):
         source, asked_by = named, "the environment variable HAM10000_DIR"
@@ -137,7 +133,7 @@ def _download(size: int, rows: int) -> Source:
             "source='dermamnist') for 64, 128 or 224 without lesion ids."
         )
     try:
-        download.fetch_kaggle(RAW_DIR)
+        download.fetch_source("kaggle", RAW_DIR)
     except download.DownloadError as error:
         warnings.warn(f"{error}\nUntil then the phantom stands in.", stacklevel=4)
         return _phantom(size)

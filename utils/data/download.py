@@ -17,7 +17,7 @@ REGISTRY = Path(__file__).resolve().parents[2] / "data" / "registry.json"
 ANSWER, CONNECT, READ = 4.0, 5.0, 30.0
 # Some servers refuse programs that do not look like a browser.
 HEADERS = {"User-Agent": "Mozilla/5.0 (compatible; reading-skin-course)"}
-DERMAMNIST_SIZES = (28, 64, 128, 224)
+SIZES = {"kaggle": ((28,), "the Kaggle CSV"), "dermamnist": ((28, 64, 128, 224), "DermaMNIST")}
 ON_COLAB = (
     " On Colab, upload the files with the folder symbol on the left, or, so that they are still "
     "there tomorrow, put them into a folder ham10000 of your Google Drive and run, before the "
@@ -36,7 +36,7 @@ def registry(path: Path = REGISTRY) -> dict[str, dict]:
 
 
 def manual_route(group: dict, names: list[str] | None = None, size: int = 28) -> str:
-    """Return in words how to get files by hand: which, from where, into which folder, what next."""
+    """Return in words how to get files by hand: from where, into which folder, what next."""
     names = names or [file["name"] for file in group["files"]]
     call = f"load_ham10000({size})" if size != 28 else "load_ham10000()"
     if names[0].endswith(".npz"):
@@ -61,26 +61,28 @@ def reachable(url: str) -> bool:
             answered.set()
 
     # A look-up of names has no time limit of its own; a daemon thread can be left behind.
-    threading.Thread(target=ask, daemon=True).start()
-    return answered.wait(ANSWER)
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(ANSWER)
+    return answered.is_set()
 
 
 def fetch(file: dict, folder: Path, group: dict) -> Path:
-    """Download one file into a folder unless it stands there already: from Kaggle, then its urls.
+    """Download one file into a folder unless it stands there: from Kaggle, then from its urls.
 
-    It gets its name when it is whole and right; what is interrupted leaves nothing behind.
-
-    Raises
-    ------
-    DownloadError
-        If no address gives the file, what came is not the file, or another file has its name.
+    It gets its name when it is whole and right; what is interrupted leaves nothing behind. A
+    `DownloadError` says why no address gives it, or that another file has its name.
     """
     from filelock import FileLock
 
     route, target = manual_route(group, [file["name"]]), folder / file["name"]
     if target.exists():
-        _check_existing(target, file, route)
-        return target
+        if _is_published(target, file):
+            return target
+        raise DownloadError(
+            f"{target} is there but is not the published file (checksum or length differ; it has "
+            f"{target.stat().st_size:,} bytes). Move it away and call again. {route}"
+        )
     problems = []
     folder.mkdir(parents=True, exist_ok=True)
     for address in [*([group["page"]] if group["handle"] else []), *file["urls"]]:
@@ -130,55 +132,39 @@ def _from_url(url: str, known_hash: str | None, target: Path) -> None:
     pooch.retrieve(url, known_hash, target.name, target.parent, downloader=downloader)
 
 
-def _check_existing(target: Path, file: dict, route: str) -> None:
-    """Raise if a file of the name stands there that is not the one of the registry."""
+def _is_published(target: Path, file: dict) -> bool:
+    """Say whether a file that stands there is the one of the registry."""
     import pooch
 
     # It got its name after its hash was right, so for the big ones the length is enough.
-    size = target.stat().st_size
-    algorithm, _, value = (file["hash"] or "").partition(":")
     if file["bytes"] is not None:
-        same = size == file["bytes"]
-    else:
-        same = not value or pooch.file_hash(str(target), alg=algorithm) == value
-    if not same:
-        raise DownloadError(
-            f"{target} is there but is not the published file (checksum or length differ; it has "
-            f"{size:,} bytes). Move it away and call again. {route}"
-        )
+        return target.stat().st_size == file["bytes"]
+    algorithm, _, value = (file["hash"] or "").partition(":")
+    return not value or pooch.file_hash(str(target), alg=algorithm) == value
 
 
-def fetch_dermamnist(size: int, folder: Path) -> Path:
-    """Download the DermaMNIST file of a size (28, 64, 128 or 224) from Zenodo."""
-    records.require_size(size, DERMAMNIST_SIZES, "DermaMNIST")
-    group = registry()["dermamnist"]
-    return fetch(group["files"][DERMAMNIST_SIZES.index(size)], folder, group)
+def fetch_source(
+    name: str, folder: Path, size: int = 28, *, group: dict | None = None
+) -> list[Path]:
+    """Download what is missing of "kaggle", "dermamnist" (of a size) or "dataverse" (2.8 GB).
 
-
-def fetch_dataverse(folder: Path, *, group: dict | None = None) -> list[Path]:
-    """Download the two official zips (2.8 GB) and the metadata, whichever are missing."""
-    group = group or registry()["dataverse"]
-    has_metadata = records.find_metadata(folder) is not None
-    wanted = [f for f in group["files"] if not (has_metadata and "metadata" in f["name"])]
-    return [fetch(file, folder, group) for file in wanted]
-
-
-def fetch_kaggle(folder: Path, *, group: dict | None = None) -> list[Path]:
-    """Download the Kaggle CSV and the metadata, whichever are missing, through kagglehub.
-
-    Without a network it is given up after `ANSWER` seconds, or twice that where only the
-    metadata is missing, which has a second address.
+    Where only Kaggle has a file and there is no network, it is given up after `ANSWER` seconds.
     """
-    group = group or registry()["kaggle"]
-    csv, metadata = group["files"]
+    if name in SIZES:
+        records.require_size(size, *SIZES[name])
+    group = group or registry()[name]
+    files = group["files"]
+    if name == "dermamnist":
+        files = [file for file in files if tables.size_of(file["name"]) == size]
+    if records.find_metadata(folder):
+        files = [file for file in files if "metadata" not in file["name"]]
+    missing = [file for file in files if not (folder / file["name"]).exists()]
+    if any(not file["urls"] for file in missing) and not reachable(group["page"]):
+        names = [file["name"] for file in missing]
+        raise DownloadError(
+            f"{' and '.join(names)} could not be downloaded: no answer from {group['page']} (no "
+            f"network?). {manual_route(group, names)}"
+        )
     # The metadata first: images without lesion ids would not be of much use.
-    wanted = [] if records.find_metadata(folder) else [metadata]
-    if not (folder / csv["name"]).exists():
-        wanted.append(csv)
-        if not reachable(group["page"]):
-            names = [file["name"] for file in wanted]
-            raise DownloadError(
-                f"{' and '.join(names)} could not be downloaded: no answer from {group['page']} "
-                f"(no network?). {manual_route(group, names)}"
-            )
-    return [fetch(file, folder, group) for file in wanted]
+    files.sort(key=lambda file: "metadata" not in file["name"])
+    return [fetch(file, folder, group) for file in files]

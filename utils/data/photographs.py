@@ -38,18 +38,9 @@ class _Place(NamedTuple):
 class Photographs:
     """The JPEGs in a folder by image id: those of the official zips, else those on their own.
 
-    Use it in a ``with`` statement, which closes the zips; several threads may read at once.
-
-    Parameters
-    ----------
-    folder : Path
-    places : dict of str to _Place, optional
-        Where each image is, if that is known already.
-
-    Raises
-    ------
-    DataError
-        If there is no JPEG, an id is there twice, or a file is damaged.
+    Use it in a ``with`` statement, which closes the zips; several threads may read at once. A
+    `DataError` says which image is missing, there twice or damaged. `places` tells where the
+    images are, if that is known already.
     """
 
     def __init__(self, folder: Path, places: dict[str, _Place] | None = None) -> None:

@@ -98,9 +98,9 @@ def refuse_html(path: Path) -> None:
     with path.open("rb") as file:
         if file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
             raise DataError(
-                f"{path} is not data but a web page (it starts with '<'): the site sent an error "
-                "or login page and the browser saved it under this name. Open it in a browser to "
-                "see what the site said, delete it, and download it again."
+                f"{path} is not data but a web page (it starts with '<'): an error or login page, "
+                "saved under this name. Open it in a browser to see what the site said, delete "
+                "it, and download it again."
             )
 
 
@@ -143,11 +143,7 @@ def find_metadata(folder: Path) -> Path | None:
 
 
 def read_metadata(path: Path, *, expected_rows: int = IMAGES) -> pd.DataFrame:
-    """Read `HAM10000_metadata`, separated by commas or tabs; return its rows and `COLUMNS`.
-
-    Raises `DataError` on a missing column, an unknown diagnosis, a duplicated or empty image id,
-    an empty lesion id, an age that is no number, or another number of rows.
-    """
+    """Read `HAM10000_metadata`, separated by commas or tabs; refuse what it cannot hold."""
     refuse_html(path)
     try:
         with path.open(encoding="utf-8-sig") as file:
@@ -165,12 +161,11 @@ def read_metadata(path: Path, *, expected_rows: int = IMAGES) -> pd.DataFrame:
     raw = raw.fillna("").reset_index(drop=True)  # a line that is too short leaves NaN
 
     def refuse(bad: pd.Series, column: str, what: str) -> None:
-        if bad.any():
-            row = int(np.flatnonzero(bad)[0])
+        for row in np.flatnonzero(bad)[:1]:
             raise DataError(
                 f"{path}, line {row + 2}, column {column}, image {raw['image_id'][row]!r}: {what} "
-                f"({raw[column][row]!r}; {int(bad.sum())} such line(s) in all). Correct this line, "
-                "or download the file again (see data/README.md)."
+                f"({raw[column][row]!r}; {bad.sum()} such line(s) in all). Correct this line, or "
+                "download the file again (see data/README.md)."
             )
 
     refuse(raw["image_id"] == "", "image_id", "there is no image id")
@@ -181,7 +176,7 @@ def read_metadata(path: Path, *, expected_rows: int = IMAGES) -> pd.DataFrame:
     age = pd.to_numeric(raw["age"].mask(empty, "nan"), errors="coerce")
     refuse((age.isna() & ~empty) | (age < 0) | (age > 120), "age", "this is no age in years")
     require_rows(path, len(raw), expected_rows)
-    return metadata_frame({**{name: raw[name] for name in COLUMNS}, "age": age})
+    return metadata_frame({**raw[list(COLUMNS)], "age": age})
 
 
 def labels_of(dx: Iterable[str]) -> np.ndarray:

@@ -47,11 +47,7 @@ def _whole_numbers(rows: pd.DataFrame, path: Path) -> np.ndarray:
 
 
 def read_kaggle_csv(path: Path, *, expected_rows: int = IMAGES) -> tuple[np.ndarray, np.ndarray]:
-    """Read `hmnist_28_28_RGB.csv`: images uint8 (N, 28, 28, 3) and labels int64 (N,).
-
-    Raises `DataError` on missing columns, a value that is text or outside 0 to 255 (0 to 6 for
-    the label), or another number of rows than `expected_rows`.
-    """
+    """Read `hmnist_28_28_RGB.csv`: images uint8 (N, 28, 28, 3) and labels int64 (N,)."""
     records.refuse_html(path)
     pieces = []
     try:

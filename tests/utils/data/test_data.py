@@ -25,13 +25,13 @@ from utils.data.tables import KAGGLE_CSV
 def house(tmp_path, monkeypatch):
     """Give each test its own data folders, no HAM10000_DIR and no network."""
 
-    def no_network(folder, **_):
+    def no_network(*_):
         raise download.DownloadError("no network in this test. By hand: ...")
 
     monkeypatch.setattr(data, "CACHE_DIR", tmp_path / "cache")
     monkeypatch.setattr(data, "RAW_DIR", tmp_path / "raw")
     monkeypatch.delenv("HAM10000_DIR", raising=False)
-    monkeypatch.setattr(download, "fetch_kaggle", no_network)
+    monkeypatch.setattr(download, "fetch_source", no_network)
     (tmp_path / "raw").mkdir()
     return tmp_path
 
@@ -150,7 +150,7 @@ def test_auto_does_not_pass_over_a_variable_that_leads_nowhere(
 
 
 def test_auto_downloads_where_nothing_is_there(monkeypatch):
-    monkeypatch.setattr(download, "fetch_kaggle", datafiles.make_kaggle)
+    monkeypatch.setattr(download, "fetch_source", lambda _, raw: datafiles.make_kaggle(raw))
     assert load().source == "HAM10000 from the Kaggle CSV"
 
 
@@ -180,12 +180,13 @@ def test_another_size_without_images_names_the_ways_to_get_them():
 
 @pytest.mark.parametrize("source", ["kaggle", "dataverse", "dermamnist"])
 def test_a_source_asked_for_by_name_is_fetched_and_taken(monkeypatch, source):
-    def fetch_npz(size, folder):
-        datafiles.write_npz(folder, datafiles.make_npz_arrays(size=size))
+    def fetch(name, folder, size):
+        if name == "dermamnist":
+            datafiles.write_npz(folder, datafiles.make_npz_arrays(size=size))
+        else:
+            datafiles.make_kaggle(folder) if name == "kaggle" else datafiles.make_official(folder)
 
-    monkeypatch.setattr(download, "fetch_kaggle", datafiles.make_kaggle)
-    monkeypatch.setattr(download, "fetch_dataverse", datafiles.make_official)
-    monkeypatch.setattr(download, "fetch_dermamnist", fetch_npz)
+    monkeypatch.setattr(download, "fetch_source", fetch)
     datafiles.make_official(data.RAW_DIR)  # a better source there does not take its place
     names = {"kaggle": "the Kaggle CSV", "dataverse": "the official zips", "dermamnist": "DermaM"}
     assert names[source] in load(source).source

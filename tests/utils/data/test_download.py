@@ -256,7 +256,7 @@ def test_kaggle(tmp_path, kaggle):
     shop, group, asked = kaggle
     raw = tmp_path / "raw"
     for _ in "first", "second":  # what is there is not downloaded again
-        download.fetch_kaggle(raw, group=group)
+        download.fetch_source("kaggle", raw, group=group)
         assert names_in(raw) == sorted(asked) == sorted([METADATA, KAGGLE_CSV])
     for name in asked:
         assert (raw / name).read_bytes() == (shop / name).read_bytes()
@@ -264,13 +264,13 @@ def test_kaggle(tmp_path, kaggle):
 
 def test_metadata_of_another_name_is_not_downloaded_again(tmp_path, kaggle):
     datafiles.write_metadata(tmp_path, datafiles.make_metadata(), "HAM10000_metadata.tab", "\t")
-    download.fetch_kaggle(tmp_path, group=kaggle[1])
+    download.fetch_source("kaggle", tmp_path, group=kaggle[1])
     assert kaggle[2] == [KAGGLE_CSV]
 
 
 def test_the_metadata_has_a_second_address(tmp_path, kaggle):
     (kaggle[0] / METADATA).unlink()
-    download.fetch_kaggle(tmp_path / "raw", group=kaggle[1])
+    download.fetch_source("kaggle", tmp_path / "raw", group=kaggle[1])
     assert (tmp_path / "raw" / METADATA).read_bytes() == CONTENT
 
 
@@ -281,7 +281,7 @@ def test_kaggle_trouble_names_the_manual_route(tmp_path, kaggle, trouble):
     if trouble == "a web page":
         (shop / KAGGLE_CSV).write_bytes(b"<html>Sign in</html>")
     with pytest.raises(DownloadError) as caught:
-        download.fetch_kaggle(tmp_path / "raw", group=group)
+        download.fetch_source("kaggle", tmp_path / "raw", group=group)
     route = (group["page"], "data/raw", "load_ham10000()")
     for part in (trouble, f"{KAGGLE_CSV} could not be downloaded", *route):
         assert part in str(caught.value)
@@ -292,17 +292,17 @@ def test_kaggle_without_network(tmp_path, kaggle, closed):
     _, group, asked = kaggle
     start = time.monotonic()
     with pytest.raises(DownloadError, match=f"{KAGGLE_CSV}.*no network"):
-        download.fetch_kaggle(tmp_path / "raw", group=group | {"page": closed})
+        download.fetch_source("kaggle", tmp_path / "raw", group=group | {"page": closed})
     assert time.monotonic() - start < 3 and asked == []
 
 
 def test_dermamnist_of_a_size_that_is_not_published(tmp_path):
     with pytest.raises(DataError, match="28 × 28 or 64 × 64 or 128 × 128 or 224 × 224"):
-        download.fetch_dermamnist(32, tmp_path)
+        download.fetch_source("dermamnist", tmp_path, 32)
 
 
 def test_the_official_zips(tmp_path, server):
     files = [make_file(n, f"{server.url}/good", size=len(CONTENT)) for n in (METADATA, *ZIPS)]
     datafiles.write_metadata(tmp_path, datafiles.make_metadata(), "HAM10000_metadata.tab", "\t")
-    paths = download.fetch_dataverse(tmp_path, group=make_group(*files))
+    paths = download.fetch_source("dataverse", tmp_path, group=make_group(*files))
     assert [path.name for path in paths] == list(ZIPS)
