@@ -132,7 +132,7 @@ def test_what_the_page_tells_to_set_is_enough():
 
 
 def test_page_names_the_loaders_variables_and_the_official_guides():
-    code = (ROOT / "utils" / "data.py").read_text(encoding="utf-8")
+    code = (ROOT / "utils" / "data" / "__init__.py").read_text(encoding="utf-8")
     for variable in ("HAM10000_DIR", "HAM10000_CACHE"):
         assert f'"{variable}"' in code and PAGE.count(variable) >= 3
     hub = yaml.safe_load(re.search(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[1])["singleuser"]

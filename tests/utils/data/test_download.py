@@ -32,6 +32,7 @@ class Handler(BaseHTTPRequestHandler):
     """A server that is as unreliable as its path says."""
 
     def do_HEAD(self):  # noqa: N802
+        self.server.looked.append(self.path)
         self.send_response(200)
         self.end_headers()
 
@@ -50,7 +51,9 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
         if name == "cut":
             return
-        time.sleep({"pause": 0.4, "slow": 1.5}.get(name, 0))  # pause: for others to come
+        end = time.monotonic() + {"crowd": 60, "slow": 1.5}.get(name, 0)
+        while time.monotonic() < end and not (name == "crowd" and len(self.server.looked) == 8):
+            time.sleep(0.05)  # a crowd: until all eight have come
         self.wfile.write(bytes(len(body) - half) if name == "damaged" else body[half:])
 
     def log_message(self, *_):
@@ -60,7 +63,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server():
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        running.asked = []
+        running.asked, running.looked = [], []
         running.daemon_threads = True
         running.block_on_close = False
         running.url = f"http://127.0.0.1:{running.server_address[1]}"
@@ -160,12 +163,12 @@ def test_manual_route_names_the_call_and_on_colab_upload_and_drive(monkeypatch):
 def test_eight_processes_at_once_download_a_file_once(tmp_path, server):
     program = (
         "import sys; from pathlib import Path; from utils.data import download; "
-        "download.ANSWER, download.CONNECT = 20, 20; "
+        "download.ANSWER = download.CONNECT = download.READ = 60; "
         "file = {'name': 'part.zip', 'urls': [sys.argv[1]], 'bytes': None, 'hash': sys.argv[2]}; "
         "group = {'page': 'https://example.org', 'handle': None, 'files': [file]}; "
         "print(len(download.fetch(file, Path(sys.argv[3]), group).read_bytes()))"
     )
-    command = [sys.executable, "-c", program, f"{server.url}/pause", SHA256, str(tmp_path / "raw")]
+    command = [sys.executable, "-c", program, f"{server.url}/crowd", SHA256, str(tmp_path / "raw")]
     root = Path(download.__file__).parents[2]
     running = [
         subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
