@@ -133,3 +133,18 @@ def write_npz(folder: Path, arrays: dict[str, np.ndarray], name: str = "dermamni
     """Write a DermaMNIST file."""
     np.savez_compressed(folder / name, **arrays)
     return folder / name
+
+
+def make(folder: Path, form: str) -> pd.DataFrame:
+    """Write a small data set in the form of that name into a folder; return its metadata."""
+    folder.mkdir(exist_ok=True)
+    if form == "npz":
+        write_npz(folder, make_npz_arrays())
+        return make_metadata()
+    if form == "bare csv":
+        metadata = make_kaggle(folder)
+        (folder / "HAM10000_metadata.csv").unlink()
+        return metadata
+    if form in ("jpegs", "jpegs in two folders"):
+        return make_jpeg_folder(folder, parts=form != "jpegs")
+    return {"zips": make_official, "csv": make_kaggle}[form](folder)

@@ -62,44 +62,41 @@ def assert_same(one, other):
 # --- the record and the one line ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("form", ["official", "jpegs", "kaggle", "bare csv", "npz"])
-def test_the_record_is_the_same_from_the_source_and_from_the_cache(tmp_path, form):
-    {
-        "official": datafiles.make_official,
-        "jpegs": lambda folder: datafiles.make_jpeg_folder(folder, parts=True),
-        "kaggle": datafiles.make_kaggle,
-        "bare csv": datafiles.make_kaggle,
-        "npz": lambda folder: datafiles.write_npz(folder, datafiles.make_npz_arrays()),
-    }[form](tmp_path)
-    if form == "bare csv":
-        (tmp_path / "HAM10000_metadata.csv").unlink()
-    cold, warm = load(tmp_path), load(tmp_path)
+NAMES = {
+    "zips": "HAM10000 from the official zips",
+    "jpegs in two folders": "HAM10000 from a folder of JPEGs",
+    "csv": "HAM10000 from the Kaggle CSV",
+    "bare csv": "HAM10000 from the Kaggle CSV",
+    "npz": "DermaMNIST",
+}
+
+
+def no_reading(*_):
+    raise AssertionError("the images were decoded")
+
+
+@pytest.mark.parametrize("form", NAMES)
+def test_the_record_is_the_same_from_the_source_and_from_the_cache(
+    tmp_path, form, capsys, monkeypatch
+):
+    datafiles.make(tmp_path, form)
+    cold = load(tmp_path)
+    monkeypatch.setattr(Photographs, "read_all", no_reading)
+    warm = load(tmp_path)
     assert_same(cold, warm)
+    has_lesions = form not in ("bare csv", "npz")
+    lesions = " of 7 lesions" if has_lesions else ", no lesion ids (so no split by lesion)"
+    line = f"Data: {NAMES[form]}, 14 images{lesions}, 28 × 28 pixels"
+    assert capsys.readouterr().out.splitlines() == [line, line]
     for dataset in (cold, warm):
         assert dataset.images.shape == (ROWS, 28, 28, 3) and dataset.images.dtype == np.uint8
         assert dataset.labels.shape == (ROWS,) and dataset.labels.dtype == np.int64
         assert tuple(dataset.metadata.columns) == records.COLUMNS
         assert isinstance(dataset.metadata.index, pd.RangeIndex)
         assert dataset.labels.tolist() == datafiles.make_labels(dataset.metadata).tolist()
-        assert dataset.has_lesions == (form not in ("bare csv", "npz"))
-        assert not dataset.is_phantom
+        assert dataset.has_lesions == has_lesions and not dataset.is_phantom
     with pytest.raises(dataclasses.FrozenInstanceError):
         cold.source = "elsewhere"
-
-
-@pytest.mark.parametrize(
-    ("form", "told"),
-    [("zips", "HAM10000 from the official zips, 14 images of 7 lesions"),
-     ("npz", "DermaMNIST, 14 images, no lesion ids (so no split by lesion)")],
-)  # fmt: skip
-def test_one_line_says_where_the_data_come_from(tmp_path, capsys, form, told):
-    if form == "zips":
-        datafiles.make_official(tmp_path)
-    else:
-        datafiles.write_npz(tmp_path, datafiles.make_npz_arrays())
-    for _ in "cold", "warm":
-        load(tmp_path)
-        assert capsys.readouterr().out == f"Data: {told}, 28 × 28 pixels\n"
 
 
 def test_the_fingerprint_follows_content_and_size(tmp_path, official):
@@ -178,18 +175,13 @@ def test_another_size_without_images_names_the_ways_to_get_them():
         load(size=64)
 
 
-@pytest.mark.parametrize("source", ["kaggle", "dataverse", "dermamnist"])
-def test_a_source_asked_for_by_name_is_fetched_and_taken(monkeypatch, source):
-    def fetch(name, folder, size):
-        if name == "dermamnist":
-            datafiles.write_npz(folder, datafiles.make_npz_arrays(size=size))
-        else:
-            datafiles.make_kaggle(folder) if name == "kaggle" else datafiles.make_official(folder)
-
-    monkeypatch.setattr(download, "fetch_source", fetch)
+@pytest.mark.parametrize(
+    ("source", "form"), [("kaggle", "csv"), ("dataverse", "zips"), ("dermamnist", "npz")]
+)
+def test_a_source_asked_for_by_name_is_fetched_and_taken(monkeypatch, source, form):
+    monkeypatch.setattr(download, "fetch_source", lambda _, raw, size: datafiles.make(raw, form))
     datafiles.make_official(data.RAW_DIR)  # a better source there does not take its place
-    names = {"kaggle": "the Kaggle CSV", "dataverse": "the official zips", "dermamnist": "DermaM"}
-    assert names[source] in load(source).source
+    assert load(source).source == NAMES[form]
 
 
 def test_a_source_or_folder_that_cannot_be_had_is_an_error_not_the_phantom(tmp_path):
@@ -208,16 +200,6 @@ def test_a_size_that_is_none(size):
 # --- the cache ----------------------------------------------------------------------------------
 
 
-def no_reading(*_):
-    raise AssertionError("the images were decoded")
-
-
-def test_the_second_call_reads_no_image(official, monkeypatch):
-    cold = load(official)
-    monkeypatch.setattr(Photographs, "read_all", no_reading)
-    assert_same(cold, load(official))
-
-
 def test_the_cache_holds_no_pickles_and_each_size_has_its_file(official):
     load(official)
     load(official, size=32)
@@ -227,35 +209,32 @@ def test_the_cache_holds_no_pickles_and_each_size_has_its_file(official):
             assert not any(file[name].dtype.hasobject for name in file.files)
 
 
+def other_arrays(path, **changed):
+    with np.load(path) as file:
+        np.savez(path, **{**file, **changed})
+
+
 @pytest.mark.parametrize(
-    "damage", ["empty", "half", "flipped", "html", "labels", "images", "pickles"]
+    "damage",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"<html>"),
+        lambda path: path.write_bytes(path.read_bytes()[:20_000]),
+        lambda path: path.write_bytes(path.read_bytes().replace(path.read_bytes()[3000:3009], b"")),
+        lambda path: other_arrays(path, labels=np.zeros(ROWS - 1, np.int64)),
+        lambda path: other_arrays(path, images=np.zeros((ROWS, 14, 28, 3), np.uint8)),
+        lambda path: other_arrays(path, dx=np.array(["nv"])),
+        lambda path: np.savez(path, images=np.array([{}], dtype=object)),
+    ],
 )
 def test_a_damaged_cache_file_is_made_again(official, damage):
     good = load(official)
     (path,) = cached()
-    content = path.read_bytes()
-    if damage in ("labels", "images"):
-        with np.load(path) as file:
-            arrays = dict(file)
-        other = arrays["labels"][:-1] if damage == "labels" else arrays["images"][:, :14]
-        np.savez(path, **{**arrays, damage: other})
-    elif damage == "pickles":
-        np.savez(path, images=np.array([{}], dtype=object))
-    else:
-        flipped = bytearray(content)
-        flipped[3000] ^= 255
-        path.write_bytes(
-            {
-                "empty": b"",
-                "half": content[: len(content) // 2],
-                "flipped": bytes(flipped),
-                "html": b"<html>",
-            }[damage]
-        )
+    damage(path)
     with pytest.warns(UserWarning, match="is damaged"):
         assert_same(good, load(official))
     assert_same(good, load(official))
-    assert len(cached()) == 1
+    assert cached() == [path]
 
 
 def test_bad_input_leaves_the_cache_as_it_was(tmp_path, official):

@@ -24,20 +24,6 @@ def read(folder, size=28, rows=ROWS):
     return data.find(folder, size, expected_rows=rows).read()
 
 
-def make(folder, form, **options):
-    """Write a small data set in one of its forms into a folder; return its metadata."""
-    folder.mkdir(exist_ok=True)
-    if form == "npz":
-        datafiles.write_npz(folder, datafiles.make_npz_arrays(**options))
-        return datafiles.make_metadata()
-    return {
-        "zips": datafiles.make_official,
-        "jpegs": lambda folder: datafiles.make_jpeg_folder(folder, parts=False),
-        "jpegs in two folders": lambda folder: datafiles.make_jpeg_folder(folder, parts=True),
-        "csv": datafiles.make_kaggle,
-    }[form](folder, **options)
-
-
 # --- good input ---------------------------------------------------------------------------------
 
 
@@ -60,8 +46,8 @@ def test_zips_give_the_box_filtered_images_in_metadata_order(tmp_path, size):
 
 @pytest.mark.parametrize("form", ["zips", "jpegs", "jpegs in two folders"])
 def test_photographs_are_the_same_one_at_a_time_and_from_zips_or_folders(tmp_path, form):
-    make(tmp_path / "zips", "zips")
-    metadata = make(tmp_path / form, form)
+    datafiles.make(tmp_path / "zips", "zips")
+    metadata = datafiles.make(tmp_path / form, form)
     zips, whole = read(tmp_path / "zips", 17), read(tmp_path / form, 17)
     assert np.array_equal(zips.images, whole.images) and zips.fingerprint == whole.fingerprint
     pd.testing.assert_frame_equal(zips.metadata, whole.metadata)
@@ -146,7 +132,7 @@ def test_the_best_complete_source_of_a_folder_is_taken(tmp_path):
         if form == "incomplete":
             (tmp_path / ZIPS[0]).write_bytes(b"still downloading")
         else:
-            make(tmp_path, form)
+            datafiles.make(tmp_path, form)
         names.append(data.find(tmp_path).name)
     csv = "HAM10000 from the Kaggle CSV"
     jpegs, zips = "HAM10000 from a folder of JPEGs", "HAM10000 from the official zips"
@@ -367,7 +353,7 @@ BAD = [
 @pytest.mark.parametrize("fault", BAD, ids=[f"{i}-{fault[0]}" for i, fault in enumerate(BAD)])
 def test_bad_input_is_refused_with_words_that_help(tmp_path, fault):
     form, damage, words, rows = (*fault, ROWS)[:4]
-    make(tmp_path, form)
+    datafiles.make(tmp_path, form)
     damage(tmp_path)
     with pytest.raises(DataError) as caught:
         read(tmp_path, rows=rows)
@@ -394,7 +380,7 @@ def test_a_missing_file_of_the_official_three(tmp_path, name):
 
 @pytest.mark.parametrize(("form", "name"), [("csv", KAGGLE_CSV), ("npz", "DermaMNIST")])
 def test_a_size_that_a_source_does_not_have(tmp_path, form, name):
-    make(tmp_path, form)
+    datafiles.make(tmp_path, form)
     with pytest.raises(IncompleteError, match=f"{name}.*28 × 28 pixels, not 64 × 64.*official"):
         data.find(tmp_path, 64)
     datafiles.write_npz(tmp_path, datafiles.make_npz_arrays(size=64), "dermamnist_64.npz")
