@@ -312,8 +312,8 @@ def synthetic(seed: int = 0) -> LesionImages:
 def nearest(images: np.ndarray, others: np.ndarray, groups=None) -> np.ndarray:
     """Return each image's distance to the nearest of the others, in grey levels, float (N,).
 
-    `groups` are two arrays of int, for the images and the others, Euclidean over the 2,352
-    values; nothing of the same group is compared.
+    Euclidean over the 2,352 values. `groups`, an array of int for the images and one for the
+    others, keep those of the same group apart: they are not compared.
     """
     flat, other = (x.reshape(len(x), -1).astype(np.float32) for x in (images, others))
     most = 1 if groups is None else np.bincount(groups[1]).max() + 1
