@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.data import download, phantom, photographs, records, tables
+from utils.data import download, photographs, records, tables
 from utils.data.records import PHANTOM, DataError, IncompleteError, LesionImages, Source
 from utils.files import replace_file
 
@@ -141,6 +141,8 @@ def _download(size: int, rows: int) -> Source:
 
 
 def _phantom(size: int) -> Source:
+    from utils.data import phantom  # it needs SciPy, which takes its time to start
+
     records.require_size(size, (28,), "the phantom")
     key = phantom.fingerprint()
     return Source(PHANTOM, key, lambda: LesionImages(*phantom.sample(), PHANTOM, key))

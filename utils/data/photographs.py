@@ -92,8 +92,9 @@ class Photographs:
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             checks = pool.map(work, range(len(images)))
             bar = tqdm(
-                checks, desc="Reading images", total=len(images), leave=False, unit=" images"
-            )
+                checks, desc="Reading images", total=len(images), unit=" images", leave=False,
+                mininterval=0.5,
+            )  # fmt: skip
             return images, dict(zip(image_ids, bar, strict=True))
 
     def _decode(self, image_id: str) -> tuple[Image.Image, int]:
