@@ -59,7 +59,7 @@ lock: $(STAMP) ## compile requirements.lock anew from pyproject.toml (needs a ne
 	@echo "requirements.lock is up to date; the next command installs what changed."
 
 phantom: $(STAMP) ## fit the synthetic stand-in data set again (needs the real images)
-	@$(RUN) tools/results/fit_phantom.py
+	@$(RUN) -m tools.results.phantom
 
 # One installation serves every command: this stamp is newer than requirements.lock once it is done.
 # PYTHON=/path/to/python chooses the interpreter; otherwise the newest suitable one is taken.

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from utils.classes import symmetry
+
 
 @keras.saving.register_keras_serializable("reading_skin")
 class Augment(keras.layers.Layer):
@@ -104,27 +106,6 @@ class Augment(keras.layers.Layer):
         """Return what the layer was made with."""
         own = {key: getattr(self, key) for key in ("symmetries", "shift", "zoom", "colour", "seed")}
         return super().get_config() | own
-
-
-def symmetry(images: np.ndarray, number: int) -> np.ndarray:
-    """Turn or mirror images: one of the eight symmetries of the square.
-
-    Parameters
-    ----------
-    images : ndarray, shape (n, size, size, channels)
-    number : int
-        0 to 7; 0 leaves the images as they are.
-
-    Returns
-    -------
-    ndarray, same shape
-        A view of `images`, not a copy.
-    """
-    if number not in range(8):
-        raise ValueError(f"the symmetries are numbered 0 to 7, not {number!r}")
-    turned = images.transpose(0, 2, 1, 3) if number & 4 else images
-    turned = turned[:, ::-1] if number & 2 else turned
-    return turned[:, :, ::-1] if number & 1 else turned
 
 
 def predict_averaged(

@@ -14,7 +14,7 @@ import pytest
 from tools.book.course import ROOT
 from tools.measure import bench, bench_data, bench_page, bench_tasks
 from utils import data, files
-from utils.data.sources import read_kaggle_csv
+from utils.data.tables import read_kaggle_csv
 from utils.files import replace_file, write_json
 
 # Even less than `--quick`: what differs only in its numbers is run once.

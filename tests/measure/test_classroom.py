@@ -16,7 +16,7 @@ import yaml
 
 from tools.book.course import ROOT, chapters
 from tools.measure import peak_memory
-from utils.data import sources
+from utils.data.photographs import ZIPS
 
 PAGE = peak_memory.PAGE.read_text(encoding="utf-8")
 STORED = peak_memory.read()
@@ -93,7 +93,7 @@ def test_eight_people_load_at_once_through_one_folder_and_one_cache(tmp_path, se
     assert sorted(server.asked) == sorted(f"/{file['name']}" for file in files)
     assert [path.suffix for path in cache.iterdir()] == [".npz"]
     left = {path.name for path in raw.iterdir() if not path.name.startswith(".")}
-    assert left == {file["name"] for file in files} >= set(sources.ZIPS)
+    assert left == {file["name"] for file in files} >= set(ZIPS)
     assert all("damaged" not in err for _, err in results)
 
 
@@ -132,7 +132,7 @@ def test_what_the_page_tells_to_set_is_enough():
 
 
 def test_page_names_the_loaders_variables_and_the_official_guides():
-    code = (ROOT / "utils" / "data.py").read_text(encoding="utf-8")
+    code = (ROOT / "utils" / "data" / "__init__.py").read_text(encoding="utf-8")
     for variable in ("HAM10000_DIR", "HAM10000_CACHE"):
         assert f'"{variable}"' in code and PAGE.count(variable) >= 3
     hub = yaml.safe_load(re.search(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[1])["singleuser"]

@@ -31,14 +31,14 @@ def prepare(*, folder: str, rows: int | None, factors: list[int], size: int) -> 
     import numpy as np
     from PIL import Image
 
-    from utils.data import phantom, sources
+    from utils.data import phantom, tables
     from utils.splits import lesion_split
 
     dataset = dataset_of(rows)
     place, count = Path(folder), len(dataset.labels)
-    csv = _kaggle_csv(sources, dataset)
+    csv = _kaggle_csv(tables, dataset)
     if csv is None:
-        csv = place / sources.KAGGLE_CSV
+        csv = place / tables.KAGGLE_CSV
         write_kaggle_csv(csv, dataset.images, dataset.labels)
     split = lesion_split(dataset)
     learn = np.sort(np.concatenate([split.train, split.validation]))
@@ -116,9 +116,9 @@ def dataset_of(rows: int | None):
     )
 
 
-def _kaggle_csv(sources, dataset) -> Path | None:
+def _kaggle_csv(tables, dataset) -> Path | None:
     """Return the CSV that the images came from, if they did."""
     from utils.data import RAW_DIR
 
-    csv = Path(os.environ.get("HAM10000_DIR") or RAW_DIR).expanduser() / sources.KAGGLE_CSV
+    csv = Path(os.environ.get("HAM10000_DIR") or RAW_DIR).expanduser() / tables.KAGGLE_CSV
     return csv if "Kaggle CSV" in dataset.source and csv.is_file() else None

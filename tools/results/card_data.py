@@ -148,7 +148,7 @@ def beside(real: dict, phantom: dict) -> str:
 
 
 def phantom_measured(measured: dict) -> str:
-    """What `tools/results/fit_phantom.py --check` measured."""
+    """What `python -m tools.results.phantom --check` measured."""
     far = measured["distances, first percentile"]
     auc = measured["trained on the phantom"]
     return table(

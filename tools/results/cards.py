@@ -1,4 +1,4 @@
-"""Write the numbers of the data set card and the model card, and the Croissant descriptions.
+"""Write the numbers of the data set card and the model card.
 
     python -m tools.results.cards            measure what is out of date (real images), write the pages
     python -m tools.results.cards --again    measure everything anew
@@ -20,7 +20,7 @@ from utils.files import replace_file, write_json
 
 os.environ.update(environment())
 
-from tools.results import card_data, card_looking, card_models, croissant  # noqa: E402
+from tools.results import card_data, card_looking, card_models  # noqa: E402
 from tools.results.card_models import CardError, read  # noqa: E402
 from utils.weights import read_certificate  # noqa: E402
 
@@ -68,7 +68,6 @@ def measure(*, again: bool = False) -> None:
             "The cards' numbers are measured on the real images with lesion ids. Set HAM10000_DIR "
             "to their folder, or write the pages from stored numbers: python -m tools.results.cards --pages"
         )
-    croissant.write_records(phantom)
     stored = _stored(COUNTS)
     for name, data in (("ham10000", dataset), ("phantom", phantom)):
         if again or stored.get(name, {}).get("fingerprint") != data.fingerprint:
@@ -89,12 +88,12 @@ def measure(*, again: bool = False) -> None:
 
 
 def pages() -> dict[Path, str]:
-    """Return what the pages and descriptions should hold, from what is stored.
+    """Return what the pages should hold, from what is stored.
 
     Returns
     -------
     dict
-        Path to text: both cards, the reporting checklist, both Croissant descriptions.
+        Path to text: both cards and the reporting checklist.
 
     Raises
     ------
@@ -109,8 +108,6 @@ def pages() -> dict[Path, str]:
         DATA_PAGE: spliced(DATA_PAGE.read_text(encoding="utf-8"), data, DATA_PAGE.name),
         MODEL_PAGE: spliced(MODEL_PAGE.read_text(encoding="utf-8"), models, MODEL_PAGE.name),
         CHECKLIST: spliced(CHECKLIST.read_text(encoding="utf-8"), summary, CHECKLIST.name),
-        DATA / "croissant.json": croissant.text(croissant.ham10000(read(DATA / "registry.json"))),
-        DATA / "croissant-phantom.json": croissant.text(croissant.phantom()),
     }
 
 
