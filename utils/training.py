@@ -11,10 +11,9 @@ import numpy as np
 from imblearn.over_sampling import RandomOverSampler
 from keras import ops
 
-from utils.augment import Augment
 from utils.classes import CLASSES
 from utils.data import LesionImages
-from utils.models import BUILDERS
+from utils.models import BUILDERS, Augment
 from utils.splits import Split
 from utils.weights import RUNS, BirthCertificate, save_weights
 

@@ -2,8 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from utils import augment
-from utils.augment import Augment, predict_averaged, symmetry
+from utils.augment import predict_averaged, symmetry
+from utils.models import Augment
 
 
 @pytest.fixture
@@ -121,6 +121,6 @@ def test_same_seed_same_changes(images):
 
 
 def test_layer_is_rebuilt_from_its_config():
-    layer = augment.Augment(shift=1, zoom=0.1, colour=0.5, symmetries=False, seed=7)
-    again = augment.Augment.from_config(layer.get_config())
+    layer = Augment(shift=1, zoom=0.1, colour=0.5, symmetries=False, seed=7)
+    again = Augment.from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
