@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+__all__ = ["Augment", "original_cnn", "small_resnet"]
+
 
 def original_cnn() -> keras.Model:
     """Build the network of the older notebook that this course grew out of.
@@ -50,21 +52,6 @@ def original_cnn() -> keras.Model:
     )
 
 
-def scaled_cnn() -> keras.Model:
-    """Build the original network with pixels brought to the range −1 to 1 first.
-
-    Returns
-    -------
-    keras.Model
-        As `original_cnn`, raw values 0 to 255 in: the scaling is its first layer.
-    """
-    network = original_cnn()
-    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1)
-    return keras.Sequential(
-        [keras.Input((28, 28, 3), name="image"), scaled, *network.layers], name="scaled_cnn"
-    )
-
-
 def small_resnet(
     widths: Sequence[int] = (32, 64, 128),
     *,
@@ -102,7 +89,7 @@ def small_resnet(
     """
     image = keras.Input((size, size, 3), name="image")
     x = layers.Rescaling(1 / 64, offset=-2.4)(image)  # about mean 0 and spread 1
-    x = _convolution(x, stem)
+    x = layers.Activation("relu")(_convolution(x, stem))
     for width, count in zip(widths, blocks, strict=True):
         for number in range(count):
             x = _residual_block(x, width, stride=2 if number == 0 else 1)
@@ -114,30 +101,22 @@ def small_resnet(
 
 
 def _convolution(x, width, *, kernel=3, stride=1):
-    x = layers.Conv2D(
-        width,
-        kernel,
-        strides=stride,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-    )(x)
-    return layers.Activation("relu")(layers.BatchNormalization(momentum=0.9)(x))
+    options = {"padding": "same", "use_bias": False, "kernel_initializer": "he_normal"}
+    x = layers.Conv2D(width, kernel, strides=stride, **options)(x)
+    return layers.BatchNormalization(momentum=0.9)(x)
 
 
 def _residual_block(x, width, *, stride):
-    y = _convolution(x, width, stride=stride)
-    y = layers.Conv2D(width, 3, padding="same", use_bias=False, kernel_initializer="he_normal")(y)
-    y = layers.BatchNormalization(momentum=0.9)(y)
+    y = layers.Activation("relu")(_convolution(x, width, stride=stride))
+    y = _convolution(y, width)
     if stride > 1:
         x = layers.AveragePooling2D(stride, padding="same")(x)
     if x.shape[-1] != width:
-        x = layers.Conv2D(width, 1, use_bias=False, kernel_initializer="he_normal")(x)
-        x = layers.BatchNormalization(momentum=0.9)(x)
+        x = _convolution(x, width, kernel=1)
     return layers.Activation("relu")(layers.Add()([x, y]))
 
 
-BUILDERS = {"original_cnn": original_cnn, "scaled_cnn": scaled_cnn, "small_resnet": small_resnet}
+BUILDERS = {"original_cnn": original_cnn, "small_resnet": small_resnet}
 
 
 @keras.saving.register_keras_serializable("reading_skin")
@@ -160,11 +139,6 @@ class Augment(keras.layers.Layer):
         deviation of 10 % for brightness and contrast and of 8 % for each of red, green, blue.
     seed : int or None
         Seed of the draws.
-
-    Notes
-    -----
-    Shift and zoom act along rows and columns one after the other, so each is a small matrix
-    that holds the weights of linear interpolation; beyond the edge the last pixel is repeated.
     """
 
     def __init__(
@@ -204,13 +178,17 @@ class Augment(keras.layers.Layer):
         return maybe(ops.transpose(images, (0, 2, 1, 3)))
 
     def _moved(self, images):
+        # Along rows and columns one after the other, so each is a small matrix.
         scale = ops.exp(self._uniform(images, (1,), -1, 1) * float(np.log1p(self.zoom)))
         height, width = images.shape[1:3]
         images = ops.einsum("nij,njkc->nikc", self._matrix(images, height, scale), images)
         return ops.einsum("nlk,nikc->nilc", self._matrix(images, width, scale), images)
 
     def _matrix(self, images, size, scale):
-        """Return the weights of the old pixels (last axis) in each new one, (n, size, size)."""
+        """Return the weights of the old pixels (last axis) in each new one, (n, size, size).
+
+        They interpolate linearly; beyond the edge the last pixel is repeated.
+        """
         place = ops.arange(size, dtype=self.compute_dtype)
         centre = (size - 1) / 2
         shift = self._uniform(images, (1,), -self.shift, self.shift)
