@@ -15,14 +15,8 @@ __all__ = ["predict_averaged"]
 # The eight symmetries of the square: quarters to turn counter-clockwise, then whether to mirror
 # left and right. The exported model's manifest lists them in this order.
 SYMMETRIES = (
-    (0, False),
-    (0, True),
-    (2, True),
-    (2, False),
-    (3, True),
-    (3, False),
-    (1, False),
-    (1, True),
+    *((0, False), (0, True), (2, True), (2, False)),
+    *((3, True), (3, False), (1, False), (1, True)),
 )
 
 
@@ -42,21 +36,10 @@ def symmetry(images: np.ndarray, number: int) -> np.ndarray:
 def averaged(
     answer: Callable[[np.ndarray], Sequence[np.ndarray]], images: np.ndarray, *, piece: int = 64
 ) -> list[np.ndarray]:
-    """Ask about each image in all eight orientations and take the mean of the answers.
+    """Ask about each image in all eight orientations and take the means of the answers, n rows.
 
-    Parameters
-    ----------
-    answer : callable
-        Takes float32 images, shape (8 * m, size, size, channels), m at most `piece`; returns one
-        array or several, in a sequence, each with one row per image.
-    images : ndarray, shape (n, size, size, channels)
-    piece : int
-        Images that are asked about in one step.
-
-    Returns
-    -------
-    list of ndarray
-        The means, an array for each that `answer` gives, n rows.
+    `answer` takes float32 images, shape (8 * m, size, size, channels), where m is at most `piece`,
+    and returns one array or several, in a sequence, each with a row for each of them.
     """
     pieces = []
     for start in range(0, len(images), piece):

@@ -12,9 +12,7 @@ __all__ = ["Augment", "original_cnn", "small_resnet"]
 def original_cnn() -> keras.Model:
     """Build the network of the older notebook that this course grew out of.
 
-    Five convolutions and five dense layers with batch normalisation and dropout between them;
-    504,103 parameters, of which 502,983 are trained. Chapter 4 builds the same network step by
-    step.
+    504,103 parameters, of which 502,983 are trained. Chapter 4 builds the same network in the open.
 
     Returns
     -------

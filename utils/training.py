@@ -24,7 +24,10 @@ __all__ = [
     "ORIGINAL",
     "BalancedAccuracy",
     "EpochLine",
+    "Recipe",
+    "Rows",
     "class_shares",
+    "compiled",
     "optimizer_of",
     "oversampled_indices",
     "train",
@@ -81,21 +84,10 @@ class Recipe:
 
 BEST = Recipe()
 ORIGINAL = Recipe(
-    network="original_cnn",
-    epochs=50,
-    learning_rate=1e-3,
-    schedule="constant",
-    weight_decay=0.0,
-    rebalance="oversample",
-    prior=False,
-    label_smoothing=0.0,
-    average=0.0,
-    symmetries=False,
-    shift=0.0,
-    zoom=0.0,
-    colour=0.0,
-    keep="best",
-)
+    network="original_cnn", learning_rate=1e-3, schedule="constant", weight_decay=0.0,
+    rebalance="oversample", prior=False, label_smoothing=0.0, average=0.0,
+    symmetries=False, shift=0.0, colour=0.0, keep="best",
+)  # fmt: skip
 
 
 def oversampled_indices(labels: np.ndarray, indices: np.ndarray, *, seed: int = 0) -> np.ndarray:
@@ -191,8 +183,15 @@ class EpochLine(keras.callbacks.Callback):
 class Rows(keras.utils.PyDataset):
     """Hand the network a batch of images at a time, by row number; no pixel is stored twice.
 
-    `rows` are those of the training part; the recipe says how many make a batch and how they are
-    drawn, `seed` in which order.
+    Parameters
+    ----------
+    dataset : LesionImages
+    rows : ndarray of int, shape (n,)
+        The training rows.
+    recipe : Recipe
+        Says how many make a batch and how they are drawn.
+    seed : int
+        Of the order and of the draws.
     """
 
     def __init__(self, dataset: LesionImages, rows: np.ndarray, recipe: Recipe, *, seed: int):
@@ -274,8 +273,19 @@ def compiled(
 ) -> keras.Sequential:
     """Put a recipe's augmentation before a network and its optimiser, loss and metrics behind.
 
-    `steps` are the batches of the whole training, `seed` is that of the augmentation. The result
-    is ready for ``fit`` with raw images and one-hot labels.
+    Parameters
+    ----------
+    network : keras.Model
+    recipe : Recipe
+    steps : int
+        Batches of the whole training; the learning rate follows its schedule over them.
+    seed : int
+        Of the augmentation.
+
+    Returns
+    -------
+    keras.Sequential
+        Ready for ``fit`` with raw images and one-hot labels.
     """
     options = {name: getattr(recipe, name) for name in ("symmetries", "shift", "zoom", "colour")}
     augment = Augment(**options, seed=seed)

@@ -112,11 +112,11 @@ def write_pair(
     certificate: BirthCertificate, ending: str, content: bytes, *, folder: Path
 ) -> BirthCertificate:
     """Write a file, then the certificate that knows its check sum; return that certificate."""
-    file, page = (folder / f"{certificate.name}.{kind}" for kind in (ending, "json"))
+    file = folder / f"{certificate.name}.{ending}"
     replace_file(file, content)
     certificate = dataclasses.replace(certificate, weights_sha256=hash_file(file))
     text = json.dumps(dataclasses.asdict(certificate), separators=(",", ":"))
-    replace_file(page, f"{text}\n")
+    replace_file(folder / f"{certificate.name}.json", f"{text}\n")
     return certificate
 
 
@@ -134,12 +134,9 @@ def make_certificate(
 
     Parameters
     ----------
-    name : str
-    recipe : dict
-        How they were trained; ``recipe["network"]`` names the function in ``utils.models``.
-    dataset : LesionImages
-    split : Split
-    seed : int
+    name, recipe, dataset, split, seed
+        As `utils.training.train` takes them; the recipe as a dict, whose ``"network"`` names a
+        function in `utils.models`.
     history : dict of sequences of float
         Keras' history, with ``val_balanced_accuracy`` unless ``recipe["keep"]`` is ``"last"``.
     seconds : float
@@ -291,7 +288,6 @@ def read_run(name: str, *, folder: Path = STUDIES) -> StoredRun:
     ----------
     name : str
         One of `run_names`.
-    folder : Path
 
     Returns
     -------
