@@ -15,8 +15,6 @@ from utils.models import BUILDERS, original_cnn
 from utils.splits import image_split, lesion_groups, lesion_split
 from utils.weights import MODELS, CertificateError, Judged, read_contaminated_run, read_run
 
-STORED = weights.run_names()
-
 
 @pytest.fixture(scope="module")
 def dataset():
@@ -86,17 +84,15 @@ def test_one_lesion_that_was_seen_is_enough_to_refuse(saved, dataset, split, par
     assert lesion_groups(dataset.metadata)[row] in str(refusal.value)
 
 
-def test_another_split_is_refused_with_the_number_of_lesions(saved, dataset):
+def test_another_split_or_source_is_refused(saved, dataset, split):
+    _, born, folder = saved
     other = lesion_split(dataset, seed=1)
-    overlap = set(lesion_groups(dataset.metadata)[other.test]) & set(saved[1].train_lesions)
+    overlap = set(lesion_groups(dataset.metadata)[other.test]) & set(born.train_lesions)
     with pytest.raises(CertificateError, match=f"{len(overlap):,} of the .*, …"):
-        weights.load_weights("tiny", dataset, test=other.test, folder=saved[2])
-
-
-def test_phantom_and_real_weights_are_not_mixed(saved, split, dataset):
-    data = {**saved[1].data, "phantom": not dataset.is_phantom}
+        weights.load_weights("tiny", dataset, test=other.test, folder=folder)
+    phantom = dataclasses.replace(born, data={**born.data, "phantom": not dataset.is_phantom})
     with pytest.raises(CertificateError, match="Load weights that were made for these images"):
-        weights.check_certificate(dataclasses.replace(saved[1], data=data), dataset, split.test)
+        weights.check_certificate(phantom, dataset, split.test)
 
 
 def test_weights_without_certificate_or_changed_are_refused(saved, dataset, split, tmp_path):
@@ -113,21 +109,6 @@ def test_weights_without_certificate_or_changed_are_refused(saved, dataset, spli
     refused("missing or is not the file")
     (tmp_path / "tiny.json").write_text("{}")
     refused("is not a birth certificate")
-
-
-def test_a_run_that_is_cut_off_leaves_a_pair_that_fits_or_is_refused(saved, monkeypatch, tmp_path):
-    """The weights are written first, whole; weights with another's certificate are refused."""
-    model, born, _ = saved
-    weights.save_weights(model, born, folder=tmp_path)
-    model = original_cnn()
-    monkeypatch.setattr(weights.json, "dumps", lambda *_, **__: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        weights.save_weights(model, born, folder=tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["tiny.json", "tiny.weights.h5"]
-    with pytest.raises(CertificateError, match="missing or is not the file"):
-        weights.network_of(
-            "tiny", weights.read_certificate("tiny", folder=tmp_path), folder=tmp_path
-        )
 
 
 def test_published_weights_fit_their_certificate_and_their_lesions():
@@ -214,7 +195,7 @@ def test_predictions_of_a_wrong_shape_are_not_stored(dataset, split, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", STORED)
+@pytest.mark.parametrize("name", weights.run_names())
 def test_stored_runs_are_read_and_refused_as_they_should(name):
     run = read_contaminated_run(name)
     assert run.parts and all(part.probabilities.shape[1] == 7 for part in run.parts.values())
@@ -223,7 +204,3 @@ def test_stored_runs_are_read_and_refused_as_they_should(name):
             read_run(name)
     else:
         read_run(name)
-
-
-def test_there_are_29_stored_runs():
-    assert len(STORED) == 29

@@ -18,6 +18,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from tools.book.course import ChapterError, real_images
 from utils import models, training, weights
 from utils.augment import predict_averaged
 from utils.classes import CLASSES
@@ -290,24 +291,16 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("only", nargs="*", help='beginnings of names, for example "best-fold"')
     parser.add_argument("--list", action="store_true", help="list the studies, run none")
     options = parser.parse_args(arguments)
-    dataset = load_ham10000()
-    if dataset.is_phantom or not dataset.has_lesions:
-        print(
-            f"Studies are made from the real images with lesion ids; here is: {dataset.source}.\n"
-            "Name their folder: HAM10000_DIR=/path/to/folder make studies",
-            file=sys.stderr,
-        )
+    try:
+        every = all_studies(real_images())
+    except ChapterError as error:
+        print(error, file=sys.stderr)
         return 1
-    chosen = [
-        study
-        for study in all_studies(dataset)
-        if not options.only or study.name.startswith(tuple(options.only))
-    ]
+    chosen = [study for study in every if study.name.startswith(tuple(options.only or [""]))]
     todo = [(study, why) for study in chosen if (why := study.stale())]
     print(f"{len(chosen)} studies, {len(chosen) - len(todo)} stored, {len(todo)} to make")
     if options.list:
-        for study in chosen:
-            print(f"  {study.name:32} {study.stale() or 'stored'}")
+        print("\n".join(f"  {study.name:32} {study.stale() or 'stored'}" for study in chosen))
         return 0
     for number, (study, why) in enumerate(todo, 1):
         print(f"[{number}/{len(todo)}] {study.name} ({why})", flush=True)
