@@ -115,34 +115,6 @@ def class_bars(
     return axis
 
 
-def learning_curves(history: Mapping[str, Sequence[float]], *, best_epoch: int | None) -> Figure:
-    """Draw loss and balanced accuracy per epoch, for training and validation images.
-
-    Parameters
-    ----------
-    history : mapping of str to sequence of float
-        Keras' history with ``loss``, ``balanced_accuracy`` and their ``val_`` twins.
-    best_epoch : int or None
-        Counted from 1; marked by a line.
-
-    Returns
-    -------
-    Figure
-    """
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4))
-    for axis, key in zip(axes, ("loss", "balanced_accuracy"), strict=True):
-        epochs = np.arange(1, len(history[key]) + 1)
-        axis.plot(epochs, history[key], color=GREY, label="training (oversampled)")
-        axis.plot(epochs, history[f"val_{key}"], color="#D55E00", label="validation")
-        if best_epoch:
-            axis.axvline(best_epoch, color="#0072B2", ls="--", lw=1, label="weights kept")
-        axis.set_xlabel("epoch")
-        axis.set_ylabel(key.replace("_", " "))
-    axes[0].legend()
-    figure.tight_layout()
-    return figure
-
-
 def confusion_heatmaps(counts: np.ndarray) -> Figure:
     """Draw a confusion matrix twice: as counts, and as percent of each true class.
 

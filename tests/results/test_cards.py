@@ -11,7 +11,7 @@ import yaml
 
 from tools.book.course import ROOT
 from tools.book.render import stage
-from tools.results import card_data, card_looking, card_measure, card_models, cards, croissant
+from tools.results import card_data, card_looking, card_measure, card_models, cards
 from utils.classes import DX
 from utils.data import load_ham10000
 from utils.weights import MODELS, read_certificate

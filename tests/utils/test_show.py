@@ -80,7 +80,3 @@ def test_figures_show_what_they_are_given():
     left, right = plots.confusion_heatmaps(counts).axes[:2]
     assert left.texts[8].get_text() == "8"
     assert right.texts[0].get_text() == "0" and right.texts[48].get_text() == "15"
-    history = {k: [1.0, 0.5] for k in ("loss", "val_loss")}
-    history |= {k: [0.2, 0.4] for k in ("balanced_accuracy", "val_balanced_accuracy")}
-    figure = plots.learning_curves(history, best_epoch=2)
-    assert [len(axis.lines) for axis in figure.axes] == [3, 3]
