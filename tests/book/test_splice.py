@@ -1,6 +1,7 @@
 """What a tool computed gets into a page, and nothing else of the page changes."""
 
 import pytest
+
 from tools.book.splice import places, splice
 
 START, END = "<!-- counted: seconds -->", "<!-- end of seconds -->"
