@@ -1,6 +1,6 @@
 """Write the numbers of the data set card, the model card and the reporting checklist.
 
-    python -m tools.results.cards            measure what is out of date (real images), write the pages
+    python -m tools.results.cards            measure what is out of date (real images), then write
     python -m tools.results.cards --again    measure everything anew
     python -m tools.results.cards --pages    write the pages from what is stored; needs no images
 
@@ -12,7 +12,6 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -89,13 +88,13 @@ def pages() -> dict[Path, str]:
         If stored numbers are missing or belong to other weights, or if a page lacks a marker.
     """
     numbers, demo, looking = read(NUMBERS), read(MODELS / "demo.json"), read(LOOKING)
+    data = data_sections(read(COUNTS), read(DATA / "phantom.json"))
     models = model_sections(numbers, demo) | looking_sections(looking)
-    sections = {
-        DATA_PAGE: data_sections(read(COUNTS), read(DATA / "phantom.json")),
-        MODEL_PAGE: models,
-        CHECKLIST: {"summary of best": summary(numbers["best"])},
+    return {
+        DATA_PAGE: filled(DATA_PAGE, data),
+        MODEL_PAGE: filled(MODEL_PAGE, models),
+        CHECKLIST: filled(CHECKLIST, {"summary of best": summary(numbers["best"])}),
     }
-    return {path: filled(path, contents) for path, contents in sections.items()}
 
 
 def filled(path: Path, sections: dict[str, str]) -> str:
@@ -115,18 +114,30 @@ def read(path: Path) -> dict:
     """Read stored numbers; refuse if they are missing."""
     if not path.is_file():
         tool = "look_inside" if path == LOOKING else "cards"
-        name = path.relative_to(ROOT)
-        raise CardError(f"{name} is missing: python -m tools.results.{tool} makes it.")
+        raise CardError(f"models/{path.name} is missing: python -m tools.results.{tool} makes it.")
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def refuse_others(weights_sha256: str, name: str, what: str, tool: str) -> None:
+def refuse_others(weights_sha256: str, name: str, path: str, tool: str) -> None:
     """Refuse numbers that were measured on other weights than the published ones."""
     if weights_sha256 != read_certificate(name).weights_sha256:
         raise CardError(
-            f"{what}: measured on other weights than models/{name}.weights.h5. Measure again, on "
-            f"the real images: python -m {tool}"
+            f"{path}: measured on other weights than {name}. Measure again, on the real images: "
+            f"python -m {tool}"
         )
+
+
+def cells(row: dict, *keys: str) -> list:
+    """Return numbers of a record as a table shows them, those with an interval with it."""
+    return [interval(row[key]) if isinstance(row[key], dict) else row[key] for key in keys]
+
+
+def interval(number: dict) -> str:
+    """Return ``0.519 (0.470 to 0.566)``, or what of it is known."""
+    value, low, high = (number[key] for key in ("value", "low", "high"))
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if None in (low, high) else f"{value:.3f} ({low:.3f} to {high:.3f})"
 
 
 # --- The data set card ---------------------------------------------------------------------------
@@ -135,6 +146,11 @@ def refuse_others(weights_sha256: str, name: str, what: str, tool: str) -> None:
 def data_sections(card: dict, measured: dict) -> dict[str, str]:
     """Return the sections of data/README.md, from data/card.json and data/phantom.json."""
     real, phantom = card["ham10000"], card["phantom"]
+    sexes = {"female": "women", "male": "men", "unknown": "sex not known"}
+    people = {f"age {name}": row for name, row in real["age"].items()}
+    people |= {sexes[name]: row for name, row in real["sex"].items()}
+    sites = {"not known" if k == "unknown" else k: row for k, row in real["site"].items()}
+    counts = ["images", "lesions", "images of melanoma", "melanomas"]
     return {
         "data made of": (
             f"Counted on {real['source']} (fingerprint `{real['fingerprint']}`) and on the "
@@ -142,26 +158,24 @@ def data_sections(card: dict, measured: dict) -> dict[str, str]:
         ),
         "classes": _classes(real),
         "labels": _labels(real),
-        "people": _groups("who", real["age"] | real["sex"]),
-        "sites": _groups("body site", real["site"]),
+        "people": table(["who", *counts], [[k, *row.values()] for k, row in people.items()]),
+        "sites": table(["body site", *counts], [[k, *row.values()] for k, row in sites.items()]),
         "missing": _missing(real),
         "parts": _parts(real),
-        "beside": table(["", "HAM10000", "phantom"], _beside(real, phantom)),
+        "beside": _beside(real, phantom),
         "phantom measured": _phantom(measured),
     }
 
 
 def _classes(card: dict) -> str:
-    keys = ("images", "lesions", "several")
-    rows, total = [], np.zeros(6, dtype=int)
+    rows = []
     for c in CLASSES:
         row = card["classes"][c.dx]
-        known = row["female"], row["male"]
-        counts = [*(row[key] for key in keys), *known, row["images"] - sum(known)]
-        rows.append([c.dx, c.name, *counts[:3], f"{row['age']:.0f}", *counts[3:]])
-        total += counts
-    total = total.tolist()
-    rows.append(["all", "", *total[:3], "", *total[3:]])
+        rows.append(
+            [c.dx, c.name, *cells(row, "images", "lesions", "several"), f"{row['age']:.0f}"]
+        )
+        rows[-1] += [row["female"], row["male"], row["images"] - row["female"] - row["male"]]
+    rows.append(["all", ""] + ["" if k == 5 else sum(row[k] for row in rows) for k in range(2, 9)])
     head = ["dx", "name", "images", "lesions", "with several images", "median age"]
     return table([*head, "images of women", "of men", "sex not known"], rows, words=2)
 
@@ -176,21 +190,10 @@ def _labels(card: dict) -> str:
     return table(["label from", *DX, "all"], rows)
 
 
-def _groups(what: str, groups: dict) -> str:
-    words = {"female": "women", "male": "men"}
-    words["unknown"] = "sex not known" if what == "who" else "not known"
-    rows = []
-    for name, row in groups.items():
-        aged = f"age {name}" if name == "missing" or re.search(r"\d", name) else name
-        rows.append([words.get(name, aged), *row.values()])
-    return table([what, "images", "lesions", "images of melanoma", "melanomas"], rows)
-
-
 def _missing(card: dict) -> str:
-    counts = {
-        name if name == "any of the three" else f"`{name}`": count
-        for name, count in card["missing"].items()
-    }
+    *columns, any_of_them = card["missing"]
+    counts = {f"`{name}`": card["missing"][name] for name in columns}
+    counts[any_of_them] = card["missing"][any_of_them]
     counts["age given as 0, which may mean *not known*"] = card["age given as 0"]
     rows = [[name, count, _percent(count, card)] for name, count in counts.items()]
     for what in ("skin type or tone", "patient", "device", "date"):
@@ -207,11 +210,11 @@ def _parts(card: dict) -> str:
     ]
     rows.append(["all", *(sum(column) for column in list(zip(*rows, strict=True))[1:])])
     counts = table(["dx", *(f"{part}: {k}" for part in parts.values() for k in kinds)], rows)
-    rows = []
-    for part, name in parts.items():
-        row = card["parts"][part]
-        shares = (f"{100 * row[key]:.1f} %" for key in ("women", "back"))
-        rows.append([name, f"{row['median age']:.0f}", *shares])
+    rows = [
+        [parts[part], f"{row['median age']:.0f}"]
+        + [f"{100 * row[key]:.1f} %" for key in ("women", "back")]
+        for part, row in card["parts"].items()
+    ]
     alike = table(["part", "median age", "images of women", "images from the back"], rows)
     split = card["split"]
     return (
@@ -220,7 +223,7 @@ def _parts(card: dict) -> str:
     )
 
 
-def _beside(*cards: dict) -> list[list]:
+def _beside(*cards: dict) -> str:
     rows = {
         "images": lambda card: card["images"],
         "lesions": lambda card: card["lesions"],
@@ -236,35 +239,27 @@ def _beside(*cards: dict) -> list[list]:
         "sex not known": lambda card: card["missing"]["sex"],
         "body site not known": lambda card: card["missing"]["localization"],
     }
-    return [[name, *map(number, cards)] for name, number in rows.items()]
+    rows = [[name, *map(number, cards)] for name, number in rows.items()]
+    return table(["", "HAM10000", "phantom"], rows)
 
 
 def _phantom(measured: dict) -> str:
-    far = measured["distances, first percentile"]
-    auc = measured["trained on the phantom"]
-    rows = [
-        [
-            "macro AUC on all 10,015 real images of the original CNN trained on the phantom "
-            f"alone ({auc['epochs']} epochs; the epoch kept is the best on a second phantom)",
-            f"{auc['macro AUC on the real images']:.4f}",
-            "at least 0.86",
-        ],
-        [
-            "distance of a phantom image to the nearest real image, 1st percentile, in grey levels",
-            f"{far['phantom to nearest real image']:.1f}",
-            "at least the next row",
-        ],
-        [
-            "distance of a real image to the nearest other real image, 1st percentile",
-            f"{far['real to nearest other real image']:.1f}",
-            "",
-        ],
-        [
-            "the same, to the nearest real image of another lesion",
-            f"{far['real to nearest real image of another lesion']:.1f}",
-            "",
-        ],
-    ]
+    auc, far = measured["trained on the phantom"], measured["distances, first percentile"]
+    text = (
+        "macro AUC on all 10,015 real images of the original CNN trained on the phantom alone "
+        f"({auc['epochs']} epochs; the epoch kept is the best on a second phantom)"
+    )
+    rows = [[text, f"{auc['macro AUC on the real images']:.4f}", "at least 0.86"]]
+    texts = {
+        "phantom to nearest real image": "distance of a phantom image to the nearest real image, "
+        "1st percentile, in grey levels",
+        "real to nearest other real image": "distance of a real image to the nearest other real "
+        "image, 1st percentile",
+        "real to nearest real image of another lesion": "the same, to the nearest real image of "
+        "another lesion",
+    }
+    rows += [[text, f"{far[key]:.1f}", ""] for key, text in texts.items()]
+    rows[1][2] = "at least the next row"
     return table(["what", "measured", "wanted"], rows)
 
 
@@ -277,11 +272,11 @@ def _percent(count: int, card: dict) -> str:
 
 def model_sections(cards: dict, demo: dict) -> dict[str, str]:
     """Return sections of models/README.md, from models/cards.json and models/demo.json."""
-    certificates = {name: read_certificate(name) for name in (*REAL, *PHANTOM)}
     for name in REAL:
-        what = f"models/cards.json, {name}"
-        refuse_others(cards[name]["weights_sha256"], name, what, "tools.results.cards")
+        sums = cards[name]["weights_sha256"]
+        refuse_others(sums, name, f"models/cards.json, {name}", "tools.results.cards")
     refuse_others(demo["weights_sha256"], "best", "models/demo.json", "tools.demo.measure_demo")
+    certificates = {name: read_certificate(name) for name in (*REAL, *PHANTOM)}
     card = cards["best"]
     sections = {
         "judged on": (
@@ -299,13 +294,10 @@ def model_sections(cards: dict, demo: dict) -> dict[str, str]:
         "cost": _cost(certificates),
         "phantom models": _phantom_models(certificates),
     }
-    keys = ("sensitivity", "specificity", "PPV", "AUC")
+    keys = ("images", "lesions", "sensitivity", "specificity", "PPV", "AUC")
     for name in REAL:
-        rows = [
-            [dx, row["images"], row["lesions"], *(_interval(row[key]) for key in keys)]
-            for dx, row in cards[name]["classes"].items()
-        ]
-        sections[f"classes of {name}"] = table(["dx", "images", "lesions", *keys], rows)
+        rows = [[dx, *cells(row, *keys)] for dx, row in cards[name]["classes"].items()]
+        sections[f"classes of {name}"] = table(["dx", *keys], rows)
         rows = [[f"**{dx}**", *row] for dx, row in zip(DX, cards[name]["confusion"], strict=True)]
         sections[f"confusion of {name}"] = table(["true \\ called", *DX], rows)
     return sections
@@ -313,7 +305,7 @@ def model_sections(cards: dict, demo: dict) -> dict[str, str]:
 
 def summary(card: dict) -> str:
     """Return what a reader of the reporting checklist gets in place of an abstract."""
-    numbers = {k: f"**{_interval(v)}**" for k, v in card["headline"][card["decision"]].items()}
+    numbers = {key: f"**{interval(n)}**" for key, n in card["headline"][card["decision"]].items()}
     split, warm = card["split"], card["calibration"]["with temperature"]["calibration error"]
     return (
         "**Development and internal evaluation** of a network that tells seven groups of "
@@ -323,7 +315,7 @@ def summary(card: dict) -> str:
         f"`small_resnet`, {card['parameters']:,} numbers. **Results** on {card['lesions']:,} "
         f"lesions, with 95 % intervals: balanced accuracy {numbers['balanced accuracy']}, macro "
         f"AUC {numbers['macro AUC']}, melanoma sensitivity {numbers['melanoma sensitivity']}, "
-        f"melanoma AUC {numbers['melanoma AUC']}; calibration error {_interval(warm)} after "
+        f"melanoma AUC {numbers['melanoma AUC']}; calibration error {interval(warm)} after "
         "temperature scaling. **Not shown:** any other clinic, camera or skin type, any comparison "
         "with doctors, any use. **Availability:** weights, code and recipe are in this repository; "
         "not registered."
@@ -331,33 +323,27 @@ def summary(card: dict) -> str:
 
 
 def _recipes(certificates: dict[str, BirthCertificate], cards: dict) -> str:
-    pair = [certificates[name] for name in REAL]
+    words = {"True": "yes", "False": "no"}
     kept = {"best": "the best by balanced accuracy on validation", "last": "the last"}
-    rows = [
-        ["network", *(f"`{c.recipe['network']}`" for c in pair)],
-        ["numbers that are learned or kept", *(cards[name]["parameters"] for name in REAL)],
-        ["weights, check sum begins", *(f"`{c.weights_sha256[:12]}`" for c in pair)],
-    ]
-    for key in pair[0].recipe:
-        if key not in ("network", "keep"):
-            values = (str(c.recipe[key]) for c in pair)
-            rows.append([f"`{key}`", *({"True": "yes", "False": "no"}.get(v, v) for v in values)])
-    backends = [c.versions["backend"] for c in pair]
-    rows += [
-        ["epoch kept", *(f"{c.best_epoch}, {kept[c.recipe['keep']]}" for c in pair)],
-        ["seed", *(c.seed for c in pair)],
-        ["Keras, backend"]
-        + [
-            f"{c.versions['keras']}, {backend} {c.versions[backend]}"
-            for c, backend in zip(pair, backends, strict=True)
-        ],
-    ]
-    return table(["", *REAL], rows)
+    columns = []
+    for name in REAL:
+        c = certificates[name]
+        recipe = {f"`{k}`": words.get(str(v), str(v)) for k, v in c.recipe.items()}
+        column = {"network": f"`{c.recipe['network']}`"}
+        column |= {"numbers that are learned or kept": cards[name]["parameters"]}
+        column |= {"weights, check sum begins": f"`{c.weights_sha256[:12]}`"}
+        column |= {k: v for k, v in recipe.items() if k not in ("`network`", "`keep`")}
+        column |= {"epoch kept": f"{c.best_epoch}, {kept[c.recipe['keep']]}", "seed": c.seed}
+        backend = c.versions["backend"]
+        column |= {"Keras, backend": f"{c.versions['keras']}, {backend} {c.versions[backend]}"}
+        columns.append(column)
+    best, original = columns
+    return table(["", *REAL], [[key, value, original[key]] for key, value in best.items()])
 
 
 def _headline(cards: dict) -> str:
     rows = [
-        [f"`{name}`", way, *(_interval(numbers[key]) for key in KEYS)]
+        [f"`{name}`", way, *cells(numbers, *KEYS)]
         for name in REAL
         for way, numbers in cards[name]["headline"].items()
     ]
@@ -368,12 +354,9 @@ def _headline(cards: dict) -> str:
 
 
 def _alarm(cards: dict) -> str:
-    rows = []
-    for name in REAL:
-        alarm = cards[name]["alarm"]
-        shares = (_interval(alarm[key]) for key in ("sensitivity", "specificity", "ppv"))
-        rows.append([f"`{name}`", f"{alarm['threshold']:.3g}", *shares])
-        rows[-1] += [alarm["missed"], alarm["false_alarm"]]
+    keys = ("sensitivity", "specificity", "ppv", "missed", "false_alarm")
+    alarms = {name: cards[name]["alarm"] for name in REAL}
+    rows = [[f"`{k}`", f"{row['threshold']:.3g}", *cells(row, *keys)] for k, row in alarms.items()]
     head = ["model", "threshold", "sensitivity", "specificity", "PPV", "missed", "false alarms"]
     return table(head, rows)
 
@@ -382,9 +365,9 @@ def _calibration(cards: dict) -> str:
     rows, keys = [], ("calibration error", "Brier score")
     for name in REAL:
         numbers = cards[name]["calibration"]
-        cooled = f"temperature {numbers['temperature']:.2f}"
-        for way, words in (("as trained", "as trained"), ("with temperature", cooled)):
-            rows.append([f"`{name}`", words, *(_interval(numbers[way][key]) for key in keys)])
+        rows.append([f"`{name}`", "as trained", *cells(numbers["as trained"], *keys)])
+        words = f"temperature {numbers['temperature']:.2f}"
+        rows.append([f"`{name}`", words, *cells(numbers["with temperature"], *keys)])
     return table(["model", "probabilities", *keys], rows, words=2)
 
 
@@ -401,8 +384,9 @@ def _refusal(demo: dict) -> str:
     rows = [[kind, per_kind, f"{100 * x:.0f} %"] for kind, x in numbers["by_kind"].items()]
     second = table(["kind of picture", "pictures", "refused"], rows)
     rows = [[name, f"{100 * x:.1f} %"] for name, x in demo["altered"].items()]
-    third = table(["test images, light and colour changed", "refused"], rows)
-    return f"{first}\n\n{second}\n\n{third}"
+    return f"{first}\n\n{second}\n\n" + table(
+        ["test images, light and colour changed", "refused"], rows
+    )
 
 
 def _luck(shares: np.ndarray) -> str:
@@ -412,34 +396,31 @@ def _luck(shares: np.ndarray) -> str:
         for name in studies.names(prefix):
             part = studies.read_run(name).parts["test"]
             score = metrics.headline(part.labels, part.probabilities, shares=shares)
-            areas = metrics.class_auc(part.labels, part.probabilities)
-            scores.append([{**score, "melanoma AUC": areas[metrics.MEL]}[key] for key in KEYS])
-        means, spreads = np.mean(scores, axis=0), np.std(scores, axis=0, ddof=1)
-        cells = (f"{mean:.3f} ± {spread:.3f}" for mean, spread in zip(means, spreads, strict=True))
-        rows.append([f"{len(scores)} {words}", *cells])
+            score["melanoma AUC"] = metrics.class_auc(part.labels, part.probabilities)[metrics.MEL]
+            scores.append([score[key] for key in KEYS])
+        spread = zip(np.mean(scores, axis=0), np.std(scores, axis=0, ddof=1), strict=True)
+        rows.append([f"{len(scores)} {words}", *(f"{m:.3f} ± {s:.3f}" for m, s in spread)])
     return table(["mean ± standard deviation", *KEYS], rows)
 
 
 def _cost(certificates: dict[str, BirthCertificate]) -> str:
+    """Time from the certificates, energy and carbon estimated from it."""
     stored = [studies.read_contaminated_run(name).certificate for name in studies.names()]
     trainings = {f"`{name}`": [certificate] for name, certificate in certificates.items()}
     trainings[f"all {len(stored)} stored runs of `make studies`"] = stored
-    rows = [[name, *_energy(one)] for name, one in trainings.items()]
+    rows = []
+    for name, group in trainings.items():
+        seconds, energy = 0.0, 0.0
+        for certificate in group:
+            cores = re.fullmatch(r"CPU, (\d+) cores?", certificate.device)
+            watts = int(cores[1]) * CORE_WATTS + MEMORY_WATTS if cores else np.nan
+            seconds += certificate.seconds
+            energy += certificate.seconds / 3600 * watts * OVERHEAD
+        numbers = [f"{energy:.1f}", f"{energy / 1000 * GRAMS:.1f}"]
+        devices = "; ".join(sorted({certificate.device for certificate in group}))
+        known = ["–", "–"] if np.isnan(energy) else numbers
+        rows.append([name, devices, f"{seconds / 60:.1f}", *known])
     return table(["training", "device", "minutes", "energy, Wh", "carbon, g CO₂e"], rows, words=2)
-
-
-def _energy(certificates: Iterable[BirthCertificate]) -> list[str]:
-    """Devices, minutes from the certificates, and energy and carbon estimated from them."""
-    seconds, energy, devices = 0.0, 0.0, set()
-    for certificate in certificates:
-        cores = re.fullmatch(r"CPU, (\d+) cores?", certificate.device)
-        watts = int(cores[1]) * CORE_WATTS + MEMORY_WATTS if cores else np.nan
-        seconds += certificate.seconds
-        energy += certificate.seconds / 3600 * watts * OVERHEAD
-        devices.add(certificate.device)
-    known = not np.isnan(energy)
-    numbers = (f"{energy:.1f}", f"{energy / 1000 * GRAMS:.1f}") if known else ("–", "–")
-    return ["; ".join(sorted(devices)), f"{seconds / 60:.1f}", *numbers]
 
 
 def _phantom_models(certificates: dict[str, BirthCertificate]) -> str:
@@ -458,10 +439,8 @@ def _phantom_models(certificates: dict[str, BirthCertificate]) -> str:
 
 def looking_sections(stored: dict) -> dict[str, str]:
     """Return sections of models/README.md, from models/looking_inside.json."""
-    for name in REAL:
-        what = f"models/looking_inside.json, {name}"
-        own = stored["made_from"]["weights"][name]
-        refuse_others(own, name, what, "tools.results.look_inside")
+    for name, own in stored["made_from"]["weights"].items():
+        refuse_others(own, name, "models/looking_inside.json", "tools.results.look_inside")
     return {
         "subgroups": _subgroups(stored["subgroups"]["tables"]),
         "gaps": _gaps(stored["subgroups"]["gaps"]),
@@ -477,17 +456,12 @@ def _subgroups(tables: dict) -> str:
         "cross-validation": "The recipe of `best`, every lesion judged once (five folds)",
         "original": "`original`, test part",
     }
-    counts = ("images", "lesions", "melanomas", "melanoma lesions")
-    shares = ("sensitivity", "specificity")
-    head = ["group", "images", "lesions", "images of melanoma", "melanomas", *shares]
+    keys = ("images", "lesions", "melanomas", "melanoma lesions", "sensitivity", "specificity")
+    head = ["group", "images", "lesions", "images of melanoma", "melanomas", *keys[4:]]
     parts = []
     for name, heading in headings.items():
-        rows = [
-            [f"{row['by']}: {row['group']}" if row["by"] else "all"]
-            + [row[key] for key in counts]
-            + [_interval(row[key]) for key in shares]
-            for row in tables[name]
-        ]
+        names = [f"{row['by']}: {row['group']}" if row["by"] else "all" for row in tables[name]]
+        rows = [[n, *cells(row, *keys)] for n, row in zip(names, tables[name], strict=True)]
         parts += [f"**{heading}**", table(head, rows)]
     return "\n\n".join(parts)
 
@@ -512,9 +486,7 @@ def _worse(stored: dict) -> str:
         for kind, levels in stored[name].items():
             if kind != "clean":
                 errors = (f"{levels[s]['relative error']['value']:.2f}" for s in "12345")
-                rows.append(
-                    [f"`{name}`", kind, *errors, _interval(levels["3"]["balanced accuracy"])]
-                )
+                rows.append([f"`{name}`", kind, *errors, *cells(levels["3"], "balanced accuracy")])
     head = ["model", "images made worse by", *(f"strength {s}" for s in "12345")]
     return table([*head, "balanced accuracy at 3"], rows, words=2)
 
@@ -522,19 +494,12 @@ def _worse(stored: dict) -> str:
 def _artefacts(stored: dict) -> str:
     keys = ("changed decisions", "melanoma probability", "melanomas found")
     rows = [
-        [f"`{name}`", artefact, *(_interval(numbers[key]) for key in keys)]
+        [f"`{name}`", artefact, *cells(row, *keys)]
         for name in REAL
-        for artefact, numbers in stored[name].items()
+        for artefact, row in stored[name].items()
     ]
     head = ["model", "drawn into the image", "decisions that change", "melanoma probability"]
     return table([*head, "share of melanomas found"], rows, words=2)
-
-
-def _interval(number: dict) -> str:
-    value, low, high = (number[key] for key in ("value", "low", "high"))
-    if value is None:
-        return "–"
-    return f"{value:.3f}" if None in (low, high) else f"{value:.3f} ({low:.3f} to {high:.3f})"
 
 
 if __name__ == "__main__":
