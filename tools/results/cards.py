@@ -114,7 +114,7 @@ def read(path: Path) -> dict:
     """Read stored numbers; refuse if they are missing."""
     if not path.is_file():
         tool = "look_inside" if path == LOOKING else "cards"
-        raise CardError(f"models/{path.name} is missing: python -m tools.results.{tool} makes it.")
+        raise CardError(f"{path.name} is missing: python -m tools.results.{tool} makes it.")
     return json.loads(path.read_text(encoding="utf-8"))
 
 
