@@ -6,7 +6,7 @@ import numpy as np
 
 from exercises.base import Feedback, array, close, essay, exercise, number, right, wrong
 from utils.classes import CLASSES, DX
-from utils.intervals import Interval
+from utils.metrics import Interval
 
 MEL = DX.index("mel")
 CANCER = np.array([c.malignant for c in CLASSES])
@@ -127,7 +127,7 @@ def exercise_3(
 ) -> Feedback:
     """Check what an alarm does on the test part whose threshold reaches `goal` on validation.
 
-    Numbers may come with their intervals, as `utils.decisions` returns them. Mistakes met: the
+    Numbers may come with their intervals, as `utils.calibration` returns them. Mistakes met: the
     threshold chosen on the test part, the chapter's goal kept, judged on the validation part, PPV
     in place of alarms for each melanoma, false alarms only, alarms divided by all melanomas.
 
@@ -140,7 +140,7 @@ def exercise_3(
     goal, before : float
         Share of the melanomas of the validation part to find, and that of the chapter.
     """
-    if isinstance(answer, list | tuple):  # intervals, as `decisions` returns them
+    if isinstance(answer, list | tuple):  # intervals, as `operating_point` returns them
         answer = [one.value if isinstance(one, Interval) else one for one in answer]
     got = array(answer, shape=(2,)).astype(float)
     test = truth == MEL, probabilities[:, MEL]

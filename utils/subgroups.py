@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from utils.classes import CLASSES, DX
-from utils.intervals import Interval, interval, resample_weights
+from utils.metrics import Interval, interval, resample_weights
 
 FEWEST = 10  # lesions that a share must stand on; with fewer none is given
 AGES = ((0, 40, "under 40"), (40, 55, "40 to 54"), (55, 70, "55 to 69"), (70, 200, "70 and over"))
@@ -68,7 +68,7 @@ def subgroup_table(
     groups : DataFrame or mapping of str to ndarray of str, shape (n,)
         A column for each way to divide the images, `patient_groups` for example.
     resamples, seed : int
-        Of the bootstrap over lesions, as in ``utils.intervals``.
+        Of the bootstrap over lesions, as in ``utils.metrics``.
 
     Returns
     -------

@@ -9,9 +9,10 @@ from feedback import (
     assert_nonsense_is_met,
     assert_right,
 )
+from sklearn.metrics import confusion_matrix
 
 from exercises import chapter_06 as check
-from utils import decisions, intervals, metrics
+from utils import calibration, metrics
 from utils.classes import DX, by_dx
 
 MEL = DX.index("mel")
@@ -32,7 +33,7 @@ CHECKED, CHECKED_P = answers([30, 40, 90, 12, 400, 12, 83])
 SHARES = np.bincount(TRUTH) / len(TRUTH)
 FAIR = P * SHARES / (P * SHARES).sum(axis=1, keepdims=True)
 PREDICTED = P.argmax(axis=1)
-COUNTS = metrics.confusion(TRUTH, PREDICTED)
+COUNTS = confusion_matrix(TRUTH, PREDICTED)
 IS, CALLED = TRUTH == MEL, PREDICTED == MEL
 COMMON = 0.05
 
@@ -50,10 +51,10 @@ HERE = IS[CALLED].mean()
 
 
 def alarm(goal: float, fitted: tuple = (CHECKED, CHECKED_P), judged: tuple = (TRUTH, P)):
-    """Return what `utils.decisions` says of a threshold."""
-    threshold = decisions.threshold_for_sensitivity(*fitted, sensitivity=goal)
+    """Return what `utils.calibration` says of a threshold."""
+    threshold = calibration.threshold_for_sensitivity(*fitted, sensitivity=goal)
     lesions = np.arange(len(judged[0])).astype(str)
-    point = decisions.operating_point(*judged, lesions, threshold=threshold, resamples=5)
+    point = calibration.operating_point(*judged, lesions, threshold=threshold, resamples=5)
     return point.sensitivity.value, point.excised_per_hit.value
 
 
@@ -92,7 +93,7 @@ RIGHT = [
         / (~IS).mean() * (1 - COMMON) / COMMON)),
     (3, alarm(0.95)),
     (3, by_hand(0.95)),
-    (3, tuple(intervals.Interval(x, x, x) for x in alarm(0.95))),
+    (3, tuple(metrics.Interval(x, x, x) for x in alarm(0.95))),
     (3, (round(100 * FOUND_95, 1), round(PRICE_95, 1))),
     (4, (FAIR[BAND, MEL].mean(), np.bincount(TRUTH[BAND])[MEL] / len(BAND))),
     (4, KEPT),
@@ -116,7 +117,7 @@ def test_right_answers_pass(number, answer):
 
 OF_CLASS = np.diag(COUNTS) / COUNTS.sum(axis=1)
 DIAGONAL = np.isin(np.arange(7), CANCERS)
-RAISED = P[:, MEL] >= decisions.threshold_for_sensitivity(CHECKED, CHECKED_P, sensitivity=0.95)
+RAISED = P[:, MEL] >= calibration.threshold_for_sensitivity(CHECKED, CHECKED_P, sensitivity=0.95)
 TWO = [k for k in CANCERS if DX[k] != "akiec"]
 
 MISTAKES = [
@@ -184,7 +185,7 @@ def test_expected_follows_from_what_is_passed():
 def test_the_threshold_is_that_of_the_course():
     positive = CHECKED == MEL
     for goal in (0.05, 0.5, 0.9, 0.95, 1.0, 74 / 83):
-        expected = decisions.threshold_for_sensitivity(CHECKED, CHECKED_P, sensitivity=goal)
+        expected = calibration.threshold_for_sensitivity(CHECKED, CHECKED_P, sensitivity=goal)
         assert check._threshold(positive, CHECKED_P[:, MEL], goal) == expected
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from utils import looking, subgroups
 from utils.classes import DX
-from utils.intervals import Interval
+from utils.metrics import Interval
 from utils.subgroups import FEWEST, UNKNOWN, gap_by_chance, patient_groups, subgroup_table
 
 MEL, NV = DX.index("mel"), DX.index("nv")

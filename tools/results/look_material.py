@@ -11,8 +11,7 @@ os.environ.update(environment())
 from utils.augment import predict_averaged  # noqa: E402
 from utils.classes import DX  # noqa: E402
 from utils.data import load_ham10000  # noqa: E402
-from utils.intervals import interval, resample_weights  # noqa: E402
-from utils.metrics import class_auc, decide  # noqa: E402
+from utils.metrics import class_auc, decide, interval, resample_weights  # noqa: E402
 from utils.splits import lesion_groups, lesion_split  # noqa: E402
 from utils.subgroups import as_record  # noqa: E402
 from utils.training import class_shares  # noqa: E402

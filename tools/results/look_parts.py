@@ -8,9 +8,8 @@ from tools.results.look_material import MEL, NV, RESAMPLES, WEIGHTS, Material
 from utils import corruptions, explain, studies
 from utils.classes import DX
 from utils.corruptions import with_skin
-from utils.intervals import interval
 from utils.lesion_mask import otsu_mask, rim_colour, share_inside, skin_brightness
-from utils.metrics import decide
+from utils.metrics import decide, interval
 from utils.splits import lesion_groups
 from utils.subgroups import (
     as_record,
