@@ -1,16 +1,15 @@
 """Self-checks of the warm-up."""
 
 import numpy as np
-import pandas as pd
 
-from exercises.base import Feedback, WrongKind, compare, exercise, number, numbers
+from exercises.base import WrongKind, compare, exercise, number, numbers
 
 
 @exercise(
     "a tuple of whole numbers, such as (28, 28)",
     look="section 'An array: many numbers, one name', on slices",
 )
-def exercise_1(answer: object, image: np.ndarray) -> Feedback:
+def exercise_1(answer, image):
     """Check the shape of ``image[5:20, :, 0]``."""
     got = tuple(numbers(answer).tolist())
     if np.ndim(answer) == 0:
@@ -31,7 +30,7 @@ def exercise_1(answer: object, image: np.ndarray) -> Feedback:
 
 
 @exercise("a number between 0 and 255", look="section 'All values at once'")
-def exercise_2(answer: object, dataset: object) -> Feedback:
+def exercise_2(answer, dataset):
     """Check the mean of the red values of all images, uint8 of shape (N, 28, 28, 3)."""
     images = dataset.images
     red, green, blue = images.mean(axis=(0, 1, 2))
@@ -52,7 +51,7 @@ def exercise_2(answer: object, dataset: object) -> Feedback:
 
 
 @exercise("a share between 0 and 1", look="section 'A table: rows with names', on masks")
-def exercise_3(answer: object, table: pd.DataFrame) -> Feedback:
+def exercise_3(answer, table):
     """Check the share of patients of 70 and older among the images of a melanoma."""
     melanoma, old, over_70 = table["dx"] == "mel", table["age"] >= 70, table["age"] > 70
     known = [

@@ -21,7 +21,7 @@ from utils.classes import CLASSES, DX
     "two shares, of the images and of the lesions",
     look="section 'Images and lesions' for counting, 'The seven diagnoses' for what is cancer",
 )
-def exercise_1(answer: object, metadata: pd.DataFrame) -> Feedback:
+def exercise_1(answer, metadata):
     """Check which share of the images, and of the lesions, is cancer or its early form."""
     lesions = metadata[metadata["lesion_id"].fillna("") != ""].drop_duplicates("lesion_id")
     if lesions.empty:
@@ -51,7 +51,7 @@ def exercise_1(answer: object, metadata: pd.DataFrame) -> Feedback:
     "a function that returns row, column and channel",
     look="section 'How an image becomes 2,352 numbers', the formula before the way back",
 )
-def exercise_2(answer: object, image: np.ndarray) -> Feedback:
+def exercise_2(answer, image):
     """Check a function from a position in the row of numbers to row, column and channel.
 
     Every position of `image`, of shape (rows, columns, colours), is tried.
@@ -94,7 +94,7 @@ def exercise_2(answer: object, image: np.ndarray) -> Feedback:
     "a dictionary such as {'akiec': 0, …}",
     look="section 'Two label codings, and a trap', the table",
 )
-def exercise_3(answer: object) -> Feedback:
+def exercise_3(answer):
     """Check the coding that the alphabetical order of the seven abbreviations gives."""
     got = _coding(answer)
     alphabet = _numbered(sorted(DX))
@@ -135,7 +135,7 @@ WISHES = r"\b(want|wish|need|should|would|must|ought|requir|instead|include|cont
     'a text of three to five sentences, """…"""',
     look="section 'What the data cannot say', and the output of this cell",
 )
-def exercise_4(answer: object) -> Feedback:
+def exercise_4(answer):
     """Look for two limits of the data and a wish in a text."""
     named = [what for what, stems in LIMITS.items() if mentions(str(answer), rf"\b(?:{stems})")]
     yours, limits = " and of ".join(named[:2]), "two limits of the data"

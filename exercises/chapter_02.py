@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from exercises.base import Feedback, compare, essay, exercise, number
+from exercises.base import compare, essay, exercise, number
 
 
 @exercise(
     "a share between 0 and 1, or percent",
     look="sections 'How unequal are the classes?' and 'How old are the patients?', a lesion once",
 )
-def exercise_1(answer: object, metadata: pd.DataFrame) -> Feedback:
+def exercise_1(answer, metadata):
     """Check the score of the majority vote when each lesion counts once."""
     lesions = metadata.drop_duplicates("lesion_id")
     votes = lesions["dx"].value_counts()
@@ -35,7 +35,7 @@ def exercise_1(answer: object, metadata: pd.DataFrame) -> Feedback:
     "a share between 0 and 1, or percent",
     look="section 'Where on the body?': the table before it becomes percent",
 )
-def exercise_2(answer: object, metadata: pd.DataFrame) -> Feedback:
+def exercise_2(answer, metadata):
     """Check the share of lesions that a guess from the body site alone gets right."""
     lesions = metadata.drop_duplicates("lesion_id")
     table, of_images = _by_site(lesions), _by_site(metadata)
@@ -60,7 +60,7 @@ def exercise_2(answer: object, metadata: pd.DataFrame) -> Feedback:
     "a difference in grey levels, 0 to 255",
     look="section 'What is lost at 28 × 28 pixels?': the line with resize",
 )
-def exercise_3(answer: object, photo: np.ndarray) -> Feedback:
+def exercise_3(answer, photo):
     """Check how much darker than the skin the darkest pixel is after shrinking to 28 × 28.
 
     `photo` is uint8 of shape (height, width).
@@ -91,7 +91,7 @@ def exercise_3(answer: object, photo: np.ndarray) -> Feedback:
 # What the open answer should name, each with beginnings of words that show it.
 ELEMENTS = {
     "the column with the days until the lesion was cut out": r"\b(day|wait|column)",
-    "the decision: which of the columns may the model not have?": (
+    "the decision: which of the columns the model may not have": (
         r"n't\b|\b(not?\b|none|neither|nor\b|never|leak|leave|exclud|cannot|refuse|without|"
         r"only the)"
     ),
@@ -99,7 +99,7 @@ ELEMENTS = {
         r"\b(before|after|when|once the|later|already|known|yet|in time|first visit|future|"
         r"new patient)"
     ),
-    "what makes the number of days large or small: who decides it, and by what?": (
+    "what makes the number of days large or small: who decides it, and by what": (
         r"\b(suspic|suspect|danger|harmless|urgen|doctor|physician|decid|decision|judg|worr|"
         r"opinion|reveal|believ|fear|cancer|malignan|melanoma|diagnos)"
     ),
@@ -110,7 +110,7 @@ ELEMENTS = {
     'a text of three to five sentences, """…"""',
     look="section 'Who says that it is a melanoma?', on leakage",
 )
-def exercise_4(answer: object) -> Feedback:
+def exercise_4(answer):
     """Look for time, cause and a verdict in a text."""
     right = (
         "Your text has a decision, a time and a cause. This check looks for words and cannot "

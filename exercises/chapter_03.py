@@ -2,21 +2,14 @@
 
 import numpy as np
 
-from exercises.base import Feedback, WrongKind, array, compare, essay, exercise, number
+from exercises.base import WrongKind, array, compare, essay, exercise, number
 from utils.classes import DX
 
 SIBLINGS = "section 'A split that looks right'"
 
 
 @exercise("a whole number of lesions", look=SIBLINGS)
-def exercise_1(
-    answer: object,
-    lesion: np.ndarray,
-    train: np.ndarray,
-    test: np.ndarray,
-    *,
-    merged: np.ndarray | None = None,
-) -> Feedback:
+def exercise_1(answer, lesion, train, test, *, merged=None):
     """Check how many lesions have an image in the training and in the test part.
 
     `lesion` and `merged` hold the lesion of each of N images, the latter with known duplicates
@@ -47,9 +40,7 @@ def exercise_1(
 
 
 @exercise("a share between 0 and 1", look=SIBLINGS)
-def exercise_2(
-    answer: object, lesion: np.ndarray, *, train: float = 0.3, usual: float = 0.7, test: float = 0.2
-) -> Feedback:
+def exercise_2(answer, lesion, *, train=0.3, usual=0.7, test=0.2):
     """Check the share of test images with a sibling in a training part of another size.
 
     Expected is the chance of it: an image whose lesion has m - 1 others lacks a sibling in the
@@ -84,9 +75,7 @@ def exercise_2(
 
 
 @exercise("an array of row numbers", look="section 'Making the rare classes count'")
-def exercise_3(
-    answer: object, labels: np.ndarray, train: np.ndarray, *, at_least: int = 1000
-) -> Feedback:
+def exercise_3(answer, labels, train, *, at_least=1000):
     """Check row numbers of the training part with every class at `at_least` rows or more.
 
     Any draw and any order pass. `labels` holds the class of each of N images, `train` row numbers.
@@ -137,7 +126,7 @@ ELEMENTS = {
     "a text of two to five sentences",
     look="section 'The split, built in the open', with 'patient' for 'lesion'",
 )
-def exercise_4(answer: object) -> Feedback:
+def exercise_4(answer):
     """Look in the open answer for what tiles share, the leak, and a remedy."""
     return essay(answer, ELEMENTS, fewest=25)
 

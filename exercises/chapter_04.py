@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from exercises.base import Feedback, WrongKind, compare, essay, exercise, numbers
+from exercises.base import WrongKind, compare, essay, exercise, numbers
 
 
 @exercise(
     "three numbers, (edge_kernel, turned, turned after ReLU)",
     look="section 'Convolution', the nine products and ReLU",
 )
-def exercise_1(answer: object, patch: np.ndarray, kernel: np.ndarray) -> Feedback:
+def exercise_1(answer, patch, kernel):
     """Check what a kernel and the same kernel turned give on a patch, and the second after ReLU.
 
     `patch` and `kernel` have the shape (3, 3); the kernel looks from left to right.
@@ -40,7 +40,7 @@ def exercise_1(answer: object, patch: np.ndarray, kernel: np.ndarray) -> Feedbac
     "two whole numbers, (parameters, pixels of height)",
     look="section 'Layer by layer', the layer worked out by hand",
 )
-def exercise_2(answer: object, model: object, *, size: int = 5) -> Feedback:
+def exercise_2(answer, model, *, size=5):
     """Check parameters and height of the output of the second convolution with larger kernels.
 
     `model` is the chapter's network, `size` (odd) the height and width of the larger kernels. The
@@ -77,7 +77,7 @@ def exercise_2(answer: object, model: object, *, size: int = 5) -> Feedback:
     "two numbers, (loss of cautious, loss of bold)",
     look="section 'The loss: how wrong is an answer?'",
 )
-def exercise_3(answer: object, cautious: np.ndarray, bold: np.ndarray) -> Feedback:
+def exercise_3(answer, cautious, bold):
     """Check the mean cross-entropy of two networks' answers.
 
     `cautious` and `bold` are what each gave to the right diagnosis of each lesion.
@@ -130,7 +130,7 @@ ELEMENTS = {
 
 
 @exercise("a text of two to five sentences", look="section 'Softmax', its last paragraph")
-def exercise_4(answer: object) -> Feedback:
+def exercise_4(answer):
     """Look in the open answer for the cause, a remedy and its cost."""
     return essay(answer, ELEMENTS, fewest=25)
 

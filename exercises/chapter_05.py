@@ -1,17 +1,15 @@
 """Self-checks of chapter 5: steps of a batch, the epoch kept, a checkpoint mended, by heart."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 
-from exercises.base import Feedback, compare, essay, exercise, numbers
+from exercises.base import compare, essay, exercise, numbers
 
 
 @exercise("two whole numbers, (steps in an epoch, steps in the run)", look="section 'Batch size'")
-def exercise_1(
-    answer: object, rows: object, epochs: int, *, batch_size: int = 512, before: int = 128
-) -> Feedback:
+def exercise_1(answer, rows, epochs, *, batch_size=512, before=128):
     """Check how many steps an epoch and the run have with another batch size than `before`.
 
     `rows` are the row numbers that are trained on, or how many there are.
@@ -43,7 +41,7 @@ def exercise_1(
     "two whole numbers, (epoch of the smallest val_loss, epoch of the largest val_accuracy)",
     look="section 'Learning curves'",
 )
-def exercise_2(answer: object, history: Mapping[str, list[float]]) -> Feedback:
+def exercise_2(answer, history):
     """Check which epochs two other numbers would keep, by ``history.history`` of the run.
 
     Where a value occurs twice, the first epoch is kept and both are accepted.
@@ -85,7 +83,7 @@ def exercise_2(answer: object, history: Mapping[str, list[float]]) -> Feedback:
 
 
 @exercise("a keras.callbacks.ModelCheckpoint", look="section 'A checkpoint that watches nothing'")
-def exercise_3(answer: object, log: Mapping[str, list[float]]) -> Feedback:
+def exercise_3(answer, log):
     """Check a checkpoint that keeps the weights of the epoch with the smallest validation loss.
 
     `log` is a history: its names are those that can be watched.
@@ -101,7 +99,7 @@ def exercise_3(answer: object, log: Mapping[str, list[float]]) -> Feedback:
              "This ends a training early and writes no file; a checkpoint is wanted."),
             (..., "This is no ModelCheckpoint."),
         ]  # fmt: skip
-        return compare(kinds[0], known, "a ModelCheckpoint")
+        return compare(callback, known, "a ModelCheckpoint")
     watched, direction = callback.monitor, _direction(callback)
     best_only, weights_only = callback.save_best_only, callback.save_weights_only
     by_epoch = getattr(callback, "save_freq", "epoch") == "epoch"
@@ -158,7 +156,7 @@ ELEMENTS = {
     "a text of two to five sentences",
     look="section 'Why oversampling makes it faster', the table and what follows it",
 )
-def exercise_4(answer: object) -> Feedback:
+def exercise_4(answer):
     """Look in the open answer for what was learned instead, a test of it, and a remedy."""
     return essay(answer, ELEMENTS, fewest=25)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from exercises.base import Feedback, compare, essay, exercise, number, numbers
+from exercises.base import compare, essay, exercise, number, numbers
 from utils.classes import CLASSES, DX
 
 MEL = DX.index("mel")
@@ -11,7 +11,7 @@ BY_HAND = "section 'Four numbers for one class, by hand'"
 
 
 @exercise("two shares, (sensitivity, specificity)", look=BY_HAND)
-def exercise_1(answer: object, counts: np.ndarray) -> Feedback:
+def exercise_1(answer, counts):
     """Check sensitivity and specificity of the question "is it one of the three cancers?".
 
     `counts` is the confusion matrix, true classes in rows, int of shape (7, 7).
@@ -47,7 +47,7 @@ def exercise_1(answer: object, counts: np.ndarray) -> Feedback:
 
 
 @exercise("a share between 0 and 1", look=f"{BY_HAND}, on precision")
-def exercise_2(answer: object, counts: np.ndarray, common: float) -> Feedback:
+def exercise_2(answer, counts, common):
     """Check the precision (PPV) of "melanoma" where melanomas are the share `common` of lesions.
 
     `counts` is the confusion matrix, true classes in rows, int of shape (7, 7).
@@ -82,15 +82,8 @@ def exercise_2(answer: object, counts: np.ndarray, common: float) -> Feedback:
     look="section 'A threshold for melanoma, and its price'",
 )
 def exercise_3(
-    answer: object,
-    truth: np.ndarray,
-    probabilities: np.ndarray,
-    validation_truth: np.ndarray,
-    validation_answers: np.ndarray,
-    *,
-    goal: float = 0.95,
-    before: float = 0.9,
-) -> Feedback:
+    answer, truth, probabilities, validation_truth, validation_answers, *, goal=0.95, before=0.9
+):
     """Check what an alarm does on the test part whose threshold reaches `goal` on validation.
 
     Numbers may come with their intervals. True classes have the shape (n,), probabilities (n, 7);
@@ -127,15 +120,7 @@ def exercise_3(
 
 
 @exercise("two shares, (promised, kept)", look="section 'What is a melanoma worth?'")
-def exercise_4(
-    answer: object,
-    truth: np.ndarray,
-    fair: np.ndarray,
-    probabilities: np.ndarray,
-    *,
-    low: float = 0.1,
-    high: float = 0.3,
-) -> Feedback:
+def exercise_4(answer, truth, fair, probabilities, *, low=0.1, high=0.3):
     """Check the mean melanoma bar and the share of melanomas of images within a band.
 
     The band goes from `low` on to below `high`. `truth` has the shape (n,); `fair`, put right, and
@@ -195,7 +180,7 @@ ELEMENTS = {
     "a text of two to five sentences",
     look="section 'What is a melanoma worth?', and 'What this model may not be used for'",
 )
-def exercise_5(answer: object) -> Feedback:
+def exercise_5(answer):
     """Look in the open answer for what the number refers to, what is weighed, and what is done."""
     return essay(answer, ELEMENTS, fewest=25)
 

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from exercises.base import Feedback, WrongKind, compare, essay, exercise, number, numbers
+from exercises.base import WrongKind, compare, essay, exercise, number, numbers
 from utils.classes import DX
 
 PAIR = "a pair of shares: (accuracy, balanced accuracy)"
@@ -14,7 +14,7 @@ PAIR = "a pair of shares: (accuracy, balanced accuracy)"
     "a share between 0 and 1",
     look="section 'Step 2: the checkpoint that was never written', below the two splits",
 )
-def exercise_1(answer: object, trained_on: np.ndarray, tested_on: np.ndarray) -> Feedback:
+def exercise_1(answer, trained_on, tested_on):
     """Check the share of test images of one random split that another split trained on.
 
     Both are row numbers of images.
@@ -37,7 +37,7 @@ def exercise_1(answer: object, trained_on: np.ndarray, tested_on: np.ndarray) ->
 
 
 @exercise(PAIR, look="section 'Step 5: split by image, split by lesion', the lines with `met`")
-def exercise_2(answer: object, run: object) -> Feedback:
+def exercise_2(answer, run):
     """Check accuracy and balanced accuracy of a run on the lesions that it never met.
 
     `run` is the contaminated run; judged is its part "other test".
@@ -67,9 +67,7 @@ def exercise_2(answer: object, run: object) -> Feedback:
 @exercise(
     PAIR, look="section 'Step 7: accuracy, and what it is made of', the table of contributions"
 )
-def exercise_3(
-    answer: object, share: np.ndarray, found: np.ndarray, *, nevi: float = 0.9
-) -> Feedback:
+def exercise_3(answer, share, found, *, nevi=0.9):
     """Check both accuracies where `nevi` of all images are nevi and the rest keeps its proportions.
 
     `share` and `found` are each class's share of the test part and its sensitivity, shape (7,).
@@ -112,7 +110,7 @@ SILENT = {7, 9, 10, 11}
     "the numbers of the checklist's questions, such as [1, 2]",
     look="section 'A checklist for reading a paper', and steps 4 to 6",
 )
-def exercise_4(answer: object) -> Feedback:
+def exercise_4(answer):
     """Check which answers of the invented abstract spoil its number: questions 4, 5 and 6."""
     got = _questions(answer)
     unknown = got - set(SPOILED) - ANSWERED - SILENT
@@ -158,7 +156,7 @@ ELEMENTS = {
     "a text of some sentences",
     look="section 'Step 3: weights of one split, judged on another', and 'Step 8'",
 )
-def exercise_5(answer: object) -> Feedback:
+def exercise_5(answer):
     """Look for reason, consequence and something to ask for in the letter to the clinic."""
     return essay(answer, ELEMENTS, fewest=15)
 

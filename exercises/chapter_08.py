@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from exercises.base import Feedback, WrongKind, array, compare, essay, exercise, number, numbers
+from exercises.base import WrongKind, array, compare, essay, exercise, number, numbers
 from utils.classes import CLASSES, DX
 
 
@@ -12,7 +12,7 @@ from utils.classes import CLASSES, DX
     "two class names, such as ('nv', 'mel')",
     look="section 'How strongly to rebalance', 'A probability is not a decision'",
 )
-def exercise_1(answer: object, probabilities: np.ndarray, shares: np.ndarray) -> Feedback:
+def exercise_1(answer, probabilities, shares):
     """Check both decisions on one image: most probable, and highest probability by share.
 
     `probabilities` and `shares` have the shape (7,).
@@ -40,7 +40,7 @@ def exercise_1(answer: object, probabilities: np.ndarray, shares: np.ndarray) ->
 
 
 @exercise("an array of 7 probabilities", look="section 'Averaging when you predict'")
-def exercise_2(answer: object, network: object, image: np.ndarray) -> Feedback:
+def exercise_2(answer, network, image):
     """Check the mean of the network's answers to the eight orientations of an image.
 
     `image` has the shape (size, size, 3).
@@ -73,7 +73,7 @@ def exercise_2(answer: object, network: object, image: np.ndarray) -> Feedback:
     "a list of steps, such as ['01 scaled input'] or [1]",
     look="section 'One change at a time', the table, column macro AUC",
 )
-def exercise_3(answer: object, ablation: dict, seed_aucs: list[float]) -> Feedback:
+def exercise_3(answer, ablation, seed_aucs):
     """Check which kept steps change the macro AUC by more than the range of the seeds.
 
     `ablation` is the chapter's, by step: (balanced accuracy, macro AUC, …).
@@ -113,7 +113,7 @@ def exercise_3(answer: object, ablation: dict, seed_aucs: list[float]) -> Feedba
     "two whole numbers: (more images of df, more images of nv)",
     look="section 'The test lesions, once', the text below the cross-validation",
 )
-def exercise_4(answer: object, labels: np.ndarray, *, gain: float = 0.01) -> Feedback:
+def exercise_4(answer, labels, *, gain=0.01):
     """Check how many more images of df, or of nv, raise the balanced accuracy by `gain`.
 
     `labels` are the true classes of the test images.
@@ -160,7 +160,7 @@ ELEMENTS = {
     "a text of some sentences",
     look="sections 'The rules of the game', 'The test lesions, once' and 'What this says …'",
 )
-def exercise_5(answer: object) -> Feedback:
+def exercise_5(answer):
     """Look in the open answer for choosing by the test part, chance, and another clinic."""
     return essay(answer, ELEMENTS, fewest=15)
 

