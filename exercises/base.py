@@ -2,7 +2,7 @@
 
 A check reads like the list of the answers that it knows, the right one first::
 
-    @exercise("a share between 0 and 1", look="section 'A table: rows with names'")
+    @exercise("a share between 0 and 1", "section 'A table: rows with names'")
     def exercise_3(answer, table):
         melanoma, old = table["dx"] == "mel", table["age"] >= 70
         known = [
@@ -39,14 +39,9 @@ WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven")
 class Feedback:
     """What a self-check says: shown as a small box in a notebook, as text elsewhere.
 
-    Attributes
-    ----------
-    passed : bool or None
-        None as long as the exercise is not answered.
-    message : str
-        One sentence: what is right, or which mistake this answer comes from.
-    got, expected, look : str
-        The answer as it was understood, what was wanted, and where in the chapter to look.
+    `passed` is None as long as the exercise is not answered. `message` is one sentence: what is
+    right, or which mistake this answer comes from. The others are the answer as it was understood,
+    what was wanted, and where in the chapter to look.
     """
 
     passed: bool | None
@@ -78,19 +73,12 @@ class WrongKind(Exception):
     """The answer is of a kind that the check cannot read; the message says which is wanted."""
 
 
-def exercise(wanted: str, *, look: str) -> Callable[[Callable[..., Feedback]], Callable]:
-    """Make a function a self-check that survives every answer.
+def exercise(wanted: str, look: str) -> Callable[[Callable[..., Feedback]], Callable]:
+    """Make a function a self-check that survives every answer, its first argument.
 
-    The answer is the first argument. As long as it is ``None``, ``...`` or a tuple or dict of
-    these, the feedback is "Your turn"; where it is of another kind than `wanted`, the feedback
-    says so.
-
-    Parameters
-    ----------
-    wanted : str
-        What an answer is: "a whole number", "an array of 7 shares".
-    look : str
-        Where in the chapter to look after a mistake.
+    `wanted` says what an answer is ("an array of 7 shares"): it stands in the feedback to an open
+    answer (``None``, ``...`` or a tuple or dict of these) and to one of another kind. `look` says
+    where in the chapter to look after a mistake.
     """
 
     def decorate(check: Callable[..., Feedback]) -> Callable[..., Feedback]:
@@ -104,9 +92,10 @@ def exercise(wanted: str, *, look: str) -> Callable[[Callable[..., Feedback]], C
                     warnings.simplefilter("ignore", RuntimeWarning)
                     feedback = check(answer, *args, **options)
             except WrongKind as error:
-                feedback = wrong(str(error), answer, wanted)
+                feedback = Feedback(False, str(error), show(answer), wanted)
             except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
-                feedback = wrong("The check could not read this answer.", answer, wanted)
+                message = "The check could not read this answer."
+                feedback = Feedback(False, message, show(answer), wanted)
             return replace(feedback, look=look) if feedback.passed is False else feedback
 
         return checked
@@ -130,8 +119,9 @@ def compare(
         The answer as it was read; it is shown to the reader.
     known : sequence of (value, message) or (value, message, within)
         The right answer and what is said to it, then what each mistake gives and its name, then
-        ``...`` for every other answer. A value may be a number or several, None among them
-        standing for any number; or True or False, where the check has decided itself.
+        ``...`` for every other answer. A value is a number or several (fewer than in the answer
+        where only the first matter, None where any will do), or True or False, where the check
+        has decided itself.
     expected : object
         What is wanted, in words that do not give the answer away.
     within : float or tuple of float
@@ -141,36 +131,20 @@ def compare(
     """
     for place, (value, message, *own) in enumerate(known):
         if value is ... or close(got, value, *(own or [within]), percent=percent):
-            return right(message, got) if place == 0 else wrong(message, got, expected)
+            wanted = "" if place == 0 else show(expected)
+            return Feedback(place == 0, message, show(got), wanted)
     raise AssertionError("the last of the known answers must be ..., for every other one")
 
 
-def right(message: str, got: object = "") -> Feedback:
-    """Return the feedback on a right answer."""
-    return Feedback(True, message, got=show(got))
-
-
-def wrong(message: str, got: object, expected: object) -> Feedback:
-    """Return the feedback on a mistake; the decorator adds where to look."""
-    return Feedback(False, message, got=show(got), expected=show(expected))
-
-
-def close(
-    got: object,
-    value: object,
-    within: float | tuple[float, ...] = 0.005,
-    *,
-    percent: bool = False,
-) -> bool:
+def close(got: object, value: object, within: object = 0.005, *, percent: bool = False) -> bool:
     """Say whether numbers agree, place by place; see `compare` for what a value may be."""
     if isinstance(value, bool | np.bool_):
         return bool(value)
     got, value = np.ravel(got), np.ravel(value)
-    if len(got) != len(value):
-        return False
-    limits = np.broadcast_to(within, len(value))
-    if all(
-        b is None or abs(a - b) <= c + 1e-12 for a, b, c in zip(got, value, limits, strict=True)
+    limits = np.broadcast_to(within, len(got))
+    if len(value) <= len(got) and all(
+        b is None or abs(a - b) <= limit + 1e-12
+        for a, b, limit in zip(got, value, limits, strict=False)
     ):
         return True
     return percent and 1 < max(got) <= 100 and close(got / 100, value, within)
@@ -187,19 +161,10 @@ def essay(
 ) -> Feedback:
     """Look in the text that answers an open question for what it should name.
 
-    Only words are looked for, which the feedback says: an argument cannot be judged here.
-
-    Parameters
-    ----------
-    answer : object
-        The text.
-    elements : mapping of str to str or bool
-        What the text should name, each with a regular expression for words that show it (upper
-        and lower case are alike, white space counts as one blank), or with whether it was found.
-    fewest : int
-        Number of words that an argument needs at least.
-    right : str
-        What to say in place of the usual sentence where nothing is lacking.
+    Only words are looked for, which the feedback says: an argument cannot be judged here. Each
+    element has a regular expression for words that show it (upper and lower case are alike, white
+    space counts as one blank), or says itself whether it is there. `fewest` words are the least
+    for an argument; `right` stands in place of the usual sentence where nothing is lacking.
     """
     if not isinstance(answer, str):
         raise WrongKind("This is no text. A text in quotation marks is wanted.")
@@ -216,7 +181,7 @@ def essay(
         message += "If it is there in other words, trust yourself."
     else:
         return Feedback(True, right or SEEN, got="" if right else f"{words} words")
-    return wrong(message, answer, "; ".join(elements))
+    return Feedback(False, message, show(answer), show("; ".join(elements)))
 
 
 def mentions(text: str, stems: str | bool) -> bool:
@@ -230,13 +195,7 @@ def number(answer: object) -> float:
 
 
 def numbers(answer: object, count: int | None = None) -> np.ndarray:
-    """Return an answer as a row of so many floats: a list, tuple, dict, Series, tensor or array.
-
-    Raises
-    ------
-    WrongKind
-        If these are no numbers, or not so many (None: any number of them).
-    """
+    """Return an answer as so many floats (None: any number): a list, dict, Series, tensor, …"""
     if isinstance(answer, Mapping) and count != 1:
         answer = list(answer.values())
     if isinstance(answer, tuple | list) and count != 1:
@@ -250,13 +209,7 @@ def numbers(answer: object, count: int | None = None) -> np.ndarray:
 
 
 def array(answer: object, *, one: bool = False) -> np.ndarray:
-    """Return an answer as an array of numbers, in the shape it has; of `one` only for its words.
-
-    Raises
-    ------
-    WrongKind
-        If it holds no numbers; the message names what it is in its place.
-    """
+    """Return an answer as an array, in its shape; WrongKind says what it is if not numbers."""
     wanted = "one number is wanted" if one else "numbers are wanted"
     answer = getattr(answer, "value", answer)  # a number with its interval
     if isinstance(answer, str):

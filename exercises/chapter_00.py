@@ -7,7 +7,7 @@ from exercises.base import WrongKind, compare, exercise, number, numbers
 
 @exercise(
     "a tuple of whole numbers, such as (28, 28)",
-    look="section 'An array: many numbers, one name', on slices",
+    "section 'An array: many numbers, one name', on slices",
 )
 def exercise_1(answer, image):
     """Check the shape of ``image[5:20, :, 0]``."""
@@ -19,17 +19,17 @@ def exercise_1(answer, image):
     rows, columns = image[5:20, :, 0].shape
     one_more = {(rows + 1, columns), (rows + 1, columns, 1), (rows + 1, columns, 3)}
     known = [
-        ((rows, columns), "15 rows, 28 columns, and the colour is gone."),
+        (got == (rows, columns), "15 rows, 28 columns, and the colour is gone."),
         (got in one_more, "5:20 takes the places 5 to 19; the end is left out."),
         (len(got) == 3,
          "A single number in the brackets takes one value, and its direction disappears."),
-        ((columns, rows), "Rows come first, then columns."),
+        (got == (columns, rows), "Rows come first, then columns."),
         (..., "Count each direction by itself."),
     ]  # fmt: skip
     return compare(got, known, "rows taken, then columns taken")
 
 
-@exercise("a number between 0 and 255", look="section 'All values at once'")
+@exercise("a number between 0 and 255", "section 'All values at once'")
 def exercise_2(answer, dataset):
     """Check the mean of the red values of all images, uint8 of shape (N, 28, 28, 3)."""
     images = dataset.images
@@ -50,7 +50,7 @@ def exercise_2(answer, dataset):
     return compare(number(answer), known, expected, within=0.3)
 
 
-@exercise("a share between 0 and 1", look="section 'A table: rows with names', on masks")
+@exercise("a share between 0 and 1", "section 'A table: rows with names', on masks")
 def exercise_3(answer, table):
     """Check the share of patients of 70 and older among the images of a melanoma."""
     melanoma, old, over_70 = table["dx"] == "mel", table["age"] >= 70, table["age"] > 70

@@ -19,7 +19,7 @@ from utils.classes import CLASSES, DX
 
 @exercise(
     "two shares, of the images and of the lesions",
-    look="section 'Images and lesions' for counting, 'The seven diagnoses' for what is cancer",
+    "section 'Images and lesions' for counting, 'The seven diagnoses' for what is cancer",
 )
 def exercise_1(answer, metadata):
     """Check which share of the images, and of the lesions, is cancer or its early form."""
@@ -49,7 +49,7 @@ def exercise_1(answer, metadata):
 
 @exercise(
     "a function that returns row, column and channel",
-    look="section 'How an image becomes 2,352 numbers', the formula before the way back",
+    "section 'How an image becomes 2,352 numbers', the formula before the way back",
 )
 def exercise_2(answer, image):
     """Check a function from a position in the row of numbers to row, column and channel.
@@ -91,8 +91,7 @@ def exercise_2(answer, image):
 
 
 @exercise(
-    "a dictionary such as {'akiec': 0, …}",
-    look="section 'Two label codings, and a trap', the table",
+    "a dictionary such as {'akiec': 0, …}", "section 'Two label codings, and a trap', the table"
 )
 def exercise_3(answer):
     """Check the coding that the alphabetical order of the seven abbreviations gives."""
@@ -116,24 +115,22 @@ def exercise_3(answer):
 
 
 LIMITS = {  # a limit of the data, and the beginnings of words that name it
-    "the skin's colour": (
-        "skin type|skin colo|skin tone|(dark(er)?|brown|black)[ -]skin|"
-        "skin (is|was) (dark|brown|black)|how dark|pale|fitzpatrick"
-    ),
-    "the place on the body": (
-        "soles?\\b|acral|foot|feet|heels?\\b|palm|ridge|furrow|body|sites?\\b|locali"
-    ),
-    "how the images were chosen": "select|chose|collect|photographed|everyday|referr|shares",
-    "where they come from": "vienna|queensland|austria|australia|europe|countr",
-    "the seven answers": "seven (classes|diagnos|answers|boxes)|other diagnos|bruise|bleed|blood",
-    "the instrument": "dermatoscop|dermoscop|phone|camera|pixel|resolution",
-}
+    "the skin's colour":
+        r"skin type|skin colo|skin tone|(dark(er)?|brown|black)[ -]skin|skin (is|was) (dark|brown|"
+        r"black)|how dark|pale|fitzpatrick",
+    "the place on the body":
+        r"soles?\b|acral|foot|feet|heels?\b|palm|ridge|furrow|body|sites?\b|locali",
+    "how the images were chosen": r"select|chose|collect|photographed|everyday|referr|shares",
+    "where they come from": r"vienna|queensland|austria|australia|europe|countr",
+    "the seven answers": r"seven (classes|diagnos|answers|boxes)|other diagnos|bruise|bleed|blood",
+    "the instrument": r"dermatoscop|dermoscop|phone|camera|pixel|resolution",
+}  # fmt: skip
 WISHES = r"\b(want|wish|need|should|would|must|ought|requir|instead|include|contain)"
 
 
 @exercise(
     'a text of three to five sentences, """…"""',
-    look="section 'What the data cannot say', and the output of this cell",
+    "section 'What the data cannot say', and the output of this cell",
 )
 def exercise_4(answer):
     """Look for two limits of the data and a wish in a text."""

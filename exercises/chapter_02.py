@@ -9,7 +9,7 @@ from exercises.base import compare, essay, exercise, number
 
 @exercise(
     "a share between 0 and 1, or percent",
-    look="sections 'How unequal are the classes?' and 'How old are the patients?', a lesion once",
+    "sections 'How unequal are the classes?' and 'How old are the patients?', a lesion once",
 )
 def exercise_1(answer, metadata):
     """Check the score of the majority vote when each lesion counts once."""
@@ -33,7 +33,7 @@ def exercise_1(answer, metadata):
 
 @exercise(
     "a share between 0 and 1, or percent",
-    look="section 'Where on the body?': the table before it becomes percent",
+    "section 'Where on the body?': the table before it becomes percent",
 )
 def exercise_2(answer, metadata):
     """Check the share of lesions that a guess from the body site alone gets right."""
@@ -44,8 +44,7 @@ def exercise_2(answer, metadata):
         (table.sum().max() / len(lesions),
          "This is one answer for all sites; give each site its own most frequent class."),
         (_guessed(of_images), "These are images; use `lesions`, so that each lesion counts once."),
-        (_guessed(table.T),
-         "This takes the most frequent site of each diagnosis; turn it round."),
+        (_guessed(table.T), "This takes the most frequent site of each diagnosis; turn it round."),
         ((table.max(axis=1) / table.sum(axis=1)).mean(),
          "Here a site with three lesions weighs as much as the back; add counts, not shares."),
         (table.max(axis=1).sum(),
@@ -58,7 +57,7 @@ def exercise_2(answer, metadata):
 
 @exercise(
     "a difference in grey levels, 0 to 255",
-    look="section 'What is lost at 28 × 28 pixels?': the line with resize",
+    "section 'What is lost at 28 × 28 pixels?': the line with resize",
 )
 def exercise_3(answer, photo):
     """Check how much darker than the skin the darkest pixel is after shrinking to 28 × 28.
@@ -70,10 +69,9 @@ def exercise_3(answer, photo):
     box, nearest = left.pop("BOX"), left.pop("NEAREST")
     got = number(answer)
     known = [
-        (box, f"Of {light - dark:.0f} levels {box:.0f} are left.", 2),  # PIL rounds a field
+        (box, f"Of {light - dark:.0f} levels {box:.0f} are left.", 2),
         (light - box, "This is the value of the darkest pixel; how far is it below the skin?", 1),
-        (-box,
-         "The size is right; darker is asked for, so give the difference without a sign.", 1),
+        (-box, "The size is right; darker is asked for, so give the difference without a sign.", 1),
         (light - dark,
          "This is the contrast in the photograph; a field averages all that falls into it."),
         (nearest,
@@ -91,24 +89,21 @@ def exercise_3(answer, photo):
 # What the open answer should name, each with beginnings of words that show it.
 ELEMENTS = {
     "the column with the days until the lesion was cut out": r"\b(day|wait|column)",
-    "the decision: which of the columns the model may not have": (
+    "the decision: which of the columns the model may not have":
         r"n't\b|\b(not?\b|none|neither|nor\b|never|leak|leave|exclud|cannot|refuse|without|"
-        r"only the)"
-    ),
-    "when each column is filled in, and what is there when a new patient comes": (
+        r"only the)",
+    "when each column is filled in, and what is there when a new patient comes":
         r"\b(before|after|when|once the|later|already|known|yet|in time|first visit|future|"
-        r"new patient)"
-    ),
-    "what makes the number of days large or small: who decides it, and by what": (
+        r"new patient)",
+    "what makes the number of days large or small: who decides it, and by what":
         r"\b(suspic|suspect|danger|harmless|urgen|doctor|physician|decid|decision|judg|worr|"
-        r"opinion|reveal|believ|fear|cancer|malignan|melanoma|diagnos)"
-    ),
-}
+        r"opinion|reveal|believ|fear|cancer|malignan|melanoma|diagnos)",
+}  # fmt: skip
 
 
 @exercise(
     'a text of three to five sentences, """…"""',
-    look="section 'Who says that it is a melanoma?', on leakage",
+    "section 'Who says that it is a melanoma?', on leakage",
 )
 def exercise_4(answer):
     """Look for time, cause and a verdict in a text."""

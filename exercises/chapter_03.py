@@ -8,7 +8,7 @@ from utils.classes import DX
 SIBLINGS = "section 'A split that looks right'"
 
 
-@exercise("a whole number of lesions", look=SIBLINGS)
+@exercise("a whole number of lesions", SIBLINGS)
 def exercise_1(answer, lesion, train, test, *, merged=None):
     """Check how many lesions have an image in the training and in the test part.
 
@@ -25,8 +25,7 @@ def exercise_1(answer, lesion, train, test, *, merged=None):
          "Each of these lesions has an image on both sides; some bring two test images or more."),
         (in_test.sum(),
          "These are test images, not lesions: a lesion with two test images counts once."),
-        (in_train.sum(),
-         "These are training images, not lesions: count each lesion's name once."),
+        (in_train.sum(), "These are training images, not lesions: count each lesion's name once."),
         (0, "No image is in both parts, that is true. The question is about lesions: names."),
         (several.sum(),
          "These are all lesions with several images; some lie in one part as a whole."),
@@ -39,7 +38,7 @@ def exercise_1(answer, lesion, train, test, *, merged=None):
     return compare(got, known, expected, within=0)
 
 
-@exercise("a share between 0 and 1", look=SIBLINGS)
+@exercise("a share between 0 and 1", SIBLINGS)
 def exercise_2(answer, lesion, *, train=0.3, usual=0.7, test=0.2):
     """Check the share of test images with a sibling in a training part of another size.
 
@@ -74,7 +73,7 @@ def exercise_2(answer, lesion, *, train=0.3, usual=0.7, test=0.2):
     return compare(got, known, expected, within=0.03, percent=True)
 
 
-@exercise("an array of row numbers", look="section 'Making the rare classes count'")
+@exercise("an array of row numbers", "section 'Making the rare classes count'")
 def exercise_3(answer, labels, train, *, at_least=1000):
     """Check row numbers of the training part with every class at `at_least` rows or more.
 
@@ -110,21 +109,20 @@ def exercise_3(answer, labels, train, *, at_least=1000):
 # What the open answer should name, each by any of several word stems.
 ELEMENTS = {
     "what the tiles share (whose tissue is it?)": r"patient|slide|person|people|donor|individual",
-    "where those tiles went, and what a network can do with that": (
+    "where those tiles went, and what a network can do with that":
         r"both (part|side)|leak|sibling|overlap|\bseen|recogni|memor|by heart|remember|already|"
-        r"same (patient|slide|person|donor|tissue)|independen|(in|to) training and"
-    ),
-    "how to divide in place of it": (
-        r"(split|divid|draw|drawn|assign|group|separat|cut|keep|put|hold|held|leave|whole)[^.;]{0,60}"
-        r"(patient|slide|person|people|donor|individual)|(patient|slide)[- ](wise|level|grouped)|"
-        r"(other|new|unseen|another) (patient|hospital|clinic)[^.;]{0,40}(test|part)"
-    ),
-}
+        r"same (patient|slide|person|donor|tissue)|independen|(in|to) training and",
+    "how to divide in place of it":
+        r"(split|divid|draw|drawn|assign|group|separat|cut|keep|put|hold|held|leave|"
+        r"whole)[^.;]{0,60}(patient|slide|person|people|donor|individual)|(patient|"
+        r"slide)[- ](wise|level|grouped)|(other|new|unseen|another) (patient|hospital|"
+        r"clinic)[^.;]{0,40}(test|part)",
+}  # fmt: skip
 
 
 @exercise(
     "a text of two to five sentences",
-    look="section 'The split, built in the open', with 'patient' for 'lesion'",
+    "section 'The split, built in the open', with 'patient' for 'lesion'",
 )
 def exercise_4(answer):
     """Look in the open answer for what tiles share, the leak, and a remedy."""

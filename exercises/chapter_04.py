@@ -7,7 +7,7 @@ from exercises.base import WrongKind, compare, essay, exercise, numbers
 
 @exercise(
     "three numbers, (edge_kernel, turned, turned after ReLU)",
-    look="section 'Convolution', the nine products and ReLU",
+    "section 'Convolution', the nine products and ReLU",
 )
 def exercise_1(answer, patch, kernel):
     """Check what a kernel and the same kernel turned give on a patch, and the second after ReLU.
@@ -22,13 +22,12 @@ def exercise_1(answer, patch, kernel):
          "ReLU does not take the sign away; it sets a negative number to 0."),
         ((across, down, down),
          "The third number is that after ReLU, which lets nothing negative pass."),
-        ((across, -down, None),
+        ((across, -down),
          "The turned kernel is upside down: its negative weights lie on the upper row."),
-        ((-across, down, None),
+        ((-across, down),
          "edge_kernel is the wrong way round: its negative weights lie on the left."),
-        ((down, across, None),
-         "The two kernels are exchanged: edge_kernel looks from left to right."),
-        ((across / 9, down / 9, None),
+        ((down, across), "The two kernels are exchanged: edge_kernel looks from left to right."),
+        ((across / 9, down / 9),
          "These are means of the nine products; a convolution adds them up.", 0.06),
         (..., "Multiply number by number (nine products), then add up."),
     ]  # fmt: skip
@@ -38,7 +37,7 @@ def exercise_1(answer, patch, kernel):
 
 @exercise(
     "two whole numbers, (parameters, pixels of height)",
-    look="section 'Layer by layer', the layer worked out by hand",
+    "section 'Layer by layer', the layer worked out by hand",
 )
 def exercise_2(answer, model, *, size=5):
     """Check parameters and height of the output of the second convolution with larger kernels.
@@ -52,12 +51,11 @@ def exercise_2(answer, model, *, size=5):
     known = [
         ((parameters, height),
          "More weights in each kernel, and a smaller map: fewer places to lay the kernel on."),
-        ((each * filters, None),
-         f"One number per kernel is missing: the bias, {filters} of them."),
-        (((size * size + 1) * filters, None),
+        (each * filters, f"One number per kernel is missing: the bias, {filters} of them."),
+        ((size * size + 1) * filters,
          f"A kernel reaches through all {channels} channels that come in; this counts one."),
-        ((each + 1, None), f"This is one kernel; there are {filters} of them."),
-        (((old * old * channels + 1) * filters, None),
+        (each + 1, f"This is one kernel; there are {filters} of them."),
+        ((old * old * channels + 1) * filters,
          f"This is the count for kernels of {old} × {old}; they are {size} × {size} now."),
         ((parameters, entering),
          f"{entering} pixels come in. Without a frame of zeros, the outermost are lost."),
@@ -65,7 +63,7 @@ def exercise_2(answer, model, *, size=5):
          f"That is the height for {old} × {old}: a larger kernel loses more at each side."),
         ((parameters, entering - size),
          f"Lay a row of {size} on a row of {entering} and count the places: one more."),
-        ((parameters, None),
+        (parameters,
          "The number of parameters is right. How often does the kernel fit, one by one?"),
         (..., "Count the weights of one kernel, add its bias, times the number of kernels."),
     ]  # fmt: skip
@@ -74,8 +72,7 @@ def exercise_2(answer, model, *, size=5):
 
 
 @exercise(
-    "two numbers, (loss of cautious, loss of bold)",
-    look="section 'The loss: how wrong is an answer?'",
+    "two numbers, (loss of cautious, loss of bold)", "section 'The loss: how wrong is an answer?'"
 )
 def exercise_3(answer, cautious, bold):
     """Check the mean cross-entropy of two networks' answers.
@@ -109,27 +106,24 @@ def exercise_3(answer, cautious, bold):
 
 # What the open answer should name, each by any of several word stems.
 ELEMENTS = {
-    "why one of the seven names must come out": (
+    "why one of the seven names must come out":
         r"softmax|sum|add(s|ed)? up|100|hundred|\bseven\b|\b7\b|none of (these|them)|no other|"
         r"(must|has to|have to) (choose|answer|give|pick|divide|hand|name)|forced|normali[sz]|"
-        r"always (gives|divides|answers|names|wins)|one whole|only (knows|ever|learned|taught)"
-    ),
-    "what could be done about it": (
+        r"always (gives|divides|answers|names|wins)|one whole|only (knows|ever|learned|taught)",
+    "what could be done about it":
         r"threshold|refus|reject|eighth|8th|another class|other class|extra class|new class|"
         r"second (program|network|model)|person|human|doctor|nurse|physician|clinician|"
         r"dermatologist|warn|filter|check(s|ed)? (first|the|whether|that)|detector|staff|"
         r"some(body|one) (look|see|check)|look(s|ed)? at (each|every)|\bgate\b|outlier|"
-        r"out.of.distribution"
-    ),
-    "what that costs, or where it still fails": (
+        r"out.of.distribution",
+    "what that costs, or where it still fails":
         r"cost|price|\bbut\b|however|still|miss|wrong|false|effort|\btime\b|money|delay|fewer|"
         r"also (refus|reject|turn)|(real|genuine) lesion|(more|extra|some) work|or work|"
-        r"never complete|cannot|slips? through"
-    ),
-}
+        r"never complete|cannot|slips? through",
+}  # fmt: skip
 
 
-@exercise("a text of two to five sentences", look="section 'Softmax', its last paragraph")
+@exercise("a text of two to five sentences", "section 'Softmax', its last paragraph")
 def exercise_4(answer):
     """Look in the open answer for the cause, a remedy and its cost."""
     return essay(answer, ELEMENTS, fewest=25)

@@ -8,7 +8,7 @@ import numpy as np
 from exercises.base import compare, essay, exercise, numbers
 
 
-@exercise("two whole numbers, (steps in an epoch, steps in the run)", look="section 'Batch size'")
+@exercise("two whole numbers, (steps in an epoch, steps in the run)", "section 'Batch size'")
 def exercise_1(answer, rows, epochs, *, batch_size=512, before=128):
     """Check how many steps an epoch and the run have with another batch size than `before`.
 
@@ -22,15 +22,12 @@ def exercise_1(answer, rows, epochs, *, batch_size=512, before=128):
          f"With batches of {before} it is {usual:,} steps an epoch, {usual * epochs:,} in all: the "
          "weights are turned less often now."),
         ((steps * epochs, steps), "The two are exchanged: the steps of one epoch come first."),
-        ((usual, None),
-         f"These are the steps with batches of {before}; they hold {batch_size} rows now."),
+        (usual, f"These are the steps with batches of {before}; they hold {batch_size} rows now."),
         ((steps, steps), f"Both are the steps of one epoch; the run has {epochs} epochs."),
-        ((steps, None),
-         "The steps of an epoch are right. How many are there in all epochs together?"),
-        ((n // batch_size, None), rest),
-        ((n / batch_size, None), rest, 0.01),
-        ((batch_size, None),
-         "This is how many rows a step has; the question is how many steps there are."),
+        (steps, "The steps of an epoch are right. How many are there in all epochs together?"),
+        (n // batch_size, rest),
+        (n / batch_size, rest, 0.01),
+        (batch_size, "This is how many rows a step has; the question is how many steps there are."),
         (..., "How many batches are needed until every row was shown once?"),
     ]  # fmt: skip
     expected = f"{n:,} rows in batches of {batch_size}, rounded up; then times {epochs} epochs"
@@ -39,7 +36,7 @@ def exercise_1(answer, rows, epochs, *, batch_size=512, before=128):
 
 @exercise(
     "two whole numbers, (epoch of the smallest val_loss, epoch of the largest val_accuracy)",
-    look="section 'Learning curves'",
+    "section 'Learning curves'",
 )
 def exercise_2(answer, history):
     """Check which epochs two other numbers would keep, by ``history.history`` of the run.
@@ -82,7 +79,7 @@ def exercise_2(answer, history):
     return compare((first, second), known, expected)
 
 
-@exercise("a keras.callbacks.ModelCheckpoint", look="section 'A checkpoint that watches nothing'")
+@exercise("a keras.callbacks.ModelCheckpoint", "section 'A checkpoint that watches nothing'")
 def exercise_3(answer, log):
     """Check a checkpoint that keeps the weights of the epoch with the smallest validation loss.
 
@@ -131,30 +128,27 @@ def exercise_3(answer, log):
 
 # What the open answer should name, each by any of several word stems.
 ELEMENTS = {
-    "what it may have learned in place of the disease (name something of the pictures)": (
-        r"by heart|memor|hair|corner|border|edge|ruler|\bink\b|marker|bubble|gel\b|light|"
-        r"colou?r|background|camera|\bskin around|artefact|artifact|position|pixel|"
-        r"these (very )?(80|eighty|pictures|images|photographs)|same (picture|image|photograph)|"
-        r"recogni[sz]e[sd]? (the|each)|\bmarks\b|vignett|freckl|illuminat|\bdevice|bright|shadow"
-    ),
-    "how you would find out (on which images)": (
+    "what it may have learned in place of the disease (name something of the pictures)":
+        r"by heart|memor|hair|corner|border|edge|ruler|\bink\b|marker|bubble|gel\b|light|colou?r|"
+        r"background|camera|\bskin around|artefact|artifact|position|pixel|these (very )?(80|"
+        r"eighty|pictures|images|photographs)|same (picture|image|photograph)|"
+        r"recogni[sz]e[sd]? (the|each)|\bmarks\b|vignett|freckl|illuminat|\bdevice|bright|shadow",
+    "how you would find out (on which images)":
         r"validation|test (part|image|lesion|set)|other (image|lesion|patient|clinic|people)|"
-        r"new (image|lesion|patient|picture|dermato)|unseen|never (seen|met|shown)|not (seen|shown|"
-        r"trained)|(held|kept) (out|back|aside)|cover|hide|mask|"
-        r"(another|different|second) (clinic|hospital|camera|practice|collection)"
-    ),
-    "what would help": (
-        r"more (lesion|patient|image|dermatofibroma|picture|photograph|case)|collect|augment|"
-        r"turn|mirror|flip|rotat|shift|crop|stop (early|earlier|before|in time)|early stop|gather|"
+        r"new (image|lesion|patient|picture|dermato)|unseen|never (seen|met|shown)|not (seen|"
+        r"shown|trained)|(held|kept) (out|back|aside)|cover|hide|mask|(another|different|"
+        r"second) (clinic|hospital|camera|practice|collection)",
+    "what would help":
+        r"more (lesion|patient|image|dermatofibroma|picture|photograph|case)|collect|augment|turn|"
+        r"mirror|flip|rotat|shift|crop|stop (early|earlier|before|in time)|early stop|gather|"
         r"fewer epoch|fewer cop|dropout|regulari|smaller network|class weight|vary|varied|"
-        r"change[sd]? (each|the|every) cop"
-    ),
-}
+        r"change[sd]? (each|the|every) cop",
+}  # fmt: skip
 
 
 @exercise(
     "a text of two to five sentences",
-    look="section 'Why oversampling makes it faster', the table and what follows it",
+    "section 'Why oversampling makes it faster', the table and what follows it",
 )
 def exercise_4(answer):
     """Look in the open answer for what was learned instead, a test of it, and a remedy."""

@@ -10,7 +10,7 @@ CANCER = np.array([c.malignant for c in CLASSES])
 BY_HAND = "section 'Four numbers for one class, by hand'"
 
 
-@exercise("two shares, (sensitivity, specificity)", look=BY_HAND)
+@exercise("two shares, (sensitivity, specificity)", BY_HAND)
 def exercise_1(answer, counts):
     """Check sensitivity and specificity of the question "is it one of the three cancers?".
 
@@ -25,28 +25,26 @@ def exercise_1(answer, counts):
          f"Found is {found:.3f}, although only {only:.3f} get the name of their own class: many "
          "mistakes are made between the three."),
         ((spared, found), "The two are exchanged: sensitivity first, then specificity."),
-        ((only, None),
-         "This is the diagonal alone: a carcinoma that is called melanoma is seen too."),
-        (((diagonal / rows)[CANCER].mean(), None),
+        (only, "This is the diagonal alone: a carcinoma that is called melanoma is seen too."),
+        ((diagonal / rows)[CANCER].mean(),
          "This is the mean of three sensitivities; add up images, not shares."),
-        ((counts[np.ix_(CANCER, CANCER)].sum() / columns[CANCER].sum(), None),
+        (counts[np.ix_(CANCER, CANCER)].sum() / columns[CANCER].sum(),
          "This divides by a column sum: it is a precision. Sensitivity divides by rows."),
-        ((1 - found, None),
+        (1 - found,
          "This is the share that is missed; the question is about the share that is found."),
         (_grouped(counts, CANCER & (np.array(DX) != "akiec")),
          "akiec is missing: the early form of a cancer is to be seen as well."),
         ((found, diagonal[~CANCER].sum() / rows[~CANCER].sum()),
          "The first is right. A nevus that is called bkl may stay as well: count it."),
-        ((found, None),
+        (found,
          "The first is right. The second: of the four other rows, who is called none of three?"),
-        (...,
-         "Add up three rows and, within them, three columns; then the other four likewise."),
+        (..., "Add up three rows and, within them, three columns; then the other four likewise."),
     ]  # fmt: skip
     expected = "called one of the three / the three rows; called one of the four / the four rows"
     return compare(numbers(answer, 2), known, expected, percent=True)
 
 
-@exercise("a share between 0 and 1", look=f"{BY_HAND}, on precision")
+@exercise("a share between 0 and 1", f"{BY_HAND}, on precision")
 def exercise_2(answer, counts, common):
     """Check the precision (PPV) of "melanoma" where melanomas are the share `common` of lesions.
 
@@ -79,7 +77,7 @@ def exercise_2(answer, counts, common):
 
 @exercise(
     "two numbers, (sensitivity, alarms for each melanoma found)",
-    look="section 'A threshold for melanoma, and its price'",
+    "section 'A threshold for melanoma, and its price'",
 )
 def exercise_3(
     answer, truth, probabilities, validation_truth, validation_answers, *, goal=0.95, before=0.9
@@ -109,8 +107,7 @@ def exercise_3(
         ((found, price - 1), "These are the false alarms; the melanoma itself is cut out too."),
         ((found, price * found),
          "This divides by all melanomas; divide the alarms by those that are found."),
-        ((found, None),
-         "The sensitivity is right. Divide all alarms by the melanomas among them."),
+        (found, "The sensitivity is right. Divide all alarms by the melanomas among them."),
         (..., "Fix the threshold on the validation part, then count alarms on the test part."),
     ]  # fmt: skip
     expected = (
@@ -119,7 +116,7 @@ def exercise_3(
     return compare(got, known, expected, within=(0.005, 0.05))
 
 
-@exercise("two shares, (promised, kept)", look="section 'What is a melanoma worth?'")
+@exercise("two shares, (promised, kept)", "section 'What is a melanoma worth?'")
 def exercise_4(answer, truth, fair, probabilities, *, low=0.1, high=0.3):
     """Check the mean melanoma bar and the share of melanomas of images within a band.
 
@@ -144,8 +141,7 @@ def exercise_4(answer, truth, fair, probabilities, *, low=0.1, high=0.3):
          "These are the means over all images; select those within the band first."),
         ((promised, None) if got[0] == got[1] else False,
          "This is the promise twice; the second number comes from the true classes."),
-        ((promised, None),
-         "The promise is right. Kept is the mean of truth == mel over the same images."),
+        (promised, "The promise is right. Kept is the mean of truth == mel over the same images."),
         (..., "Make a mask of the images whose melanoma bar lies in the band, then two means."),
     ]  # fmt: skip
     expected = f"two means over the images with {low:g} <= fair[:, mel] < {high:g}"
@@ -154,31 +150,28 @@ def exercise_4(answer, truth, fair, probabilities, *, low=0.1, high=0.3):
 
 # What the open answer should name, each by any of several word stems.
 ELEMENTS = {
-    "what the 18 refer to (of which hundred lesions?)": (
-        r"of (a|one|every|each|\d+) ?hundred|in (a|one|every|each|\d+) ?hundred|(of|in|out of) 100|"
-        r"calibrat|honest|those (images|lesions|people)|which (images|lesions|hundred|people)|"
-        r"(common|rare|frequent)|prevalence|prior|base rate|bayes|collection|general practice|"
-        r"other (clinic|camera|people|lesion)|another (clinic|camera)|test part|lesions like|"
-        r"vienna|queensland|(measured|counted|found) (on|in|among)|chosen|picked|her patients|"
-        r"(pictures|images|lesions) (from|of) (\w+ ){0,3}(clinic|hospital)"
-    ),
-    "what is weighed (a melanoma missed against a cut, or a wait)": (
-        r"\bmiss|\bscar|\bcut|excis|biops|harm|\bcosts?\b|false alarm|\bwait|worry|anxi|fear|delay|"
-        r"threshold|weigh|nothing is found|in vain|worse than|overlook|unnecessary|outweigh|"
-        r"\bdying|\bdeath|\bdies?\b"
-    ),
-    "what is done next, and by whom": (
-        r"refer|dermatolog|specialist|patholog|microscop|histolog|second (look|opinion)|"
-        r"(look|photograph|see|seen|come|check)\w* (her |it |again|back|once more)|examin|"
-        r"decid|together|explain|tell her|talk|ask her|three months|two weeks|fortnight|"
-        r"sends? (her|judith)|skin (doctor|clinic)|appointment"
-    ),
-}
+    "what the 18 refer to (of which hundred lesions?)":
+        r"of (a|one|every|each|\d+) ?hundred|in (a|one|every|each|\d+) ?hundred|(of|in|"
+        r"out of) 100|calibrat|honest|those (images|lesions|people)|which (images|lesions|hundred|"
+        r"people)|(common|rare|frequent)|prevalence|prior|base rate|bayes|collection|"
+        r"general practice|other (clinic|camera|people|lesion)|another (clinic|camera)|test part|"
+        r"lesions like|vienna|queensland|(measured|counted|found) (on|in|among)|chosen|picked|"
+        r"her patients|(pictures|images|lesions) (from|of) (\w+ ){0,3}(clinic|hospital)",
+    "what is weighed (a melanoma missed against a cut, or a wait)":
+        r"\bmiss|\bscar|\bcut|excis|biops|harm|\bcosts?\b|false alarm|\bwait|worry|anxi|fear|"
+        r"delay|threshold|weigh|nothing is found|in vain|worse than|overlook|unnecessary|outweigh|"
+        r"\bdying|\bdeath|\bdies?\b",
+    "what is done next, and by whom":
+        r"refer|dermatolog|specialist|patholog|microscop|histolog|second (look|opinion)|(look|"
+        r"photograph|see|seen|come|check)\w* (her |it |again|back|once more)|examin|decid|"
+        r"together|explain|tell her|talk|ask her|three months|two weeks|fortnight|sends? (her|"
+        r"judith)|skin (doctor|clinic)|appointment",
+}  # fmt: skip
 
 
 @exercise(
     "a text of two to five sentences",
-    look="section 'What is a melanoma worth?', and 'What this model may not be used for'",
+    "section 'What is a melanoma worth?', and 'What this model may not be used for'",
 )
 def exercise_5(answer):
     """Look in the open answer for what the number refers to, what is weighed, and what is done."""

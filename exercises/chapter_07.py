@@ -12,7 +12,7 @@ PAIR = "a pair of shares: (accuracy, balanced accuracy)"
 
 @exercise(
     "a share between 0 and 1",
-    look="section 'Step 2: the checkpoint that was never written', below the two splits",
+    "section 'Step 2: the checkpoint that was never written', below the two splits",
 )
 def exercise_1(answer, trained_on, tested_on):
     """Check the share of test images of one random split that another split trained on.
@@ -36,7 +36,7 @@ def exercise_1(answer, trained_on, tested_on):
     return compare(number(answer), known, expected, within=0.02, percent=True)
 
 
-@exercise(PAIR, look="section 'Step 5: split by image, split by lesion', the lines with `met`")
+@exercise(PAIR, "section 'Step 5: split by image, split by lesion', the lines with `met`")
 def exercise_2(answer, run):
     """Check accuracy and balanced accuracy of a run on the lesions that it never met.
 
@@ -49,8 +49,7 @@ def exercise_2(answer, run):
     known = [
         ((accuracy, balanced), "So much is left when no lesion is an old acquaintance."),
         ((balanced, accuracy), "The two numbers are exchanged: accuracy first."),
-        ((accuracy, accuracy),
-         "Both are the accuracy; the second is the mean over the classes."),
+        ((accuracy, accuracy), "Both are the accuracy; the second is the mean over the classes."),
         (_scores(other, np.isin(other.image_ids, own.image_ids)),
          "These are images never trained on; siblings of theirs were. Ask for lesions."),
         (_scores(other, met), "These are the lesions that were met: turn the mask round with ~."),
@@ -64,9 +63,7 @@ def exercise_2(answer, run):
     return compare(numbers(answer, 2), known, expected, percent=True)
 
 
-@exercise(
-    PAIR, look="section 'Step 7: accuracy, and what it is made of', the table of contributions"
-)
+@exercise(PAIR, "section 'Step 7: accuracy, and what it is made of', the table of contributions")
 def exercise_3(answer, share, found, *, nevi=0.9):
     """Check both accuracies where `nevi` of all images are nevi and the rest keeps its proportions.
 
@@ -81,15 +78,13 @@ def exercise_3(answer, share, found, *, nevi=0.9):
         ((mixed, balanced),
          "The accuracy moved with the mix of images, the network did not.", (0.003, 0.006)),
         ((balanced, mixed), "The two numbers are exchanged: accuracy first."),
-        ((mixed, None),
-         "The accuracy is right. Do shares occur in the balanced accuracy at all?", 0.003),
-        ((of_nevi + (share * found)[~nv].sum(), None),
+        (mixed, "The accuracy is right. Do shares occur in the balanced accuracy at all?", 0.003),
+        (of_nevi + (share * found)[~nv].sum(),
          "Your shares add up to more than 1: the six other classes must become rarer."),
-        ((of_nevi + (1 - nevi) * found[~nv].mean(), None),
+        (of_nevi + (1 - nevi) * found[~nv].mean(),
          "You made the six other classes equally frequent; they keep their proportions.", 0.002),
-        ((of_nevi, None), "These are the nevi alone; a part of the others is recognised too."),
-        (((share * found).sum(), None),
-         "This accuracy is that of the test part; put in the new shares."),
+        (of_nevi, "These are the nevi alone; a part of the others is recognised too."),
+        ((share * found).sum(), "This accuracy is that of the test part; put in the new shares."),
         (..., "Multiply each class's new share by its `found`, and add up."),
     ]  # fmt: skip
     expected = "(sum of new share × found, mean of found)"
@@ -108,7 +103,7 @@ SILENT = {7, 9, 10, 11}
 
 @exercise(
     "the numbers of the checklist's questions, such as [1, 2]",
-    look="section 'A checklist for reading a paper', and steps 4 to 6",
+    "section 'A checklist for reading a paper', and steps 4 to 6",
 )
 def exercise_4(answer):
     """Check which answers of the invented abstract spoil its number: questions 4, 5 and 6."""
@@ -133,28 +128,25 @@ def exercise_4(answer):
 
 # What the open answer of exercise 5 should hold, each with beginnings of words that show it.
 ELEMENTS = {
-    "why the printed number does not hold for a new lesion": (
+    "why the printed number does not hold for a new lesion":
         r"\b(?:train|memor|by heart|cop(?:y|ies|ied)|leak|sibling|overlap|acquaint|another split|"
         r"other split|already (?:seen|met|knew|known|stud)|seen before|fitted|learn(?:ed|t)|"
-        r"had (?:seen|met|studied))"
-    ),
-    "what that means for a patient": (
-        r"\b(?:miss|overlook|undetect|unrecogni|too late|delay|false alarm|harm|reassur|"
-        r"(?:not|never) (?:be )?(?:found|recogni)|biops|excis|unnecessary|untreated|false negative|"
-        r"die\b|dies\b|death|fatal|metasta|(?:would|could|may|might|can) (?:grow|spread))"
-    ),
-    "what to ask for before the program is used": (
+        r"had (?:seen|met|studied))",
+    "what that means for a patient":
+        r"\b(?:miss|overlook|undetect|unrecogni|too late|delay|false alarm|harm|reassur|(?:not|"
+        r"never) (?:be )?(?:found|recogni)|biops|excis|unnecessary|untreated|false negative|die\b|"
+        r"dies\b|death|fatal|metasta|(?:would|could|may|might|can) (?:grow|spread))",
+    "what to ask for before the program is used":
         r"\b(?:own (?:patient|image|lesion|clinic|practice|picture|photo)|your practice|"
-        r"new (?:lesion|patient)|by lesion|interval|"
-        r"external|independent|prospective|other (?:clinic|hospital)|another (?:clinic|hospital)|"
-        r"never (?:seen|met|trained)|lesions? (?:kept )?(?:apart|together)|not seen)"
-    ),
-}
+        r"new (?:lesion|patient)|by lesion|interval|external|independent|prospective|"
+        r"other (?:clinic|hospital)|another (?:clinic|hospital)|never (?:seen|met|trained)|"
+        r"lesions? (?:kept )?(?:apart|together)|not seen)",
+}  # fmt: skip
 
 
 @exercise(
     "a text of some sentences",
-    look="section 'Step 3: weights of one split, judged on another', and 'Step 8'",
+    "section 'Step 3: weights of one split, judged on another', and 'Step 8'",
 )
 def exercise_5(answer):
     """Look for reason, consequence and something to ask for in the letter to the clinic."""

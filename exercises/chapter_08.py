@@ -10,7 +10,7 @@ from utils.classes import CLASSES, DX
 
 @exercise(
     "two class names, such as ('nv', 'mel')",
-    look="section 'How strongly to rebalance', 'A probability is not a decision'",
+    "section 'How strongly to rebalance', 'A probability is not a decision'",
 )
 def exercise_1(answer, probabilities, shares):
     """Check both decisions on one image: most probable, and highest probability by share.
@@ -39,7 +39,7 @@ def exercise_1(answer, probabilities, shares):
     return compare(got, known, "(most probable class, class with the largest probability / share)")
 
 
-@exercise("an array of 7 probabilities", look="section 'Averaging when you predict'")
+@exercise("an array of 7 probabilities", "section 'Averaging when you predict'")
 def exercise_2(answer, network, image):
     """Check the mean of the network's answers to the eight orientations of an image.
 
@@ -71,7 +71,7 @@ def exercise_2(answer, network, image):
 
 @exercise(
     "a list of steps, such as ['01 scaled input'] or [1]",
-    look="section 'One change at a time', the table, column macro AUC",
+    "section 'One change at a time', the table, column macro AUC",
 )
 def exercise_3(answer, ablation, seed_aucs):
     """Check which kept steps change the macro AUC by more than the range of the seeds.
@@ -111,7 +111,7 @@ def exercise_3(answer, ablation, seed_aucs):
 
 @exercise(
     "two whole numbers: (more images of df, more images of nv)",
-    look="section 'The test lesions, once', the text below the cross-validation",
+    "section 'The test lesions, once', the text below the cross-validation",
 )
 def exercise_4(answer, labels, *, gain=0.01):
     """Check how many more images of df, or of nv, raise the balanced accuracy by `gain`.
@@ -140,25 +140,22 @@ def exercise_4(answer, labels, *, gain=0.01):
 
 # What the open answer of exercise 5 should hold, each with beginnings of words that show it.
 ELEMENTS = {
-    "what choosing on the test lesions does to their number": (
+    "what choosing on the test lesions does to their number":
         r"\b(?:cho(?:se|os|ic)|pick|select|used up|tun(?:e|ing)|best of|twelve|tried|tries|trying|"
-        r"validation|opened)"
-    ),
-    "that a hundredth may be chance": (
+        r"validation|opened)",
+    "that a hundredth may be chance":
         r"\b(?:interval|chance|luck|noise|seed|spread|uncertain|random|coincidence|resampl|fold|"
-        r"significan|fluctuat|statistical|two (?:image|picture|photo|lesion|dermatofibroma))"
-    ),
-    "what is not known about another clinic": (
+        r"significan|fluctuat|statistical|two (?:image|picture|photo|lesion|dermatofibroma))",
+    "what is not known about another clinic":
         r"\b(?:clinic|camera|hospital|dermatoscope|device|population|elsewhere|other place|"
         r"other patient|skin (?:type|colou?r|tone)|dark(?:er)? skin|same (?:two )?places|external|"
-        r"equipment|from there|(?:its|their) own|transfer|generali[sz])"
-    ),
-}
+        r"equipment|from there|(?:its|their) own|transfer|generali[sz])",
+}  # fmt: skip
 
 
 @exercise(
     "a text of some sentences",
-    look="sections 'The rules of the game', 'The test lesions, once' and 'What this says …'",
+    "sections 'The rules of the game', 'The test lesions, once' and 'What this says …'",
 )
 def exercise_5(answer):
     """Look in the open answer for choosing by the test part, chance, and another clinic."""

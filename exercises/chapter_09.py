@@ -11,7 +11,7 @@ MEL, NV = DX.index("mel"), DX.index("nv")
 
 @exercise(
     "one share between 0 and 1",
-    look="section 'Does it lie on the lesion?', the two lines above the table",
+    "section 'Does it lie on the lesion?', the two lines above the table",
 )
 def exercise_1(answer, images, masks):
     """Check the mean share of the darkness map that lies inside the masks.
@@ -32,15 +32,14 @@ def exercise_1(answer, images, masks):
          "This is the map of brightness; darkness is the maximum minus the grey level."),
         ((dark * masks).sum() / dark.sum(),
          "All images in one pot: compute a share for each image, then the mean of those."),
-        (...,
-         "For each image: the darkness inside the mask, divided by all darkness; the mean."),
+        (..., "For each image: the darkness inside the mask, divided by all darkness; the mean."),
     ]  # fmt: skip
     return compare(number(answer), known, "the mean over the images, a share", percent=True)
 
 
 @exercise(
     "two numbers: (AUC on all images, AUC without the followed-up nevi)",
-    look="section 'A shortcut that is really there', the table by how the label was made",
+    "section 'A shortcut that is really there', the table by how the label was made",
 )
 def exercise_2(answer, truth, probabilities, label_by):
     """Check the AUC of melanoma on all images and on those whose label is not from follow-up.
@@ -63,18 +62,14 @@ def exercise_2(answer, truth, probabilities, label_by):
         ((None, auc(truth != NV)), "You left out all nevi; the excised ones are to stay."),
         ((None, auc(followed | (truth == MEL))),
          "You kept the followed-up nevi and left out the rest: turn the condition round."),
-        ((auc(everything, NV), None),
-         "This is the AUC of the nevi; take truth == mel and the column mel."),
-        (...,
-         "roc_auc_score(truth == mel, answers[:, mel]), once with all rows, once with fewer."),
+        (auc(everything, NV), "This is the AUC of the nevi; take truth == mel and the column mel."),
+        (..., "roc_auc_score(truth == mel, answers[:, mel]), once with all rows, once with fewer."),
     ]  # fmt: skip
     expected = "(AUC of melanoma on all images, the same without label_by == 'follow_up')"
     return compare(numbers(answer, 2), known, expected)
 
 
-@exercise(
-    "one probability between 0 and 1", look="section 'For whom', 'How large a gap is chance?'"
-)
+@exercise("one probability between 0 and 1", "section 'For whom', 'How large a gap is chance?'")
 def exercise_3(answer, groups):
     """Check the probability that at least one of so many 95 % intervals misses by chance."""
     none = 0.95**groups
@@ -82,8 +77,7 @@ def exercise_3(answer, groups):
         (1 - none, "So one that stands out is what you must expect."),
         (0.05, "This is the chance that one given interval misses; there are many of them.", 0.001),
         (none, "This is the probability that none misses; you want the opposite."),
-        (0.05 * groups,
-         "This is how many miss on average, and no probability: it grows beyond 1."),
+        (0.05 * groups, "This is how many miss on average, and no probability: it grows beyond 1."),
         (0.05**groups, "This is the probability that all of them miss.", 1e-4),
         (..., "All are right with 0.95 times itself, once for each group; 1 minus that."),
     ]  # fmt: skip
@@ -93,26 +87,22 @@ def exercise_3(answer, groups):
 
 # What the open answer of exercise 4 should hold, each with beginnings of words that show it.
 ELEMENTS = {
-    "that a map can look right without a good network behind it": (
+    "that a map can look right without a good network behind it":
         r"\b(?:random|untrained|chance|dark(?:er|est|ness)?|look(?:s|ed)? right|no network|"
         r"without (?:a|any) network|same map|pretty|convinc|persuasi|proves? nothing|sanity|"
-        r"no (?:evidence|proof)|cherry|hand-?picked|selected|highlights?|anyway)"
-    ),
-    "that where it looks does not say what it uses or whether it is right": (
+        r"no (?:evidence|proof)|cherry|hand-?picked|selected|highlights?|anyway)",
+    "that where it looks does not say what it uses or whether it is right":
         r"\b(?:where|place|what it|colou?rs?|shortcuts?|backgrounds?|lights?|camera|reason|wrong|"
-        r"mistakes?|correct|errors?|located|location|accura|sound|miss(?:es|ed)|nothing about)"
-    ),
-    "what to ask for instead": (
+        r"mistakes?|correct|errors?|located|location|accura|sound|miss(?:es|ed)|nothing about)",
+    "what to ask for instead":
         r"\b(?:test|measur|compar|other clinic|another clinic|hospital|sensitiv|specific|interval|"
         r"groups?|subgroup|corrupt|exchang|chang|new images|new lesions|own patients|ask|validat|"
-        r"trial|stud(?:y|ies)|recall|false (?:positive|alarm)|catch|how many|provide|our patients)"
-    ),
-}
+        r"trial|stud(?:y|ies)|recall|false (?:positive|alarm)|catch|how many|provide|our patients)",
+}  # fmt: skip
 
 
 @exercise(
-    "a text of some sentences",
-    look="sections 'What it looks at' and 'A shortcut that is really there'",
+    "a text of some sentences", "sections 'What it looks at' and 'A shortcut that is really there'"
 )
 def exercise_4(answer):
     """Look in the open answer for maps that look right anyway, where against what, what to ask."""

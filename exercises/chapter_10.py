@@ -8,7 +8,7 @@ from exercises.base import compare, essay, exercise, number, numbers
 REFUSAL = "section 'How strange is an image?'"
 
 
-@exercise("a number of lesions, such as 40", look=REFUSAL)
+@exercise("a number of lesions, such as 40", REFUSAL)
 def exercise_1(answer, own, strange, threshold, *, lesions=500):
     """Check how many of `lesions` real lesions a practice would be sent away with.
 
@@ -17,8 +17,7 @@ def exercise_1(answer, own, strange, threshold, *, lesions=500):
     share, foreign = ((np.asarray(part) > threshold).mean() for part in (own, strange))
     a_share = f"This is the share that is refused; the question asks how many of {lesions:,}."
     known = [
-        (share * lesions,
-         f"Some {share * lesions:.0f} people would be sent away unanswered."),
+        (share * lesions, f"Some {share * lesions:.0f} people would be sent away unanswered."),
         (share, a_share, 0.0006),
         (100 * share, a_share, 0.06),
         (foreign * lesions,
@@ -33,7 +32,7 @@ def exercise_1(answer, own, strange, threshold, *, lesions=500):
     return compare(number(answer), known, expected, within=0.51)
 
 
-@exercise("two shares, (of the test images, of the far spots)", look=REFUSAL)
+@exercise("two shares, (of the test images, of the far spots)", REFUSAL)
 def exercise_2(answer, validation, own, spots):
     """Check the shares above a threshold that 10 % of the validation images exceed.
 
@@ -62,7 +61,7 @@ def exercise_2(answer, validation, own, spots):
     return compare(numbers(answer, 2), known, expected, percent=True)
 
 
-@exercise("an AUC between 0 and 1", look="section 'A softmax always answers'")
+@exercise("an AUC between 0 and 1", "section 'A softmax always answers'")
 def exercise_3(answer, own_probabilities, strange_probabilities, own, strange):
     """Check the AUC of "not sure" (1 minus the largest probability) for finding strangers.
 
@@ -87,22 +86,19 @@ def exercise_3(answer, own_probabilities, strange_probabilities, own, strange):
 
 # What a reasoned answer about the refusal of dark skin says, each with beginnings of words.
 ELEMENTS = {
-    "who is harmed, and how": (
+    "who is harmed, and how":
         r"\b(harm|exclu|denied|denies|deny|unequal|inequal|unfair|fair|access|delay|miss|later|"
-        r"worse|left|discriminat|disadvantag|benefit|late|wait|longer|danger|risk|undetected|calm)"
-    ),
-    "why it happens, in the data": (
+        r"worse|left|discriminat|disadvantag|benefit|late|wait|longer|danger|risk|undetected|calm)",
+    "why it happens, in the data":
         r"\b(train|data|seen|represent|sample|rare|light|pale|vienna|queensland|unknown|untested|"
-        r"collect|austria|australia|europe|white)"
-    ),
-    "what to do about it": (
+        r"collect|austria|australia|europe|white)",
+    "what to do about it":
         r"\b(collect|test|measure|validat|report|tell|inform|warn|label|monitor|doctor|dermatolog|"
-        r"refer|stop|withdraw|retrain|study|gather|recruit|diverse|advis|physician|publish)"
-    ),
-}
+        r"refer|stop|withdraw|retrain|study|gather|recruit|diverse|advis|physician|publish)",
+}  # fmt: skip
 
 
-@exercise("a text of some sentences", look="section 'The lamp grows old'")
+@exercise("a text of some sentences", "section 'The lamp grows old'")
 def exercise_4(answer):
     """Look for harm, cause and remedy in a reasoned answer; whether it convinces, nobody checks."""
     right = (

@@ -7,13 +7,13 @@ import pytest
 from exercises.base import Feedback, compare, essay, exercise, number, numbers, show
 
 
-@exercise("a whole number", look="section 'Counting'")
+@exercise("a whole number", "section 'Counting'")
 def count_to_seven(answer):
     known = [(7, "Seven classes."), (6, "You forgot one."), (..., "Not the number.")]
     return compare(number(answer), known, 7)
 
 
-@exercise("two shares", look="section 'Shares'")
+@exercise("two shares", "section 'Shares'")
 def halves(answer):
     known = [
         ((0.5, 0.25), "Right."),
@@ -96,7 +96,7 @@ def test_answer_of_another_kind_is_named_in_plain_words(check, answer, part):
 
 
 def test_a_mistake_that_cannot_be_computed_fits_nothing_and_warns_nobody(recwarn):
-    @exercise("a number", look="section 'Means'")
+    @exercise("a number", "section 'Means'")
     def broken(answer):
         known = [(1, "Right."), (np.zeros(0).mean(), "Nobody's mistake."), (..., "Another.")]
         return compare(number(answer), known, "a mean")
@@ -117,7 +117,7 @@ def test_a_mistake_that_cannot_be_computed_fits_nothing_and_warns_nobody(recwarn
     ],
 )
 def test_essays_are_searched_for_words(answer, passed, part):
-    @exercise("a text", look="section 'Skin'")
+    @exercise("a text", "section 'Skin'")
     def about_skin(answer):
         return essay(answer, {"a colour": r"dark skin|skin is dark", "more": True}, fewest=5)
 
@@ -126,7 +126,7 @@ def test_essays_are_searched_for_words(answer, passed, part):
 
 
 def test_error_inside_a_check_becomes_feedback():
-    @exercise("a table with a column dx", look="section 'Tables'")
+    @exercise("a table with a column dx", "section 'Tables'")
     def broken(answer):
         return answer["dx"].upper()
 
