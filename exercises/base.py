@@ -94,8 +94,8 @@ def exercise(wanted: str, look: str) -> Callable[[Callable[..., Feedback]], Call
             except WrongKind as error:
                 feedback = Feedback(False, str(error), show(answer), wanted)
             except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
-                message = "The check could not read this answer."
-                feedback = Feedback(False, message, show(answer), wanted)
+                unread = "The check could not read this answer."
+                feedback = Feedback(False, unread, show(answer), wanted)
             return replace(feedback, look=look) if feedback.passed is False else feedback
 
         return checked
@@ -113,26 +113,17 @@ def compare(
 ) -> Feedback:
     """Find an answer among those that a check knows: the right one first, then the mistakes.
 
-    Parameters
-    ----------
-    got : float, tuple or ndarray
-        The answer as it was read; it is shown to the reader.
-    known : sequence of (value, message) or (value, message, within)
-        The right answer and what is said to it, then what each mistake gives and its name, then
-        ``...`` for every other answer. A value is a number or several (fewer than in the answer
-        where only the first matter, None where any will do), or True or False, where the check
-        has decided itself.
-    expected : object
-        What is wanted, in words that do not give the answer away.
-    within : float or tuple of float
-        How far apart numbers may lie, so that a rounded answer passes; for each place, or for all.
-    percent : bool
-        Whether 12.3 may stand for 0.123 as well.
+    `got` is the answer as it was read, and is shown to the reader. `known` holds (value, message)
+    or (value, message, within): the right answer and what is said to it, what each mistake gives
+    and its name, and ``...`` for every other answer. A value is a number or several (fewer than
+    in the answer where only the first matter, None where any will do), or True or False, where
+    the check has decided itself. `expected` says what is wanted and does not give it away.
+    Numbers may lie `within` so much of each other, for all or for each place, so that a rounded
+    answer passes; with `percent`, 12.3 may stand for 0.123 as well.
     """
     for place, (value, message, *own) in enumerate(known):
         if value is ... or close(got, value, *(own or [within]), percent=percent):
-            wanted = "" if place == 0 else show(expected)
-            return Feedback(place == 0, message, show(got), wanted)
+            return Feedback(place == 0, message, show(got), show(expected) if place else "")
     raise AssertionError("the last of the known answers must be ..., for every other one")
 
 
@@ -162,9 +153,9 @@ def essay(
     """Look in the text that answers an open question for what it should name.
 
     Only words are looked for, which the feedback says: an argument cannot be judged here. Each
-    element has a regular expression for words that show it (upper and lower case are alike, white
-    space counts as one blank), or says itself whether it is there. `fewest` words are the least
-    for an argument; `right` stands in place of the usual sentence where nothing is lacking.
+    element has a regular expression for word stems that show it (in any case; white space counts as
+    one blank), or says itself whether it is there. `fewest` words are the least for an argument;
+    `right` stands in place of the usual sentence where nothing is lacking.
     """
     if not isinstance(answer, str):
         raise WrongKind("This is no text. A text in quotation marks is wanted.")

@@ -52,10 +52,8 @@ def exercise_1(answer, metadata):
     "section 'How an image becomes 2,352 numbers', the formula before the way back",
 )
 def exercise_2(answer, image):
-    """Check a function from a position in the row of numbers to row, column and channel.
-
-    Every position of `image`, of shape (rows, columns, colours), is tried.
-    """
+    """Check a function from a position in the row of numbers to row, column and channel."""
+    # Every position of `image`, of shape (rows, columns, colours), is tried.
     if not callable(answer):
         raise WrongKind("This is no function: write your answer behind return, inside def.")
     rows, columns, colours = image.shape

@@ -60,10 +60,8 @@ def exercise_2(answer, metadata):
     "section 'What is lost at 28 × 28 pixels?': the line with resize",
 )
 def exercise_3(answer, photo):
-    """Check how much darker than the skin the darkest pixel is after shrinking to 28 × 28.
-
-    `photo` is uint8 of shape (height, width).
-    """
+    """Check how much darker than the skin the darkest pixel is after shrinking to 28 × 28."""
+    # `photo` is uint8 of shape (height, width).
     light, dark = float(photo.max()), float(photo.min())
     left = {filter.name: light - _shrunk(photo, filter).min() for filter in Image.Resampling}
     box, nearest = left.pop("BOX"), left.pop("NEAREST")
@@ -86,7 +84,6 @@ def exercise_3(answer, photo):
     return compare(got, known, "value of the skin minus the smallest value at 28 × 28")
 
 
-# What the open answer should name, each with beginnings of words that show it.
 ELEMENTS = {
     "the column with the days until the lesion was cut out": r"\b(day|wait|column)",
     "the decision: which of the columns the model may not have":

@@ -10,11 +10,9 @@ SIBLINGS = "section 'A split that looks right'"
 
 @exercise("a whole number of lesions", SIBLINGS)
 def exercise_1(answer, lesion, train, test, *, merged=None):
-    """Check how many lesions have an image in the training and in the test part.
-
-    `lesion` and `merged` hold the lesion of each of N images, the latter with known duplicates
-    under one name: the number counted in it is right as well. `train` and `test` are row numbers.
-    """
+    """Check how many lesions have an image in the training and in the test part."""
+    # `lesion` and `merged` hold the lesion of each of N images, the latter with known duplicates
+    # under one name: the number counted in it is right as well. `train` and `test` are row numbers.
     got = _how_many(answer)
     names = [lesion] if merged is None else [lesion, merged]
     counts = [len(set(name[train]) & set(name[test])) for name in names]
@@ -40,12 +38,10 @@ def exercise_1(answer, lesion, train, test, *, merged=None):
 
 @exercise("a share between 0 and 1", SIBLINGS)
 def exercise_2(answer, lesion, *, train=0.3, usual=0.7, test=0.2):
-    """Check the share of test images with a sibling in a training part of another size.
-
-    Expected is the chance of it: an image whose lesion has m - 1 others lacks a sibling in the
-    training part only if all of them miss it. Any seed comes near. `lesion` holds the lesion of
-    each image; `train`, `usual` and `test` are shares of the images.
-    """
+    """Check the share of test images with a sibling in a training part of another size."""
+    # Expected is the chance of it: an image whose lesion has m - 1 others lacks a sibling in the
+    # training part only if all of them miss it. Any seed comes near. `lesion` holds the lesion of
+    # each image; `train`, `usual` and `test` are shares of the images.
     got = number(answer)
     _, place, sizes = np.unique(
         np.asarray(lesion, dtype=str), return_inverse=True, return_counts=True
@@ -75,10 +71,9 @@ def exercise_2(answer, lesion, *, train=0.3, usual=0.7, test=0.2):
 
 @exercise("an array of row numbers", "section 'Making the rare classes count'")
 def exercise_3(answer, labels, train, *, at_least=1000):
-    """Check row numbers of the training part with every class at `at_least` rows or more.
-
-    Any draw and any order pass. `labels` holds the class of each of N images, `train` row numbers.
-    """
+    """Check row numbers of the training part with every class at `at_least` rows or more."""
+    # Any draw and any order pass. `labels` holds the class of each of N images, `train` row
+    # numbers.
     rows = _row_numbers(answer, len(labels))
     before, got = (np.bincount(labels[part], minlength=len(DX)) for part in (train, rows))
     truth = np.where(before > 0, np.maximum(before, at_least), 0)
@@ -106,7 +101,6 @@ def exercise_3(answer, labels, train, *, at_least=1000):
     return compare(f"{len(rows):,} rows: {shown}" if right else shown, known, _per_class(truth))
 
 
-# What the open answer should name, each by any of several word stems.
 ELEMENTS = {
     "what the tiles share (whose tissue is it?)": r"patient|slide|person|people|donor|individual",
     "where those tiles went, and what a network can do with that":

@@ -10,10 +10,8 @@ from exercises.base import WrongKind, compare, essay, exercise, numbers
     "section 'Convolution', the nine products and ReLU",
 )
 def exercise_1(answer, patch, kernel):
-    """Check what a kernel and the same kernel turned give on a patch, and the second after ReLU.
-
-    `patch` and `kernel` have the shape (3, 3); the kernel looks from left to right.
-    """
+    """Check what a kernel and the same kernel turned give on a patch, and the second after ReLU."""
+    # `patch` and `kernel` have the shape (3, 3); the kernel looks from left to right.
     across, down = (float((np.asarray(patch, float) * k).sum()) for k in (kernel, kernel.T))
     known = [
         ((across, down, max(down, 0)),
@@ -40,11 +38,9 @@ def exercise_1(answer, patch, kernel):
     "section 'Layer by layer', the layer worked out by hand",
 )
 def exercise_2(answer, model, *, size=5):
-    """Check parameters and height of the output of the second convolution with larger kernels.
-
-    `model` is the chapter's network, `size` (odd) the height and width of the larger kernels. The
-    height may be given as a shape as well, with or without the maps.
-    """
+    """Check parameters and height of the output of the second convolution with larger kernels."""
+    # `model` is the chapter's network, `size` (odd) the height and width of the larger kernels. The
+    # height may be given as a shape as well, with or without the maps.
     old, channels, filters, entering = _second_convolution(model)
     each = size * size * channels
     parameters, height = (each + 1) * filters, entering - size + 1
@@ -75,10 +71,8 @@ def exercise_2(answer, model, *, size=5):
     "two numbers, (loss of cautious, loss of bold)", "section 'The loss: how wrong is an answer?'"
 )
 def exercise_3(answer, cautious, bold):
-    """Check the mean cross-entropy of two networks' answers.
-
-    `cautious` and `bold` are what each gave to the right diagnosis of each lesion.
-    """
+    """Check the mean cross-entropy of two networks' answers."""
+    # `cautious` and `bold` are what each gave to the right diagnosis of each lesion.
     shares = [np.asarray(p, float) for p in (cautious, bold)]
     losses = np.array([-np.log(p).mean() for p in shares])
     worst = shares[1].min()
@@ -104,7 +98,6 @@ def exercise_3(answer, cautious, bold):
     return compare(numbers(answer, 2), known, "for each the mean of -ln p", within=0.006)
 
 
-# What the open answer should name, each by any of several word stems.
 ELEMENTS = {
     "why one of the seven names must come out":
         r"softmax|sum|add(s|ed)? up|100|hundred|\bseven\b|\b7\b|none of (these|them)|no other|"

@@ -10,10 +10,8 @@ from exercises.base import compare, essay, exercise, numbers
 
 @exercise("two whole numbers, (steps in an epoch, steps in the run)", "section 'Batch size'")
 def exercise_1(answer, rows, epochs, *, batch_size=512, before=128):
-    """Check how many steps an epoch and the run have with another batch size than `before`.
-
-    `rows` are the row numbers that are trained on, or how many there are.
-    """
+    """Check how many steps an epoch and the run have with another batch size than `before`."""
+    # `rows` are the row numbers that are trained on, or how many there are.
     n = int(rows) if isinstance(rows, int | np.integer) else len(rows)
     steps, usual = math.ceil(n / batch_size), math.ceil(n / before)
     rest = "The rows that are left over make a last, smaller batch; it is a step as well."
@@ -39,10 +37,8 @@ def exercise_1(answer, rows, epochs, *, batch_size=512, before=128):
     "section 'Learning curves'",
 )
 def exercise_2(answer, history):
-    """Check which epochs two other numbers would keep, by ``history.history`` of the run.
-
-    Where a value occurs twice, the first epoch is kept and both are accepted.
-    """
+    """Check which epochs two other numbers would keep, by ``history.history`` of the run."""
+    # Where a value occurs twice, the first epoch is kept and both are accepted.
     loss, accuracy = (np.asarray(history[k], float) for k in ("val_loss", "val_accuracy"))
     by_loss, by_accuracy = _epochs(loss, np.min), _epochs(accuracy, np.max)
     first, second = numbers(answer, 2)
@@ -81,30 +77,24 @@ def exercise_2(answer, history):
 
 @exercise("a keras.callbacks.ModelCheckpoint", "section 'A checkpoint that watches nothing'")
 def exercise_3(answer, log):
-    """Check a checkpoint that keeps the weights of the epoch with the smallest validation loss.
-
-    `log` is a history: its names are those that can be watched.
-    """
+    """Check a checkpoint that keeps the weights of the epoch with the smallest validation loss."""
+    # `log` is a history: its names are those that can be watched.
     callback = answer[0] if isinstance(answer, list | tuple) and len(answer) == 1 else answer
     kinds = [kind.__name__ for kind in type(callback).__mro__]
-    if "ModelCheckpoint" not in kinds:
-        known = [
-            (False, ""),
-            (isinstance(callback, type),
-             "This is the class itself; call it, so that it becomes a checkpoint."),
-            ("EarlyStopping" in kinds,
-             "This ends a training early and writes no file; a checkpoint is wanted."),
-            (..., "This is no ModelCheckpoint."),
-        ]  # fmt: skip
-        return compare(callback, known, "a ModelCheckpoint")
-    watched, direction = callback.monitor, _direction(callback)
-    best_only, weights_only = callback.save_best_only, callback.save_weights_only
+    watched, direction = getattr(callback, "monitor", ""), _direction(callback)
+    best_only = getattr(callback, "save_best_only", False)
+    weights_only = getattr(callback, "save_weights_only", False)
     by_epoch = getattr(callback, "save_freq", "epoch") == "epoch"
     right = watched in log and (watched, direction) == ("val_loss", "min") and by_epoch
     known = [
         (bool(right and best_only and weights_only),
          "A name that is logged, the right direction, and the best epoch only. Now look whether "
          "the file is there."),
+        (isinstance(callback, type),
+         "This is the class itself; call it, so that it becomes a checkpoint."),
+        ("EarlyStopping" in kinds,
+         "This ends a training early and writes no file; a checkpoint is wanted."),
+        ("ModelCheckpoint" not in kinds, "This is no ModelCheckpoint."),
         (watched not in log,
          f"No number is logged under this name: {watched}. Keras warns, and goes on."),
         (watched == "loss",
@@ -123,10 +113,9 @@ def exercise_3(answer, log):
         f"save_weights_only={weights_only}"
     )
     expected = "watches val_loss, keeps the smallest, saves the best epoch only, and weights only"
-    return compare(shown, known, expected)
+    return compare(shown if "ModelCheckpoint" in kinds else callback, known, expected)
 
 
-# What the open answer should name, each by any of several word stems.
 ELEMENTS = {
     "what it may have learned in place of the disease (name something of the pictures)":
         r"by heart|memor|hair|corner|border|edge|ruler|\bink\b|marker|bubble|gel\b|light|colou?r|"
@@ -167,4 +156,4 @@ def _direction(callback: object) -> str:
         return mode
     if better is not None:
         return "min" if bool(better(0.0, 1.0)) else "max"
-    return "min" if callback.monitor.endswith("loss") else "max"
+    return "min" if str(getattr(callback, "monitor", "")).endswith("loss") else "max"

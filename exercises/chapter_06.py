@@ -12,10 +12,8 @@ BY_HAND = "section 'Four numbers for one class, by hand'"
 
 @exercise("two shares, (sensitivity, specificity)", BY_HAND)
 def exercise_1(answer, counts):
-    """Check sensitivity and specificity of the question "is it one of the three cancers?".
-
-    `counts` is the confusion matrix, true classes in rows, int of shape (7, 7).
-    """
+    """Check sensitivity and specificity of the question "is it one of the three cancers?"."""
+    # `counts` is the confusion matrix, true classes in rows, int of shape (7, 7).
     counts = np.asarray(counts, float)
     rows, columns, diagonal = counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)
     found, spared = _grouped(counts, CANCER)
@@ -46,10 +44,8 @@ def exercise_1(answer, counts):
 
 @exercise("a share between 0 and 1", f"{BY_HAND}, on precision")
 def exercise_2(answer, counts, common):
-    """Check the precision (PPV) of "melanoma" where melanomas are the share `common` of lesions.
-
-    `counts` is the confusion matrix, true classes in rows, int of shape (7, 7).
-    """
+    """Check the precision (PPV) of "melanoma" where melanomas are the share `common` of lesions."""
+    # `counts` is the confusion matrix, true classes in rows, int of shape (7, 7).
     counts = np.asarray(counts, float)
     hit, melanomas, called = counts[MEL, MEL], counts[MEL].sum(), counts[:, MEL].sum()
     sensitivity, here = hit / melanomas, hit / called
@@ -82,11 +78,9 @@ def exercise_2(answer, counts, common):
 def exercise_3(
     answer, truth, probabilities, validation_truth, validation_answers, *, goal=0.95, before=0.9
 ):
-    """Check what an alarm does on the test part whose threshold reaches `goal` on validation.
-
-    Numbers may come with their intervals. True classes have the shape (n,), probabilities (n, 7);
-    `before` is the chapter's goal.
-    """
+    """Check what an alarm does on the test part whose threshold reaches `goal` on validation."""
+    # Numbers may come with their intervals. True classes have the shape (n,), probabilities (n, 7);
+    # `before` is the chapter's goal.
     test = truth == MEL, probabilities[:, MEL]
     validation = validation_truth == MEL, validation_answers[:, MEL]
     threshold = _threshold(*validation, goal)
@@ -118,11 +112,9 @@ def exercise_3(
 
 @exercise("two shares, (promised, kept)", "section 'What is a melanoma worth?'")
 def exercise_4(answer, truth, fair, probabilities, *, low=0.1, high=0.3):
-    """Check the mean melanoma bar and the share of melanomas of images within a band.
-
-    The band goes from `low` on to below `high`. `truth` has the shape (n,); `fair`, put right, and
-    `probabilities`, as trained, have the shape (n, 7).
-    """
+    """Check the mean melanoma bar and the share of melanomas of images within a band."""
+    # The band goes from `low` on to below `high`. `truth` has the shape (n,); `fair`, put right,
+    # and `probabilities`, as trained, have the shape (n, 7).
     got = numbers(answer, 2)
     promised, kept = _kept(truth, fair, low, high)
     trained = _kept(truth, probabilities, low, high)
@@ -148,7 +140,6 @@ def exercise_4(answer, truth, fair, probabilities, *, low=0.1, high=0.3):
     return compare(got, known, expected, percent=True)
 
 
-# What the open answer should name, each by any of several word stems.
 ELEMENTS = {
     "what the 18 refer to (of which hundred lesions?)":
         r"of (a|one|every|each|\d+) ?hundred|in (a|one|every|each|\d+) ?hundred|(of|in|"

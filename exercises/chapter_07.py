@@ -15,10 +15,8 @@ PAIR = "a pair of shares: (accuracy, balanced accuracy)"
     "section 'Step 2: the checkpoint that was never written', below the two splits",
 )
 def exercise_1(answer, trained_on, tested_on):
-    """Check the share of test images of one random split that another split trained on.
-
-    Both are row numbers of images.
-    """
+    """Check the share of test images of one random split that another split trained on."""
+    # Both are row numbers of images.
     is_known = np.isin(tested_on, trained_on)
     share = is_known.mean()
     known = [
@@ -38,10 +36,8 @@ def exercise_1(answer, trained_on, tested_on):
 
 @exercise(PAIR, "section 'Step 5: split by image, split by lesion', the lines with `met`")
 def exercise_2(answer, run):
-    """Check accuracy and balanced accuracy of a run on the lesions that it never met.
-
-    `run` is the contaminated run; judged is its part "other test".
-    """
+    """Check accuracy and balanced accuracy of a run on the lesions that it never met."""
+    # `run` is the contaminated run; judged is its part "other test".
     own, other = run.parts["test"], run.parts["other test"]
     lesions = np.asarray(list(run.certificate.train_lesions))
     met = np.isin(other.lesions, lesions)
@@ -65,10 +61,8 @@ def exercise_2(answer, run):
 
 @exercise(PAIR, "section 'Step 7: accuracy, and what it is made of', the table of contributions")
 def exercise_3(answer, share, found, *, nevi=0.9):
-    """Check both accuracies where `nevi` of all images are nevi and the rest keeps its proportions.
-
-    `share` and `found` are each class's share of the test part and its sensitivity, shape (7,).
-    """
+    """Check both accuracies where `nevi` of all are nevi and the rest keeps its proportions."""
+    # `share` and `found` are each class's share of the test part and its sensitivity, shape (7,).
     share, found = np.asarray(share, float), np.asarray(found, float)
     nv = np.arange(len(DX)) == DX.index("nv")
     balanced, of_nevi = found.mean(), nevi * found[nv].sum()
@@ -126,7 +120,6 @@ def exercise_4(answer):
     return compare(sorted(got), known, expected)
 
 
-# What the open answer of exercise 5 should hold, each with beginnings of words that show it.
 ELEMENTS = {
     "why the printed number does not hold for a new lesion":
         r"\b(?:train|memor|by heart|cop(?:y|ies|ied)|leak|sibling|overlap|acquaint|another split|"

@@ -13,10 +13,8 @@ from utils.classes import CLASSES, DX
     "section 'How strongly to rebalance', 'A probability is not a decision'",
 )
 def exercise_1(answer, probabilities, shares):
-    """Check both decisions on one image: most probable, and highest probability by share.
-
-    `probabilities` and `shares` have the shape (7,).
-    """
+    """Check both decisions on one image: most probable, and highest probability by share."""
+    # `probabilities` and `shares` have the shape (7,).
     if isinstance(answer, str | set | frozenset | dict) or len(answer) != 2:
         raise WrongKind("Two classes are wanted: the most probable one, and the one written down.")
     first, second = got = tuple(_class_name(part) for part in answer)
@@ -41,10 +39,8 @@ def exercise_1(answer, probabilities, shares):
 
 @exercise("an array of 7 probabilities", "section 'Averaging when you predict'")
 def exercise_2(answer, network, image):
-    """Check the mean of the network's answers to the eight orientations of an image.
-
-    `image` has the shape (size, size, 3).
-    """
+    """Check the mean of the network's answers to the eight orientations of an image."""
+    # `image` has the shape (size, size, 3).
     got = array(answer)
     views = _orientations(np.asarray(image))
     eight = np.asarray(network.predict_on_batch(views), dtype=float)
@@ -74,10 +70,8 @@ def exercise_2(answer, network, image):
     "section 'One change at a time', the table, column macro AUC",
 )
 def exercise_3(answer, ablation, seed_aucs):
-    """Check which kept steps change the macro AUC by more than the range of the seeds.
-
-    `ablation` is the chapter's, by step: (balanced accuracy, macro AUC, …).
-    """
+    """Check which kept steps change the macro AUC by more than the range of the seeds."""
+    # `ablation` is the chapter's, by step: (balanced accuracy, macro AUC, …).
     got = _steps(answer, ablation)
     kept = [name for name in ablation if "-or-" not in name]
     noise, spread = np.ptp(seed_aucs), np.std(seed_aucs, ddof=1)
@@ -114,12 +108,9 @@ def exercise_3(answer, ablation, seed_aucs):
     "section 'The test lesions, once', the text below the cross-validation",
 )
 def exercise_4(answer, labels, *, gain=0.01):
-    """Check how many more images of df, or of nv, raise the balanced accuracy by `gain`.
-
-    `labels` are the true classes of the test images.
-    """
-    got = numbers(answer, 2)
-    labels = np.asarray(labels)
+    """Check how many more images of df, or of nv, raise the balanced accuracy by `gain`."""
+    # `labels` are the true classes of the test images.
+    got, labels = numbers(answer, 2), np.asarray(labels)
     plain = gain * np.array([(labels == DX.index(dx)).sum() for dx in ("df", "nv")])
     exact = len(DX) * plain
     truth, of_accuracy = (np.ceil(values - 1e-9) for values in (exact, plain))
@@ -138,7 +129,6 @@ def exercise_4(answer, labels, *, gain=0.01):
     return compare(got, known, "the smallest whole numbers whose gain is a hundredth or more")
 
 
-# What the open answer of exercise 5 should hold, each with beginnings of words that show it.
 ELEMENTS = {
     "what choosing on the test lesions does to their number":
         r"\b(?:cho(?:se|os|ic)|pick|select|used up|tun(?:e|ing)|best of|twelve|tried|tries|trying|"
@@ -169,11 +159,10 @@ def _class_name(part: object) -> str:
         if code not in range(len(DX)):
             raise WrongKind(f"The classes are numbered 0 to 6; there is no {code:g}.")
         return DX[int(code)]
-    name = part.strip().lower()
-    for known in CLASSES:
-        if name in (known.dx, known.name.lower()):
-            return known.dx
-    raise WrongKind(f"There is no class {part!r}; the classes are {', '.join(DX)}.")
+    names = {name.lower(): c.dx for c in CLASSES for name in (c.dx, c.name)}
+    if part.strip().lower() not in names:
+        raise WrongKind(f"There is no class {part!r}; the classes are {', '.join(DX)}.")
+    return names[part.strip().lower()]
 
 
 def _orientations(image: np.ndarray) -> np.ndarray:

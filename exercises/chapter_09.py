@@ -14,10 +14,8 @@ MEL, NV = DX.index("mel"), DX.index("nv")
     "section 'Does it lie on the lesion?', the two lines above the table",
 )
 def exercise_1(answer, images, masks):
-    """Check the mean share of the darkness map that lies inside the masks.
-
-    `images` have the shape (n, size, size, 3), `masks` (n, size, size), True inside the lesion.
-    """
+    """Check the mean share of the darkness map that lies inside the masks."""
+    # `images` have the shape (n, size, size, 3), `masks` (n, size, size), True inside the lesion.
     grey, masks = np.asarray(images, float).mean(axis=-1), np.asarray(masks, bool)
     dark = grey.max(axis=(1, 2), keepdims=True) - grey
 
@@ -42,10 +40,8 @@ def exercise_1(answer, images, masks):
     "section 'A shortcut that is really there', the table by how the label was made",
 )
 def exercise_2(answer, truth, probabilities, label_by):
-    """Check the AUC of melanoma on all images and on those whose label is not from follow-up.
-
-    `truth` and `label_by` have the shape (n,), `probabilities` (n, 7).
-    """
+    """Check the AUC of melanoma on all images and on those whose label is not from follow-up."""
+    # `truth` and `label_by` have the shape (n,), `probabilities` (n, 7).
     truth, p = np.asarray(truth), np.asarray(probabilities, float)
     followed = np.asarray(label_by, dtype=str) == "follow_up"
     everything = np.ones(len(truth), bool)
@@ -85,7 +81,6 @@ def exercise_3(answer, groups):
     return compare(number(answer), known, expected, percent=True)
 
 
-# What the open answer of exercise 4 should hold, each with beginnings of words that show it.
 ELEMENTS = {
     "that a map can look right without a good network behind it":
         r"\b(?:random|untrained|chance|dark(?:er|est|ness)?|look(?:s|ed)? right|no network|"

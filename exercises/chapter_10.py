@@ -10,10 +10,8 @@ REFUSAL = "section 'How strange is an image?'"
 
 @exercise("a number of lesions, such as 40", REFUSAL)
 def exercise_1(answer, own, strange, threshold, *, lesions=500):
-    """Check how many of `lesions` real lesions a practice would be sent away with.
-
-    `own` and `strange` say how strange each test image and each other picture is.
-    """
+    """Check how many of `lesions` real lesions a practice would be sent away with."""
+    # `own` and `strange` say how strange each test image and each other picture is.
     share, foreign = ((np.asarray(part) > threshold).mean() for part in (own, strange))
     a_share = f"This is the share that is refused; the question asks how many of {lesions:,}."
     known = [
@@ -34,10 +32,8 @@ def exercise_1(answer, own, strange, threshold, *, lesions=500):
 
 @exercise("two shares, (of the test images, of the far spots)", REFUSAL)
 def exercise_2(answer, validation, own, spots):
-    """Check the shares above a threshold that 10 % of the validation images exceed.
-
-    Each array says how strange the images are.
-    """
+    """Check the shares above a threshold that 10 % of the validation images exceed."""
+    # Each array says how strange the images are.
     validation, own, spots = (np.asarray(part) for part in (validation, own, spots))
 
     def above(images: np.ndarray, share: float) -> np.ndarray:
@@ -63,10 +59,8 @@ def exercise_2(answer, validation, own, spots):
 
 @exercise("an AUC between 0 and 1", "section 'A softmax always answers'")
 def exercise_3(answer, own_probabilities, strange_probabilities, own, strange):
-    """Check the AUC of "not sure" (1 minus the largest probability) for finding strangers.
-
-    Probabilities have the shape (n, 7) and (m, 7); `own` and `strange` say how strange each is.
-    """
+    """Check the AUC of "not sure" (1 minus the largest probability) for finding strangers."""
+    # Probabilities have the shape (n, 7) and (m, 7); `own` and `strange` say how strange each is.
     sure = [np.asarray(p).max(axis=1) for p in (own_probabilities, strange_probabilities)]
     foreign = np.repeat([0, 1], [len(part) for part in sure])
     auc = roc_auc_score(foreign, 1 - np.concatenate(sure))
@@ -84,7 +78,6 @@ def exercise_3(answer, own_probabilities, strange_probabilities, own, strange):
     return compare(number(answer), known, expected, within=0.006)
 
 
-# What a reasoned answer about the refusal of dark skin says, each with beginnings of words.
 ELEMENTS = {
     "who is harmed, and how":
         r"\b(harm|exclu|denied|denies|deny|unequal|inequal|unfair|fair|access|delay|miss|later|"

@@ -13,7 +13,17 @@ import pytest
 
 CHAPTERS = {n: importlib.import_module(f"test_checks_{n:02}") for n in range(11)}
 ESSAYS = {1: 4, 2: 4, 3: 4, 4: 4, 5: 4, 6: 5, 7: 5, 8: 5, 9: 4, 10: 4}
-NONSENSE = ("what?", object(), np.ones((2, 3, 4)), {"a": 1}, [], True, np.nan, len, "", "70 %")
+NONSENSE = (
+    "what?",
+    "2, 94",
+    "70 %",
+    "",
+    object(),
+    np.ones((2, 3, 4)),
+    np.ones((2, 2)),
+    np.zeros(3),
+)
+NONSENSE += ({"a": 1}, {"melanoma": "four"}, ["a", "b"], [True, False], [], True, np.nan, len)
 # Words of the interpreter, which a reader need not know.
 FOREIGN = r"\bshape \(|ndarray|dtype|[A-Z]\w+Error|of the type| at 0x|\btuple; |NoneType|got an"
 

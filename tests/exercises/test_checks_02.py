@@ -110,7 +110,6 @@ MISTAKES = [
     (4, "The model must not have the number of days, because the field is filled in after the "
      "visit; the size is fine.",
      "who decides it"),
-    (4, 3, "A text in quotation marks"),
 ]  # fmt: skip
 
 

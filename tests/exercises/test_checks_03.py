@@ -98,7 +98,6 @@ MISTAKES = [
     (3, np.zeros((9, 2352)), "a table of pixels"),
     (3, [0.5], "whole numbers"),
     (3, [len(LESION)], "Row numbers go from 0"),
-    (4, 98, "A text in quotation marks"),
     (4, "The network has learned it by heart, so the result is too good.", "has 13 words"),
     (4, ESSAY.replace("patient", "image"), "what the tiles share"),
     (4, "The patient and the next patient are alike. " * 5, "where those tiles went"),

@@ -98,7 +98,6 @@ MISTAKES = [
     (3, [1 - p for p in MEANS], "1 minus the mean"),
     (3, (0.1, 0.2), "not the mean of minus"),
     (3, np.round(LOSSES, 1), "two decimals"),
-    (4, ["coin"], "A text in quotation marks"),
     (4, "Softmax always gives a name. A doctor should look, but it costs time.", "has 13 words"),
     (4, "A doctor should look at each photograph first, but this costs time and money. " * 2,
      "why one of the seven"),

@@ -68,8 +68,6 @@ MISTAKES = [
     (1, 15, "validation"),
     (1, 500 * (OWN <= THRESHOLD).mean(), "get an answer"),
     (1, 77, "share of test images"),
-    (1, "twelve", "a text"),
-    (1, np.zeros(3), "3 numbers"),
     (2, both(Q9)[::-1], "order"),
     (2, both(np.quantile(OWN, 0.9)), "comes from the test images"),
     (2, both(np.quantile(VALIDATION, 0.1)), "least strange"),
@@ -77,14 +75,11 @@ MISTAKES = [
     (2, tuple(1 - x for x in both(Q9)), "get an answer"),
     (2, (0.5, 0.5), "Set the threshold"),
     (2, 0.08, "two are wanted"),
-    (2, "a lot", "This is a text; numbers"),
-    (2, np.zeros((2, 2)), "4 numbers"),
     (3, 1 - PAIRS, "sure ones"),
     (3, roc_auc_score(LABELS, np.concatenate([OWN, STRANGE])), "of the strangeness"),
     (3, THEIRS.max(axis=1).mean(), "mean probability"),
     (3, 0.123, "The label is 1"),
     (3, [1, 2], "2 numbers"),
-    (3, "half", "a text"),
     (4, "It is unfair.", "argument needs at least 25"),
     (4, "The accuracy is high, so nothing has to be done, and the number of refusals is what one "
      "would expect of any program that somebody makes for this kind of purpose.",
@@ -92,6 +87,4 @@ MISTAKES = [
     (4, "People with dark skin are excluded and harmed, because the training images show light "
      "skin and hardly anything else, and so it is with such programs everywhere.",
      "to do"),
-    (4, 7, "A text in quotation marks"),
-    (4, ["a", "b"], "A text in quotation marks"),
 ]  # fmt: skip
