@@ -101,14 +101,11 @@ MISTAKES = [
     (3, "akiec", "one text"),
     (4, "Skin type and sole are missing; they should be there.", "argument needs at least 15"),
     (4, "Nobody knows the skin type of the people in the data, so nobody should believe this "
-     "number at all.",
-     "only the skin's colour"),
+     "number at all.", "only the skin's colour"),
     (4, "The network is a machine and machines make mistakes, so one should never believe what "
-     "one of them says.",
-     "names none"),
+     "one of them says.", "names none"),
     (4, "The skin type is not known, and there are hardly any images of soles in this collection "
-     "of ten thousand.",
-     "what the data would need"),
+     "of ten thousand.", "what the data would need"),
 ]  # fmt: skip
 
 

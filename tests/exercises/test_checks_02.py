@@ -99,17 +99,13 @@ MISTAKES = [
     (3, 50, "take the smallest value"),
     (4, "Not the days, they come after the doctor's decision.", "argument needs at least 15"),
     (4, "The size is known when a patient comes and the doctor's ruler is not dangerous, so the "
-     "model may have it.",
-     "days until the lesion was cut out"),
+     "model may have it.", "days until the lesion was cut out"),
     (4, "The days are filled in after the visit by the doctor, and the size is filled in before "
-     "that, at the first one.",
-     "the decision: which"),
+     "that, at the first one.", "the decision: which"),
     (4, "The model must not have the number of days, because it depends on the suspicion of the "
-     "doctor, and the size is fine.",
-     "when each column is filled in"),
+     "doctor, and the size is fine.", "when each column is filled in"),
     (4, "The model must not have the number of days, because the field is filled in after the "
-     "visit; the size is fine.",
-     "who decides it"),
+     "visit; the size is fine.", "who decides it"),
 ]  # fmt: skip
 
 

@@ -65,13 +65,10 @@ RIGHT = [
     (3, by_hand()),
     (3, filled(TRAIN).reshape(-1, 1).astype(float)),
     (4, ESSAY),
-    (
-        4,
-        "The sections come from 50 donors only, and neighbouring pieces are alike. A network that "
-        "has already seen a donor needs no knowledge of tumours. Better: keep all tiles of a "
-        "person in one part, or test on patients of another hospital.",
-    ),
-]
+    (4, "The sections come from 50 donors only, and neighbouring pieces are alike. A network that "
+     "has already seen a donor needs no knowledge of tumours. Better: keep all tiles of a person "
+     "in one part, or test on patients of another hospital."),
+]  # fmt: skip
 
 
 MISTAKES = [

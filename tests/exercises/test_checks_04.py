@@ -55,18 +55,12 @@ RIGHT = [
     (3, (1.11, 1.32)),
     (3, np.log(1 / np.stack([CAUTIOUS, BOLD])).mean(axis=1)),
     (4, ESSAY),
-    (
-        4,
-        "The last layer normalises what it gets, so one label always wins, even for a coin. Staff "
-        "could look at every upload first; that is extra work, and a tattoo slips through.",
-    ),
-    (
-        4,
-        "The seven outputs add up to 1 and there is no name for anything else. One could add an "
-        "eighth class for other things. However, nobody can photograph all other things, so it "
-        "will be wrong sometimes.",
-    ),
-]
+    (4, "The last layer normalises what it gets, so one label always wins, even for a coin. Staff "
+     "could look at every upload first; that is extra work, and a tattoo slips through."),
+    (4, "The seven outputs add up to 1 and there is no name for anything else. One could add an "
+     "eighth class for other things. However, nobody can photograph all other things, so it will "
+     "be wrong sometimes."),
+]  # fmt: skip
 
 
 MISTAKES = [

@@ -58,18 +58,12 @@ RIGHT = [
     (3, ModelCheckpoint("val_loss", monitor_op=np.less)),
     (3, [ModelCheckpoint("val_loss", mode="min")]),
     (4, ESSAY),
-    (
-        4,
-        "It might rely on freckles or on the device rather than on the tissue. I would score it on "
-        "cases from a different hospital. Gathering scans from further people would help.",
-    ),
-    (
-        4,
-        "A ruler or the colour of one camera stands on many of them. Whether it knows the disease "
-        "shows on patients from another clinic, never met before; and collecting more lesions "
-        "would help most.",
-    ),
-]
+    (4, "It might rely on freckles or on the device rather than on the tissue. I would score it "
+     "on cases from a different hospital. Gathering scans from further people would help."),
+    (4, "A ruler or the colour of one camera stands on many of them. Whether it knows the disease "
+     "shows on patients from another clinic, never met before; and collecting more lesions would "
+     "help most."),
+]  # fmt: skip
 
 
 MISTAKES = [

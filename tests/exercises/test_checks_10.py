@@ -82,9 +82,7 @@ MISTAKES = [
     (3, [1, 2], "2 numbers"),
     (4, "It is unfair.", "argument needs at least 25"),
     (4, "The accuracy is high, so nothing has to be done, and the number of refusals is what one "
-     "would expect of any program that somebody makes for this kind of purpose.",
-     "who is harmed"),
+     "would expect of any program that somebody makes for this kind of purpose.", "who is harmed"),
     (4, "People with dark skin are excluded and harmed, because the training images show light "
-     "skin and hardly anything else, and so it is with such programs everywhere.",
-     "to do"),
+     "skin and hardly anything else, and so it is with such programs everywhere.", "to do"),
 ]  # fmt: skip
