@@ -19,7 +19,7 @@ from tools.book.chapter_code import definitions
 from tools.book.course import ROOT
 from utils.classes import DX
 from utils.data import load_ham10000
-from utils.intervals import resample_weights
+from utils.metrics import resample_weights
 from utils.models import small_resnet
 
 chapter = definitions("09")

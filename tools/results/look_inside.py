@@ -25,8 +25,7 @@ from utils import studies
 from utils.augment import predict_averaged
 from utils.classes import DX
 from utils.files import write_json
-from utils.metrics import Interval, interval, resample_weights
-from utils.metrics import decide
+from utils.metrics import Interval, decide, interval, resample_weights
 from utils.splits import lesion_groups, lesion_split
 from utils.training import class_shares
 from utils.weights import MODELS, load_weights, read_certificate
