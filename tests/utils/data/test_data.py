@@ -232,7 +232,7 @@ def test_the_second_call_reads_no_image(official, monkeypatch):
     def decode(*_):
         raise AssertionError("the images were decoded again")
 
-    monkeypatch.setattr(read_images, "_decode", decode)
+    monkeypatch.setattr(read_images.Photographs, "read_all", decode)
     assert_same(cold, load(official))
 
 
@@ -290,7 +290,9 @@ def test_bad_input_leaves_the_cache_as_it_was(tmp_path, official):
 def test_a_cache_folder_that_cannot_be_written(tmp_path, official, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setattr(data, "CACHE_DIR", tmp_path / "file" / "cache")
-    monkeypatch.setattr(read_images, "_decode", lambda *_: pytest.fail("read 20 s for nothing"))
+    monkeypatch.setattr(
+        read_images.Photographs, "read_all", lambda *_: pytest.fail("read 20 s for nothing")
+    )
     with pytest.raises(DataError) as caught:
         load(official)
     assert str(tmp_path / "file" / "cache") in str(caught.value)

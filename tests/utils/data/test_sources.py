@@ -11,6 +11,7 @@ from datafiles import ROWS
 from PIL import Image
 
 from utils.data import sources
+from utils.data.photographs import Photographs
 from utils.data.sources import DataError, IncompleteError
 
 
@@ -163,6 +164,30 @@ def test_a_folder_without_images_holds_no_source(tmp_path, what):
     if what == "metadata only":
         datafiles.write_metadata(tmp_path, datafiles.make_metadata())
     assert sources.find(tmp_path) is None
+
+
+@pytest.mark.parametrize("form", ["zips", "jpegs"])
+def test_photographs_are_read_one_at_a_time(tmp_path, form):
+    if form == "zips":
+        metadata = datafiles.make_official(tmp_path)
+    else:
+        metadata = datafiles.make_jpeg_folder(tmp_path, parts=True)
+    jpegs = datafiles.make_jpegs(metadata)
+    whole = read(tmp_path, 17)
+    with Photographs(tmp_path) as photographs:
+        assert sorted(photographs.ids) == sorted(jpegs)
+        for row, image_id in enumerate(metadata["image_id"]):
+            small = photographs.read(image_id, 17)
+            assert small.dtype == np.uint8 and np.array_equal(small, whole.images[row])
+            assert photographs.fetch(image_id) == jpegs[image_id]
+            assert photographs.open(image_id).size == (60, 45)
+        with pytest.raises(DataError, match=r"ISIC_9999999 is none of the 14 in .*Correct the id"):
+            photographs.read("ISIC_9999999", 28)
+
+
+def test_a_folder_without_photographs(tmp_path):
+    with pytest.raises(DataError, match=f"neither {datafiles.ZIPS[0]}.*nor any JPEG"):
+        Photographs(tmp_path)
 
 
 # --- bad zips and JPEGs -------------------------------------------------------------------------
