@@ -1,0 +1,120 @@
+"""What all measurements share: a process of its own for each, this machine, a table in a page.
+
+    python -m tools.measure.harness MODULE.FUNCTION SETTINGS FILE
+
+is such a process. What is imported at the top counts to its memory, so that is little.
+"""
+
+import argparse
+import contextlib
+import importlib
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+MODELS = ROOT / "models"
+BACKENDS = {"tensorflow": "TensorFlow", "torch": "PyTorch", "jax": "JAX"}
+
+
+class MeasureError(RuntimeError):
+    """A measurement did not come to its end, or cannot be right; the message says which."""
+
+
+def apart(task: str, *, env: dict[str, str] | None = None, **settings) -> dict:
+    """Run a function of `tools.measure`, ``MODULE.FUNCTION``, in a process of its own.
+
+    Returns what it returns. What it prints appears; `env` is added to its environment.
+    """
+    from tools.book.course import environment
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "result.json"
+        command = [sys.executable, "-m", "tools.measure.harness", task, json.dumps(settings), file]
+        status = subprocess.run(command, cwd=ROOT, env=environment() | (env or {})).returncode
+        if status:
+            raise MeasureError(
+                f"The measurement {task} {env or ''} ended with status {status}; its own message "
+                "stands above (137 or -9: the memory did not suffice). Nothing was stored."
+            )
+        return json.loads(file.read_text(encoding="utf-8"))
+
+
+@contextlib.contextmanager
+def measured() -> Iterator[dict]:
+    """Yield a dict that gets, at the end of the block, its ``seconds`` and ``peak_mb``."""
+    result, start = {}, time.perf_counter()
+    yield result
+    result |= {"seconds": time.perf_counter() - start, "peak_mb": peak_memory()}
+
+
+def peak_memory(process: int | None = None) -> float:
+    """Return the largest memory that a process, this one unless named, held so far, in 10**6 bytes.
+
+    On Linux from ``/proc``: `resource.getrusage` counts what the parent held at the start as well.
+    """
+    with contextlib.suppress(OSError, TypeError):
+        status = Path(f"/proc/{process or 'self'}/status").read_text()
+        return int(re.search(r"^VmHWM:\s+(\d+)", status, re.MULTILINE)[1]) * 1024 / 1e6
+    import psutil
+
+    memory = psutil.Process(process).memory_info()
+    if process is None and sys.platform == "darwin":
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return getattr(memory, "peak_wset", memory.rss) / 1e6  # the peak is Windows' own
+
+
+def machine() -> dict[str, str | int | float]:
+    """Describe this computer, naming neither its owner nor a folder."""
+    import psutil
+
+    cpu = platform.processor()
+    if sys.platform == "darwin":
+        command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        cpu = subprocess.run(command, capture_output=True, text=True).stdout
+    elif Path("/proc/cpuinfo").is_file():
+        model = re.search(r"^model name\s*:(.*)", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        cpu = model[1] if model else cpu
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "cpu": " ".join(cpu.split()) or "unknown processor",
+        "cores": usable or 1,
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def stored(name: str) -> dict:
+    """Return what ``models/NAME.json`` holds."""
+    return json.loads((MODELS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def markdown(rows: list[list[str]], columns: list[str], *, numbers: tuple[int, ...]) -> str:
+    """Return a Markdown table; the columns whose places are in `numbers` stand to the right."""
+    from prettytable import PrettyTable, TableStyle
+
+    table = PrettyTable(columns)
+    table.add_rows(rows)
+    table.set_style(TableStyle.MARKDOWN)
+    for place, column in enumerate(columns):
+        table.align[column] = "r" if place in numbers else "l"
+    return table.get_string()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    for argument in ("task", "settings", "file"):
+        parser.add_argument(argument)
+    given = parser.parse_args()
+    module, _, function = given.task.rpartition(".")
+    task = getattr(importlib.import_module(f"tools.measure.{module}"), function)
+    Path(given.file).write_text(json.dumps(task(**json.loads(given.settings))), encoding="utf-8")
