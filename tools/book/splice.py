@@ -1,0 +1,34 @@
+"""Put what a tool computed into a page, between two markers; the rest of the page is kept.
+
+<!-- counted: NAME -->
+
+what the tool writes
+
+<!-- end of NAME -->
+"""
+
+import re
+
+
+def splice(text: str, name: str, content: str) -> str:
+    """Return the text of a page with new content between the markers of that name.
+
+    Raises
+    ------
+    ValueError
+        If the two markers are not there once each and in this order.
+    """
+    start, end = f"<!-- counted: {name} -->\n", f"<!-- end of {name} -->"
+    before, _, rest = text.partition(start)
+    _, _, after = rest.partition(end)
+    if text.count(start) != 1 or text.count(end) != 1 or end in before:
+        raise ValueError(
+            f"the section {name!r} must stand once, between the lines\n"
+            f"    {start}    {end}\nThat is not so here. Put the markers back, or take one out."
+        )
+    return f"{before}{start}\n{content}\n\n{end}{after}"
+
+
+def places(text: str) -> list[str]:
+    """List the names of a page's markers, in order."""
+    return re.findall(r"<!-- counted: (.*?) -->", text)
