@@ -1,62 +1,191 @@
-"""Seconds per epoch by device: the page shows what is stored, and only that."""
+"""Devices and backends: the same answers from the same weights, all can train, rows are whole."""
 
-import os
+import importlib.util
+import json
+import subprocess
 import sys
 import time
-from types import SimpleNamespace
+from importlib import metadata
 
 import keras
+import nbformat
 import numpy as np
 import pytest
 
-from tools.measure import devices
-from utils.weights import device_name
+from tools.book.course import ROOT, environment, execute, text_output
+from tools.measure import backends, devices, harness
+
+# --- All backends --------------------------------------------------------------------------------
+
+OTHERS = [  # PyTorch is no part of the course, so it may be missing
+    pytest.param(
+        name,
+        marks=pytest.mark.skipif(
+            importlib.util.find_spec(name) is None, reason=f"{name} is not installed"
+        ),
+    )
+    for name in ("torch", "jax")
+]
+RECIPE = {"epochs": 1, "batch_size": 32, "average": 0.5}
+
+# Trains on noise on TensorFlow, predicts on every backend with those weights, trains on the others
+# as well. The written files are compared by the tests.
+SCRIPT = """
+import dataclasses, json, sys
+from pathlib import Path
+import keras, numpy as np
+from tests.small_dataset import small_dataset
+from utils.augment import predict_averaged, symmetry
+from utils.models import BUILDERS
+from utils.splits import lesion_split
+from utils.training import BEST, train
+
+folder, backend = Path(sys.argv[1]), keras.backend.backend()
+dataset = small_dataset()
+split = lesion_split(dataset)
+recipe = dataclasses.replace(BEST, **json.loads(sys.argv[2]))
+_, certificate = train(dataset, split, recipe, name=backend, folder=folder)
+for name in ("original_cnn", recipe.network):
+    model = BUILDERS[name]()
+    shared = folder / f"{name}.weights.h5"
+    if name == recipe.network:
+        shared = folder / "tensorflow.weights.h5"
+    elif not shared.exists():
+        model.save_weights(shared)
+    model.load_weights(shared)
+    np.save(folder / f"{name}-{backend}.npy", model.predict(dataset.images, verbose=0))
+np.save(folder / f"averaged-{backend}.npy", predict_averaged(model, dataset.images[:9]))
+turned = np.ascontiguousarray(symmetry(dataset.images[:9], 5))
+np.save(folder / f"turned-{backend}.npy", predict_averaged(model, turned))
+(folder / f"{backend}.history").write_text(
+    json.dumps([recipe.network, certificate.versions, certificate.history])
+)
+"""
 
 
-def row(device="CPU, 2 cores", backend="tensorflow", **changes):
-    made = {"device": device, "backend": backend, "version": "2.21.0", "batch": 128}
-    made |= {"rows": 7007, "seconds": 6.0, "ratio": 0.95, "idle_ratio": 0.9, "data": "x"}
-    made |= {"date": "2026-11-25"}
-    return made | changes
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A function that returns the folder where TensorFlow and a backend wrote about the noise."""
+    folder = tmp_path_factory.mktemp("backends")
+
+    def write(backend):
+        for name in ("tensorflow", backend):
+            if not (folder / f"{name}.history").exists():
+                command = [sys.executable, "-c", SCRIPT, str(folder), json.dumps(RECIPE)]
+                env = environment() | {"KERAS_BACKEND": name}
+                done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+                assert done.returncode == 0, done.stderr[-3000:]
+        return folder
+
+    return write
 
 
-def test_page_shows_the_stored_rows_and_no_others():
-    rows = devices.read_rows()
-    assert rows, "models/devices.json is missing; run `python -m tools.measure.devices`"
-    page = devices.PAGE.read_text(encoding="utf-8")
-    assert devices.with_table(page, rows) == page, "run `python -m tools.measure.devices --page`"
-    assert any(row["device"].startswith("CPU") for row in rows)
-    assert all(row["rows"] > 5000 and "phantom" not in row["data"] for row in rows)
-    assert all(row["ratio"] >= 0.8 for row in rows), "the device waits for its input"
+@pytest.mark.parametrize("backend", OTHERS)
+def test_same_weights_give_the_same_answers(written, backend):
+    folder = written(backend)
+    network = json.loads((folder / f"{backend}.history").read_text())[0]
+    for name in (network, "original_cnn", "averaged"):
+        ours, other = (np.load(folder / f"{name}-{b}.npy") for b in ("tensorflow", backend))
+        assert ours.shape == other.shape and np.isfinite(ours).all() and len(ours)
+        assert np.abs(ours - other).max() <= backends.TOLERANCE, name
+    # The answers say something: they differ between images by far more than the tolerance.
+    assert np.ptp(np.load(folder / f"{network}-{backend}.npy"), axis=0).max() > 0.01
+    as_is, turned = (np.load(folder / f"{name}-{backend}.npy") for name in ("averaged", "turned"))
+    np.testing.assert_allclose(as_is, turned, atol=1e-5)
+
+
+@pytest.mark.parametrize("backend", OTHERS)
+def test_the_recipe_trains(written, backend):
+    folder = written(backend)
+    for name in ("tensorflow", backend):
+        _, versions, history = json.loads((folder / f"{name}.history").read_text())
+        assert versions["backend"] == name and name in versions
+        assert np.isfinite(history["loss"]).all() and len(history["loss"]) == RECIPE["epochs"]
+        assert (folder / f"{name}.weights.h5").exists()
+
+
+@pytest.mark.parametrize("backend", OTHERS)  # TensorFlow runs it among all chapters
+def test_chapter_5_trains_unchanged_on_every_backend(backend, monkeypatch, tmp_path):
+    for name, value in {"KERAS_BACKEND": backend, "COURSE_QUICK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HAM10000_DIR", "phantom")
+    copy = tmp_path / "executed.ipynb"
+    execute(ROOT / "chapters" / "05_training_on_a_gpu.ipynb", copy)
+    printed = text_output(nbformat.read(copy, 4))
+    assert f"{backend} {metadata.version(backend)}" in printed
+    assert "Keras computes on: " in printed and "runs/original-quick.weights.h5" in printed
+
+
+# --- The comparison of two -----------------------------------------------------------------------
+
+
+def comparison(monkeypatch, gap):
+    """`compare` with the two processes replaced: the joining and the arithmetic."""
+
+    def answers(task, *, env, file, rows, **settings):
+        assert (task, rows) == ("networks.answers", 9)
+        probabilities = np.full((4, 7), 1 / 7)
+        probabilities[2, 5] += gap * (env == {"KERAS_BACKEND": "torch"})
+        np.save(file, probabilities)
+        return {"data": {"source": "noise"}, "seconds_per_epoch": 1.0}
+
+    monkeypatch.setattr(backends.importlib.util, "find_spec", lambda name: True)
+    return backends.compare(rows=9, apart=answers)
+
+
+def test_comparison_joins_what_the_processes_wrote(monkeypatch):
+    found = comparison(monkeypatch, 5e-5)
+    assert found["largest_difference"] == pytest.approx(5e-5) and found["same_answer"] == 0.75
+    assert found.keys() == harness.stored("backends").keys()
+    assert "PyTorch: 1.00 s per epoch" in backends.section(found)
+    with pytest.raises(harness.MeasureError, match="differ by 2.0e-04"):
+        comparison(monkeypatch, 2e-4)
+
+
+def test_missing_torch_is_said_with_the_command(monkeypatch):
+    monkeypatch.setattr(backends.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(harness.MeasureError, match="pip install"):
+        backends.compare()
+
+
+def test_stored_comparison_holds_what_chapter_8_shows():
+    stored = harness.stored("backends")
+    assert stored["largest_difference"] <= backends.TOLERANCE and stored["images"] == 256
+    assert not stored["data"]["phantom"]
+    for backend in backends.COMPARED:
+        assert stored["backends"][backend]["versions"]["backend"] == backend
+        assert stored["backends"][backend]["seconds_per_epoch"] > 0
+
+
+# --- Seconds by device ---------------------------------------------------------------------------
+
+
+def row(device="CPU, 2 cores", backend="tensorflow", seconds=6.0):
+    found = {"device": device, "backend": backend, "version": "2.21.0", "batch": 128}
+    found |= {"seconds": seconds, "ratio": 0.95, "idle_ratio": 0.9, "date": "2026-11-25"}
+    return found
+
+
+def test_stored_rows_were_measured_on_real_images_and_no_device_waits():
+    for found in harness.stored("devices")["rows"]:
+        assert found["rows"] > 5000 and "phantom" not in found["data"]
+        assert found["ratio"] >= 0.8, "the device waits for its input"
 
 
 def test_fresh_row_takes_the_place_of_the_older_one_of_its_device_and_backend():
-    stored = [row(), row(backend="torch")]
-    rows = devices.merged(stored, [row(seconds=5.0), row(device="NVIDIA H100", seconds=0.5)])
-    assert [(r["device"], r["backend"], r["seconds"]) for r in rows] == [
-        ("CPU, 2 cores", "tensorflow", 5.0),
-        ("CPU, 2 cores", "torch", 6.0),
-        ("NVIDIA H100", "tensorflow", 0.5),
-    ]
+    card = row(device="NVIDIA H100", seconds=0.5)
+    rows = devices.merged([row(), row(backend="torch"), row(seconds=5.0), card])
+    assert rows == [row(seconds=5.0), row(backend="torch"), card]
+    line = devices.section({"rows": [row()]}).splitlines()[-1]
+    cells = ["CPU, 2 cores", "TensorFlow 2.21.0", "128", "6.0", "5.0", "0.95", "0.90", "2026-11-25"]
+    assert [cell.strip() for cell in line.strip("|").split("|")] == cells
 
 
-def test_table_has_minutes_for_fifty_epochs():
-    line = devices.table([row(seconds=6.0)]).splitlines()[-1]
-    cells = [cell.strip() for cell in line.strip("|").split("|")]
-    assert cells.pop() == "2026-11-25"
-    assert cells == ["CPU, 2 cores", "TensorFlow 2.21.0", "128", "6.0", "5.0", "0.95", "0.90"]
-
-
-def test_page_without_marks_is_an_error():
-    with pytest.raises(ValueError, match="lacks the two marks"):
-        devices.with_table("no table", [row()])
-
-
-@pytest.mark.parametrize("backend", devices.BACKENDS)
-def test_every_backend_is_measured_in_a_process_of_its_own(backend, monkeypatch):
+@pytest.mark.parametrize("backend", harness.BACKENDS)
+def test_every_backend_is_measured_in_a_process_of_its_own(backend):
     pytest.importorskip(backend)
-    monkeypatch.setenv("HAM10000_DIR", "phantom")
-    found = devices.measure_apart(backend, rows=300)
+    env = {"KERAS_BACKEND": backend, "HAM10000_DIR": "phantom"}
+    found = harness.apart("networks.device", env=env, rows=300)
     assert found["backend"] == backend and found["rows"] == 300
     assert found["seconds"] > found["idle_seconds"] > found["batches_seconds"] > 0
     assert found["ratio"] > 0 and found["idle_ratio"] > 0 and found["device"]
@@ -64,6 +193,7 @@ def test_every_backend_is_measured_in_a_process_of_its_own(backend, monkeypatch)
 
 def test_a_card_that_waited_for_batches_would_show():
     """Batches that take long to get must lower the ratio, or it proves nothing."""
+    from tools.measure.networks import timed_pairs
 
     class Slow(keras.utils.PyDataset):
         fetched = 0
@@ -79,61 +209,6 @@ def test_a_card_that_waited_for_batches_would_show():
     model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(1)])
     model.compile(loss="mse")
     slow = Slow()
-    real, same = devices.timed_pairs(model, slow, pairs=2)
+    real, same = timed_pairs(model, slow, pairs=2)
     assert min(real) > 10 * 0.02 > min(same) and min(same) / min(real) < 0.8
     assert 3 * 10 <= slow.fetched <= 3 * 10 + 3 + 2  # three epochs real, three of one batch
-
-
-def test_backend_that_stops_is_named(monkeypatch):
-    monkeypatch.setenv("HAM10000_DIR", "/no/such/folder/of/images")
-    with pytest.raises(RuntimeError, match="(?s)TensorFlow stopped.*HAM10000_DIR"):
-        devices.measure_apart("tensorflow", rows=300)
-
-
-# --- Which device is named: made-up backends, because a test machine seldom has a card -----------
-
-
-def put_backend(monkeypatch, name, module):
-    monkeypatch.setattr(keras.backend, "backend", lambda: name)
-    monkeypatch.setitem(sys.modules, name, module)
-
-
-def tensorflow(gpus, details):
-    config = SimpleNamespace(
-        list_physical_devices=lambda kind: gpus if kind == "GPU" else ["cpu"],
-        experimental=SimpleNamespace(get_device_details=lambda gpu: details),
-    )
-    return SimpleNamespace(config=config)
-
-
-def torch(*, cuda=False, mps=False):
-    return SimpleNamespace(
-        backends=SimpleNamespace(mps=SimpleNamespace(is_available=lambda: mps)),
-        cuda=SimpleNamespace(is_available=lambda: cuda, get_device_name=lambda number: "Tesla T4"),
-    )
-
-
-def jax(kind):
-    devices_ = [SimpleNamespace(device_kind="TPU v5e")]
-    return SimpleNamespace(default_backend=lambda: kind, devices=lambda: devices_)
-
-
-CPU = f"CPU, {os.cpu_count()} cores"
-
-
-@pytest.mark.parametrize(
-    "name, module, expected",
-    [
-        ("tensorflow", tensorflow(["gpu:0"], {"device_name": "Tesla T4"}), "Tesla T4"),
-        ("tensorflow", tensorflow(["gpu:0"], {}), "GPU"),
-        ("tensorflow", tensorflow([], {}), CPU),
-        ("torch", torch(cuda=True), "Tesla T4"),
-        ("torch", torch(mps=True), "Apple GPU"),
-        ("torch", torch(), CPU),
-        ("jax", jax("tpu"), "TPU v5e"),
-        ("jax", jax("cpu"), CPU),
-    ],
-)
-def test_device_is_named_under_every_backend(monkeypatch, name, module, expected):
-    put_backend(monkeypatch, name, module)
-    assert device_name() == expected
