@@ -120,24 +120,24 @@ def test_chapter_5_trains_unchanged_on_every_backend(backend, monkeypatch, tmp_p
 
 
 def comparison(monkeypatch, gap):
-    """`compare` with the two processes replaced: the joining and the arithmetic."""
+    """The comparison with the two processes replaced: the joining and the arithmetic."""
 
-    def answers(task, *, env, file, rows, **settings):
-        assert (task, rows) == ("networks.answers", 9)
+    def answers(task, *, env, file, **settings):
+        assert (task, settings) == ("networks.answers", {"weights": "best", "images": 256})
         probabilities = np.full((4, 7), 1 / 7)
         probabilities[2, 5] += gap * (env == {"KERAS_BACKEND": "torch"})
         np.save(file, probabilities)
         return {"data": {"source": "noise"}, "seconds_per_epoch": 1.0}
 
     monkeypatch.setattr(backends.importlib.util, "find_spec", lambda name: True)
-    return backends.compare(rows=9, apart=answers)
+    (found,) = backends.measure(apart=answers)
+    return found
 
 
 def test_comparison_joins_what_the_processes_wrote(monkeypatch):
     found = comparison(monkeypatch, 5e-5)
     assert found["largest_difference"] == pytest.approx(5e-5) and found["same_answer"] == 0.75
     assert found.keys() == harness.stored("backends").keys()
-    assert "PyTorch: 1.00 s per epoch" in backends.section(found)
     with pytest.raises(harness.MeasureError, match="differ by 2.0e-04"):
         comparison(monkeypatch, 2e-4)
 
@@ -145,7 +145,7 @@ def test_comparison_joins_what_the_processes_wrote(monkeypatch):
 def test_missing_torch_is_said_with_the_command(monkeypatch):
     monkeypatch.setattr(backends.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(harness.MeasureError, match="pip install"):
-        backends.compare()
+        list(backends.measure())
 
 
 def test_stored_comparison_holds_what_chapter_8_shows():

@@ -20,11 +20,8 @@ COMPARED = ("tensorflow", "torch")
 TOLERANCE = 1e-4  # largest difference of a probability
 
 
-def compare(*, rows: int | None = None, epochs: int = 0, apart=harness.apart) -> dict:
-    """Run both backends, one after the other, on so many rows (None: all), and compare them.
-
-    Raises `MeasureError` if one is missing or fails, or if their answers differ too much.
-    """
+def measure(*, epochs: int = 0, apart=harness.apart) -> Iterator[dict]:
+    """Yield the comparison; raise if a backend is missing or fails, or the answers differ."""
     import numpy as np
 
     results, answers, settings = {}, [], {"weights": "best", "images": 256}
@@ -35,7 +32,7 @@ def compare(*, rows: int | None = None, epochs: int = 0, apart=harness.apart) ->
             raise harness.MeasureError(f"{name} is not installed here: `{command}` adds it.")
         with tempfile.TemporaryDirectory() as folder:
             file = f"{folder}/answers.npy"
-            result = apart("networks.answers", env=env, file=file, rows=rows, **settings)
+            result = apart("networks.answers", env=env, file=file, **settings)
             answers.append(np.load(file))
         if epochs:
             result["training"] = apart("networks.course", env=env, changes={"epochs": epochs})
@@ -48,7 +45,7 @@ def compare(*, rows: int | None = None, epochs: int = 0, apart=harness.apart) ->
             f"The two backends differ by {largest:.1e} on {data} and {other}; {TOLERANCE:.0e} on "
             "the same data is allowed. Nothing was stored."
         )
-    return settings | {
+    yield settings | {
         "date": datetime.date.today().isoformat(),
         "machine": harness.machine(),
         "data": data,
@@ -59,21 +56,6 @@ def compare(*, rows: int | None = None, epochs: int = 0, apart=harness.apart) ->
     }
 
 
-def measure(*, epochs: int) -> Iterator[dict]:
-    """Yield the comparison."""
-    yield compare(epochs=epochs)
-
-
-def section(results: dict) -> str:
-    """Return the comparison in words."""
-    name, seconds = harness.BACKENDS, "seconds_per_epoch"
-    times = [f"{name[b]}: {r[seconds]:.2f} s per epoch" for b, r in results["backends"].items()]
-    largest, same = results["largest_difference"], results["same_answer"]
-    return "; ".join(
-        [*times, f"largest difference of a probability {largest:.1e}, same answer {same:.1%}"]
-    )
-
-
 if __name__ == "__main__":
     epochs = {"type": int, "default": 0, "help": "also train so many epochs on each"}
-    sys.exit(harness.command("backends", measure, section, epochs=epochs))
+    sys.exit(harness.command("backends", measure, epochs=epochs))

@@ -118,19 +118,19 @@ def predict(*, file: str, calls: int) -> dict:
     return result | {"seconds": statistics.median(seconds[3:]), "calls": calls}
 
 
-def answers(*, file: str, weights: str, images: int, rows: int | None) -> dict:
+def answers(*, file: str, weights: str, images: int) -> dict:
     """Write the answers of published weights for test images into a file; time an epoch."""
     dataset = load_ham10000()
     split = lesion_split(dataset)
-    test, chosen = split.test[:images], split.train[:rows]
+    test = split.test[:images]
     model, _ = load_weights(weights, dataset, test=test)
     np.save(file, model.predict(dataset.images[test], batch_size=128, verbose=0))
     data = {"source": dataset.source, "fingerprint": dataset.fingerprint}
     return {
         "versions": versions(),
         "device": device_name(),
-        "seconds_per_epoch": timed_epoch(BUILDERS[BEST.network](), dataset, chosen)[0],
-        "rows": len(chosen),
+        "seconds_per_epoch": timed_epoch(BUILDERS[BEST.network](), dataset, split.train)[0],
+        "rows": len(split.train),
         "training": None,
         "data": data | {"split": split.fingerprint, "phantom": dataset.is_phantom},
     }

@@ -102,12 +102,6 @@ def joined(size: int, written: dict, memory: dict, streamed: dict) -> dict:
     return {"size": size, "written": written, "memory": memory, "streamed": streamed}
 
 
-def section(results: dict) -> str:
-    """Return a line for each size."""
-    line = "{size} pixels: {memory[peak_mb]:,.0f} MB in memory, {streamed[peak_mb]:,.0f} streamed"
-    return "\n".join(line.format(**size) for size in results["sizes"])
-
-
 if __name__ == "__main__":
     sizes = {"type": int, "nargs": "+", "default": [64, 128, 224], "help": "pixels"}
-    sys.exit(harness.command("streaming", measure, section, sizes=sizes))
+    sys.exit(harness.command("streaming", measure, sizes=sizes))

@@ -52,17 +52,21 @@ def milliseconds(page, address: str) -> dict[str, float]:
 
 def sizes(html: Path) -> dict[str, int]:
     """Return bytes as a server that compresses would send them, and as they lie there."""
-    names = ("page itself", "page itself, compressed", "runtime and model, compressed")
-    own, own_packed, heavy = 0, 0, 0
-    files = [path for path in sorted((html / "_static" / "demo").rglob("*")) if path.is_file()]
-    for path in [html / "try-it.html", *files]:
-        content = path.read_bytes()
-        packed = len(content if path.suffix == ".gz" else gzip.compress(content, 6))
-        if path.name in HEAVY:
-            heavy += packed
-        else:
-            own, own_packed = own + len(content), own_packed + packed
-    return dict(zip(names, (own, own_packed, heavy), strict=True))
+    demo = sorted((html / "_static" / "demo").rglob("*"))
+    files = [html / "try-it.html", *(path for path in demo if path.is_file())]
+    packed = {
+        path: len(
+            path.read_bytes() if path.suffix == ".gz" else gzip.compress(path.read_bytes(), 6)
+        )
+        for path in files
+    }
+    own = [path for path in files if path.name not in HEAVY]
+    page = sum(packed[path] for path in own)
+    return {
+        "page itself": sum(path.stat().st_size for path in own),
+        "page itself, compressed": page,
+        "runtime and model, compressed": sum(packed.values()) - page,
+    }
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
