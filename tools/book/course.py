@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
@@ -23,16 +22,6 @@ NATIVE_LOG = re.compile(
     r"|To enable the following instructions:).*\n?",
     re.MULTILINE,
 )
-
-
-@dataclass(frozen=True)
-class Data:
-    """What ``utils.data.load_ham10000()`` returns here, in words."""
-
-    source: str
-    fingerprint: str
-    is_phantom: bool
-    has_lesion_ids: bool
 
 
 class ChapterError(Exception):
@@ -88,50 +77,30 @@ def real_data() -> str | None:
     return str(raw) if filled else None
 
 
-def probe_data(root: Path = ROOT) -> Data:
-    """Load the data once in a process of its own (so it is cached) and say what it is.
+def real_images():
+    """Load the real images with their lesion ids, for what is published from no other.
 
     Raises
     ------
     ChapterError
-        If the data cannot be loaded; the loader has said why.
+        If there are none here; the message says how to name them.
     """
-    code = (
-        "from utils.data import load_ham10000\n"
-        "d = load_ham10000()\n"
-        "print('\\n@', d.source, '@', d.fingerprint, '@', d.is_phantom, '@', "
-        "not d.metadata['lesion_id'].isna().any())"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=root,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-    )
-    if done.returncode:
-        raise ChapterError("The data could not be loaded; the reason stands above.")
-    source, fingerprint, phantom, lesions = (
-        word.strip() for word in done.stdout.splitlines()[-1].split("@")[1:]
-    )
-    return Data(source, fingerprint, phantom == "True", lesions == "True")
+    from utils.data import load_ham10000  # here, because `make book` needs no numpy
+
+    dataset = load_ham10000()
+    if dataset.is_phantom or not dataset.has_lesions:
+        raise ChapterError(
+            f"This needs the real images with lesion ids; here is: {dataset.source}.\n"
+            "Put the official zips or the Kaggle CSV, with HAM10000_metadata.csv, into data/raw/, "
+            "or name their folder in the environment variable HAM10000_DIR.\n"
+            "data/README.md says where they come from."
+        )
+    return dataset
 
 
 def gpu_name(root: Path = ROOT) -> str | None:
     """Return the name of the GPU that Keras would use, or None where there is none."""
-    code = (
-        "import keras\n"
-        "b = keras.backend.backend()\n"
-        "if b == 'torch':\n"
-        "    import torch; n = ['torch GPU'] if torch.cuda.is_available() else []\n"
-        "elif b == 'jax':\n"
-        "    import jax; n = [d.device_kind for d in jax.devices() if d.platform == 'gpu']\n"
-        "else:\n"
-        "    import tensorflow as tf\n"
-        "    n = [tf.config.experimental.get_device_details(d).get('device_name', 'GPU')\n"
-        "         for d in tf.config.list_physical_devices('GPU')]\n"
-        "print('@', n[0] if n else '')"
-    )
+    code = "from utils.weights import device_name; print('@', device_name())"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=root,
@@ -141,7 +110,8 @@ def gpu_name(root: Path = ROOT) -> str | None:
     )
     if done.returncode:
         raise ChapterError(f"Keras cannot be imported:\n{done.stderr[-1500:]}")
-    return done.stdout.rpartition("@")[2].strip() or None
+    name = done.stdout.rpartition("@")[2].strip()
+    return None if name.startswith("CPU") else name
 
 
 def data_of(notebook: nbformat.NotebookNode) -> str | None:

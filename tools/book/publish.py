@@ -24,9 +24,10 @@ from tools.book.course import (
     execute,
     output_texts,
     pictures,
-    probe_data,
+    real_images,
 )
 from tools.teach import reading_time
+from utils.data import DataError
 from utils.files import replace_file
 
 MAX_NOTEBOOK, MAX_PICTURE = 1_000_000, 150_000  # bytes
@@ -39,21 +40,12 @@ def main(arguments: list[str]) -> int:
     start = time.perf_counter()
     try:
         todo = _chosen(arguments)
-        data = probe_data()
-        if data.is_phantom or not data.has_lesion_ids:
-            raise ChapterError(
-                f"Outputs are published from the real images with lesion ids only; here is: "
-                f"{data.source}.\nPut the official zips or the Kaggle CSV, with "
-                "HAM10000_metadata.csv, into data/raw/, or name their folder:\n"
-                "    HAM10000_DIR=/path/to/folder make publish\n"
-                "data/README.md says where they come from."
-            )
-        print(f"Data: {data.source}", flush=True)
+        dataset = real_images()
         with _fresh_weights() as install:
-            notebooks = _run(todo, data, install)
+            notebooks = _run(todo, dataset, install)
             for path, notebook in notebooks:
                 replace_file(path, nbformat.writes(notebook, version=4) + "\n")
-    except (ChapterError, FileNotFoundError) as error:
+    except (ChapterError, DataError, FileNotFoundError) as error:
         print(f"\n{error}\nNothing was published.", file=sys.stderr)
         return 1
     print(f"Published: {', '.join(path.stem for path, _ in notebooks)}", flush=True)
@@ -75,7 +67,7 @@ def _chosen(numbers: list[str]) -> list[Path]:
     return sorted(todo, key=lambda path: not path.name.startswith(TRAINS))
 
 
-def _run(todo, data, install_weights) -> list[tuple[Path, nbformat.NotebookNode]]:
+def _run(todo, dataset, install_weights) -> list[tuple[Path, nbformat.NotebookNode]]:
     folder = ROOT / "_build" / "publish"
     shutil.rmtree(folder, ignore_errors=True)
     before = {path: path.read_bytes() for path in todo}
@@ -92,7 +84,7 @@ def _run(todo, data, install_weights) -> list[tuple[Path, nbformat.NotebookNode]
         if path.read_bytes() != before[path]:
             raise ChapterError(f"{path.name} was edited while it ran. Publish it again.")
         notebook.metadata["course"] = stamp.make(
-            notebook, source=data.source, fingerprint=data.fingerprint, seconds=seconds
+            notebook, source=dataset.source, fingerprint=dataset.fingerprint, seconds=seconds
         )
         try:
             notebook.cells[1].source = reading_time.box(notebook)

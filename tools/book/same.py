@@ -27,8 +27,9 @@ import numpy as np
 from PIL import Image
 
 from tools.book import stamp
-from tools.book.course import ROOT, ChapterError, chapters, execute, probe_data
+from tools.book.course import ROOT, ChapterError, chapters, execute, real_images
 from tools.book.publish import TRAINS, tidy
+from utils.data import DataError
 from utils.files import replace_file
 
 PIXEL_TOLERANCE = 0.5  # mean difference of two pictures in grey levels of 255
@@ -50,16 +51,14 @@ def main(arguments: list[str]) -> int:
         return 0
     different = []
     try:
-        data = probe_data()
-        if data.is_phantom:
-            raise ChapterError("Chapters are compared on the real images; HAM10000_DIR names them.")
+        real_images()
         with tempfile.TemporaryDirectory() as folder, _tree(given.old, Path(folder)) as old:
             for path in todo:
                 print(path.stem, flush=True)
                 problems = compare(path, old.root, Path(folder) / "runs")
                 print("\n".join(f"    {line}" for line in problems or ["the same"]), flush=True)
                 different += [path.stem] * bool(problems)
-    except (ChapterError, FileNotFoundError) as error:
+    except (ChapterError, DataError, FileNotFoundError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     if different:
