@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import statistics
 import tempfile
+import time
 from pathlib import Path
 
 import keras
@@ -181,29 +182,29 @@ def timed_pairs(
     programs only make an epoch longer.
     """
 
+    kept, begins, ends = None, [], []
+
     class Turns(keras.utils.PyDataset):
         def __len__(self) -> int:
             return len(batches)
 
         def __getitem__(self, number: int):
-            return batches[number] if turn.kept is None else turn.kept
+            return batches[number] if kept is None else kept
 
         def on_epoch_end(self) -> None:
             batches.on_epoch_end()
 
-    class Turn(keras.callbacks.Callback):
-        # It is the callback that changes between the two, because Keras calls a data set's
-        # `on_epoch_end` once more before the first epoch.
-        def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-            self.kept = batches[0] if epoch % 2 else None
-            self.block = measured()
-            epochs.append(self.block.__enter__())
+    # Keras calls a data set's `on_epoch_end` once more before the first epoch, so a callback is
+    # what changes between the two.
+    def begin(epoch: int, logs: dict | None = None) -> None:
+        nonlocal kept
+        kept = batches[0] if epoch % 2 else None
+        begins.append(time.perf_counter())
 
-        def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-            self.block.__exit__(None, None, None)
+    def end(epoch: int, logs: dict | None = None) -> None:
+        ends.append(time.perf_counter())
 
-    turn, epochs = Turn(), []
-    turn.kept = None
+    turn = keras.callbacks.LambdaCallback(on_epoch_begin=begin, on_epoch_end=end)
     model.fit(Turns(), epochs=2 + 2 * pairs, callbacks=[turn], verbose=0, shuffle=False)
-    seconds = [one["seconds"] for one in epochs]
+    seconds = [after - before for before, after in zip(begins, ends, strict=True)]
     return seconds[2::2], seconds[3::2]
