@@ -1,21 +1,21 @@
 """What all measurements share: a process of its own for each, this machine, files, pages.
 
-What is imported at the top counts to the memory of every measurement, so that is little.
+``python -m tools.measure.harness MODULE.FUNCTION SETTINGS FILE`` is such a process. What is
+imported at the top counts to the memory it holds, so that is little.
 """
 
 import argparse
 import contextlib
 import importlib
 import json
-import multiprocessing
 import os
 import platform
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,21 +30,18 @@ class MeasureError(RuntimeError):
 def apart(task: str, *, env: dict[str, str] | None = None, **settings) -> dict:
     """Return what ``MODULE.FUNCTION`` of `tools.measure` returns in a process of its own."""
     from tools.book.course import environment
+    from tools.book.process import run_python
 
-    spawn, variables = multiprocessing.get_context("spawn"), environment() | (env or {})
-    with ProcessPoolExecutor(1, spawn, os.environ.update, (variables,)) as pool:
-        try:
-            return pool.submit(_run, task, settings).result()
-        except Exception as error:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "result.json"
+        command = ["-m", "tools.measure.harness", task, json.dumps(settings), file]
+        status = run_python(command, env=environment() | (env or {}), capture=False).returncode
+        if status:
             raise MeasureError(
-                f"The measurement {task} {env or ''} did not come to its end; nothing of it was "
-                f"stored. If its process was killed, the memory did not suffice.\n{error!r}"
-            ) from error
-
-
-def _run(task: str, settings: dict) -> dict:
-    module, function = task.split(".")
-    return getattr(importlib.import_module(f"tools.measure.{module}"), function)(**settings)
+                f"The measurement {task} {env or ''} ended with status {status}; its own message "
+                "stands above (137 or -9: the memory did not suffice). Nothing of it was stored."
+            )
+        return json.loads(file.read_text(encoding="utf-8"))
 
 
 @contextlib.contextmanager
@@ -145,3 +142,10 @@ def command(
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+if __name__ == "__main__":
+    task, given, result_file = sys.argv[1:]
+    module, function = task.split(".")
+    run = getattr(importlib.import_module(f"tools.measure.{module}"), function)
+    Path(result_file).write_text(json.dumps(run(**json.loads(given))), encoding="utf-8")
