@@ -12,7 +12,7 @@ import datafiles
 import pytest
 
 from tools.book.course import ROOT
-from utils.data import sources
+from utils.data.photographs import ZIPS
 
 
 @pytest.fixture
@@ -83,5 +83,5 @@ def test_eight_people_load_at_once_through_one_folder_and_one_cache(tmp_path, se
     assert sorted(server.asked) == sorted(f"/{file['name']}" for file in files)
     assert [path.suffix for path in cache.iterdir()] == [".npz"]
     left = {path.name for path in raw.iterdir() if not path.name.startswith(".")}
-    assert left == {file["name"] for file in files} >= set(sources.ZIPS)
+    assert left == {file["name"] for file in files} >= set(ZIPS)
     assert all("damaged" not in err for _, err in results)
