@@ -20,8 +20,7 @@ def test_measurement_runs_small(tmp_path, monkeypatch):
         np.savez(f"{settings['folder']}/table.npz", ids=np.array(ids), labels=labels)
         return {"data": {"source": "made up", "images": len(ids)}, "batch_size": 128}
 
-    monkeypatch.setattr(streaming, "apart", apart)
-    (found,) = streaming.measure(sizes=[16])
+    (found,) = streaming.measure(sizes=[16], apart=apart)
     (size,) = found["sizes"]
     assert size["written"]["file_mb"] == pytest.approx((len(ids) * 16 * 16 * 3 + 128) / 1e6)
     assert size["memory"]["peak_mb"] > 50 and size["streamed"]["peak_mb"] > 50
@@ -34,9 +33,10 @@ def test_measurement_without_photographs_says_what_it_needs(monkeypatch):
         list(streaming.measure(sizes=[64]))
 
 
-def test_batches_that_differ_are_an_error():
+def test_batches_that_differ_are_an_error(tmp_path, monkeypatch):
+    monkeypatch.setenv("HAM10000_DIR", str(tmp_path))
     with pytest.raises(harness.MeasureError, match="At 64 pixels"):
-        streaming.joined(64, {}, {"batches": "a"}, {"batches": "b"})
+        list(streaming.measure(sizes=[64], apart=lambda task, way="", **_: {"batches": way}))
 
 
 def test_stored_measurement_is_bounded_and_complete():
@@ -49,4 +49,4 @@ def test_stored_measurement_is_bounded_and_complete():
         assert size["written"]["file_mb"] == pytest.approx(all_images, rel=1e-3)
         assert size["memory"]["peak_mb"] - base > 0.9 * all_images
         assert size["streamed"]["peak_mb"] - base < 5 * batch + 30
-        assert size["written"]["peak_mb"] < 150  # nor does writing need them all
+        assert size["written"]["peak_mb"] - base < 50  # nor does writing need them all

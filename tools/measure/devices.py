@@ -19,8 +19,16 @@ from tools.measure import harness
 from tools.measure.harness import BACKENDS
 
 PAGE = harness.ROOT / "how-long-things-take.md"
-COLUMNS = ["device", "backend", "batch", "seconds per epoch", "minutes for 50 epochs"]
-COLUMNS += ["same batch again, as a ratio", "the same, nothing to compute", "measured"]
+COLUMNS = {
+    "device": "{device}",
+    "backend": "{name} {version}",
+    "batch": "{batch}",
+    "seconds per epoch": "{seconds:.1f}",
+    "minutes for 50 epochs": "{minutes:.1f}",
+    "same batch again, as a ratio": "{ratio:.2f}",
+    "the same, nothing to compute": "{idle_ratio:.2f}",
+    "measured": "{date}",
+}
 
 
 def measure(*, backends: list[str]) -> Iterator[dict]:
@@ -42,20 +50,11 @@ def merged(rows: list[dict]) -> list[dict]:
 
 def section(results: dict) -> str:
     """Return the page's table."""
-    rows = [
-        [
-            row["device"],
-            f"{BACKENDS[row['backend']]} {row['version']}",
-            str(row["batch"]),
-            f"{row['seconds']:.1f}",
-            f"{row['seconds'] * 50 / 60:.1f}",
-            f"{row['ratio']:.2f}",
-            f"{row['idle_ratio']:.2f}",
-            row["date"],
-        ]
-        for row in results["rows"]
-    ]
-    return harness.markdown(rows, COLUMNS, numbers=range(2, 7))
+    cells = []
+    for row in results["rows"]:
+        more = {"name": BACKENDS[row["backend"]], "minutes": row["seconds"] * 50 / 60}
+        cells.append([cell.format(**row, **more) for cell in COLUMNS.values()])
+    return harness.markdown(cells, list(COLUMNS), numbers=range(2, 7))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools.measure import harness
-from tools.measure.harness import apart, measured, peak_memory
+from tools.measure.harness import measured, peak_memory
 
 
 def describe(*, folder: str) -> dict:
@@ -70,7 +70,7 @@ def go_through(*, folder: str, size: int, way: str) -> dict:
     return result | {"batches": digest.hexdigest()}
 
 
-def measure(*, sizes: list[int]) -> Iterator[dict]:
+def measure(*, sizes: list[int], apart=harness.apart) -> Iterator[dict]:
     """Measure all sizes, each step in a process of its own, and yield the results."""
     from tools.book.course import real_data
 
@@ -89,17 +89,13 @@ def measure(*, sizes: list[int]) -> Iterator[dict]:
             memory, streamed = (
                 apart("streaming.go_through", way=way, **settings) for way in ("memory", "streamed")
             )
-            results["sizes"].append(joined(size, written, memory, streamed))
+            if memory.pop("batches") != streamed.pop("batches"):
+                raise harness.MeasureError(f"At {size} pixels the streamed batches are others.")
+            ways = {"written": written, "memory": memory, "streamed": streamed}
+            results["sizes"].append({"size": size} | ways)
             Path(folder, f"{size}.npy").unlink()
     date = datetime.date.today().isoformat()
     yield {"date": date, "machine": harness.machine(), "nothing": nothing} | results
-
-
-def joined(size: int, written: dict, memory: dict, streamed: dict) -> dict:
-    """Return what was measured of a size, after a look whether both ways gave the same batches."""
-    if memory.pop("batches") != streamed.pop("batches"):
-        raise harness.MeasureError(f"At {size} pixels the streamed batches are others.")
-    return {"size": size, "written": written, "memory": memory, "streamed": streamed}
 
 
 if __name__ == "__main__":

@@ -37,9 +37,7 @@ def milliseconds(page, address: str) -> dict[str, float]:
     page.goto(f"{address}/try-it.html")
     page.wait_for_selector("#tryit[data-state=waiting]")
     page.wait_for_load_state("networkidle")
-    first, *later = (
-        page.evaluate(CHOOSE, SAMPLES[number % len(SAMPLES)]) for number in range(1 + REPEATS)
-    )
+    first, *later = (page.evaluate(CHOOSE, SAMPLES[k % len(SAMPLES)]) for k in range(1 + REPEATS))
     answered = [one["answered"] for one in later]
     explained = [one["explained"] - one["answered"] for one in later]
     return {
