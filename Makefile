@@ -24,6 +24,9 @@ book: $(STAMP) ## render the stored notebooks to _build/html, running nothing
 
 publish: $(STAMP) ## run in full on the real images and store outputs and weights (CHAPTERS="03 06": these)
 	@$(RUN) -m tools.book.publish $(CHAPTERS)
+	@$(RUN) -m tools.results.stand_ins
+	@$(RUN) -m tools.results.studies --list
+	@$(RUN) -m tools.results.cards
 
 same: $(STAMP) ## after moving code: compare chapters with those of a revision (OLD=HEAD, CHAPTERS="03 06")
 	@$(RUN) -m tools.book.same --old $(or $(OLD),HEAD) $(CHAPTERS)
