@@ -41,6 +41,8 @@ RIGHT = [
     (3, 60),
 ]  # fmt: skip
 MISTAKES = [
+    (2, RED + 2, "not the mean"),  # near, and not near enough
+    (3, 0.63, "Select the melanomas first"),
     (1, (16, 28), "the end is left out"),
     (1, (16, 28, 1), "the end is left out"),
     (1, (15, 28, 1), "its direction disappears"),

@@ -76,6 +76,8 @@ RIGHT = [
      "patient has none. Millimetres may stay."),
 ]  # fmt: skip
 MISTAKES = [
+    (1, 20 / 39 + 0.03, "not the share"),  # near, and not near enough
+    (2, 27 / 39 + 0.02, "take its largest count"),
     *((n, "many", "This is a text; one number") for n in (1, 2, 3)),
     *((n, np.zeros((2, 2)), "4 numbers") for n in (1, 2, 3)),
     *((n, {}, "a dictionary") for n in (1, 2, 3)),

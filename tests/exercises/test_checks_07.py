@@ -100,6 +100,8 @@ RIGHT = [
     (5, FITTED),
 ]  # fmt: skip
 MISTAKES = [
+    (1, IN_BOTH - 0.06, "Ask of one test image"),  # near, and not near enough
+    (3, (MIXED, BALANCED + 0.02), "Do shares occur"),
     (1, 0.3, "share that is new"),
     (1, 30, "share that is new"),
     (1, 207, "a count"),

@@ -85,6 +85,8 @@ RIGHT = [
     (4, CHERRIES),
 ]  # fmt: skip
 MISTAKES = [
+    (3, NO_MISS + 0.03, "0.95 times itself"),  # near, and not near enough
+    (1, np.mean(one_by_one()) + 0.03, "divided by all darkness"),
     (1, MASKS.mean(), "a flat map would reach"),
     (1, 1 - np.mean(one_by_one()), "share outside"),
     (1, np.mean(one_by_one(GREY)), "map of brightness"),

@@ -62,6 +62,7 @@ RIGHT = [
     *((4, text) for text in REASONED),
 ]  # fmt: skip
 MISTAKES = [
+    (3, PAIRS + 0.03, "The label is 1"),  # near, and not near enough
     (1, share(OWN, THRESHOLD), "asks how many"),
     (1, 100 * share(OWN, THRESHOLD), "asks how many"),
     (1, 500 * share(STRANGE, THRESHOLD), "strangers"),

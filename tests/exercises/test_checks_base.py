@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exercises.base import Feedback, compare, essay, exercise, number, numbers, show
+from exercises.base import Feedback, close, compare, essay, exercise, number, numbers, show
 
 
 @exercise("a whole number", "section 'Counting'")
@@ -146,3 +146,7 @@ def test_values_are_shown_short():
     assert show(3250.0) == "3,250"
     assert show([1, 0.5]) == "1, 0.5" and len(show(list(range(1000)))) <= 80
     assert show(True) == "True" and len(show("x" * 500)) <= 200
+
+
+def test_percent_passes_only_where_a_check_accepts_it():
+    assert close(50, 0.5, percent=True) and not close(50, 0.5)
