@@ -1,6 +1,6 @@
 # The commands of the course. `make help` lists them; README.md says what to expect of each.
 .DEFAULT_GOAL := help
-.PHONY: help course test book publish studies bench student slides usb fork lab lock phantom
+.PHONY: help course test book publish same studies bench student slides usb fork lab lock phantom
 
 ifeq ($(OS),Windows_NT)
 BIN := .venv/Scripts
@@ -20,10 +20,13 @@ test: $(STAMP) ## check everything: style, code, notebooks, book
 	@$(RUN) -m tools.book.run_tests
 
 book: $(STAMP) ## render the stored notebooks to _build/html, running nothing
-	@$(RUN) -m tools.book.render_book
+	@$(RUN) -m tools.book.render
 
 publish: $(STAMP) ## run in full on the real images and store outputs and weights (CHAPTERS="03 06": these)
 	@$(RUN) -m tools.book.publish $(CHAPTERS)
+
+same: $(STAMP) ## after moving code: compare chapters with those of a revision (OLD=HEAD, CHAPTERS="03 06")
+	@$(RUN) -m tools.book.same --old $(or $(OLD),HEAD) $(CHAPTERS)
 
 studies: $(STAMP) ## make the long runs that chapters 6 to 8 read, those that are missing (needs the real images)
 	@$(RUN) -m tools.results.studies $(ONLY)
@@ -38,7 +41,7 @@ slides: $(STAMP) ## make a deck of slides for every chapter in _build/slides, ru
 	@$(RUN) -m tools.teach.slides
 
 usb: $(STAMP) ## fill _build/usb for a room without internet: packages, course, book, copies (2 GB)
-	@test -d _build/html || $(RUN) -m tools.book.render_book
+	@test -d _build/html || $(RUN) -m tools.book.render
 	@$(RUN) -m tools.teach.student
 	@$(RUN) -m tools.teach.usb
 

@@ -103,16 +103,3 @@ def kaggle_from_dermamnist(labels: np.ndarray) -> np.ndarray:
     for c in CLASSES:
         table[c.dermamnist_label] = c.kaggle_label
     return table[labels]
-
-
-def symmetry(images: np.ndarray, number: int) -> np.ndarray:
-    """Turn or mirror images (n, size, size, channels) by one of the eight symmetries of a square.
-
-    A lesion has no up and no left. `number` is 0 to 7; 0 leaves the images as they are. Returns
-    a view of `images`, not a copy.
-    """
-    if number not in range(8):
-        raise ValueError(f"the symmetries are numbered 0 to 7, not {number!r}")
-    turned = images.transpose(0, 2, 1, 3) if number & 4 else images
-    turned = turned[:, ::-1] if number & 2 else turned
-    return turned[:, :, ::-1] if number & 1 else turned

@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from tools.book.course import ROOT, chapters, render, stage
+from tools.book.course import ROOT, chapters
+from tools.book.render import render, stage
 from tools.book.set_repository import address
 
 

@@ -9,8 +9,9 @@ import nbformat
 import pytest
 
 from tools.book import glossary
-from tools.book.course import ROOT, chapters, stage
+from tools.book.course import ROOT, chapters
 from tools.book.glossary import Entry, anchor, as_roles, link_first_uses, parse, within_book
+from tools.book.render import stage
 from tools.book.set_repository import pages_address, set_address
 
 PAGE = ROOT / "teaching" / "glossary.md"

@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tools.book import stamp
+from tools.book import publish, stamp
 from tools.book.course import ROOT, output_texts, pictures, text_output
 from tools.book.set_repository import address, branch
 
@@ -135,9 +135,7 @@ def _folded_everywhere(cell):
 
 
 def _outputs(notebook):
-    size = len(nbformat.writes(notebook).encode())
-    if size > 1_000_000:
-        yield f"it is {size / 1e6:.2f} MB; 1 MB is the most"
+    yield from publish.check(notebook)
     counts = []
     for number, cell in enumerate(notebook.cells, 1):
         following = notebook.cells[number] if number < len(notebook.cells) else None
@@ -151,11 +149,6 @@ def _outputs(notebook):
             followed = following is not None and following.cell_type == "markdown"
             if not followed and "solution" not in tags(cell):
                 yield f"cell {number}: after its picture a sentence must say what to see"
-            if max(sizes) > 150_000:
-                yield f"cell {number}: a picture of {max(sizes) / 1e3:.0f} KB; 150 KB is the most"
-        for output in cell.get("outputs", ()):
-            if output.output_type == "error" and "raises-exception" not in tags(cell):
-                yield f"cell {number} failed with {output.ename}"
         for text in [cell.source, *(t for o in cell.get("outputs", ()) for t in output_texts(o))]:
             if found := MACHINE_PATH.search(text):
                 yield f"cell {number} names a path of somebody's machine: {found.group()}"
@@ -384,18 +377,20 @@ BREAKS = {
     ),
     "bold number 777": lambda n: n.cells[3].update(source="**777** of them."),
     "lines; 15": lambda n: n.cells[4].update(source="x = 1\n" * 16),
+    "lines; 25": lambda n: tagged(n.cells[4], "hide-input").update(source="x = 1\n" * 26),
+    "and not in JupyterLab and on Colab": lambda n: tagged(n.cells[4], "hide-input"),
     "says why": lambda n: n.cells.insert(5, nbformat.v4.new_code_cell("1", execution_count=1)),
     "filters warnings": lambda n: n.cells[4].update(source="warnings.filterwarnings('ignore')"),
     "8 to 15": lambda n: n.cells.__delitem__(slice(3, 5)),
-    "1 MB is the most": lambda n: n.cells[3].update(source="x" * 1_000_000),
+    "1 MB is the limit": lambda n: n.cells[3].update(source="x" * 1_000_000),
     "alt text": lambda n: n.cells[4].outputs.append(picture()),
     "what to see": lambda n: (
         n.cells[4].outputs.append(picture()),
         n.cells.pop(5),
         n.cells[4].metadata.update(mystnb={"image": {"alt": "x" * 30}}),
     ),
-    "150 KB": lambda n: n.cells[4].outputs.append(picture(160)),
-    "failed with KeyError": lambda n: n.cells[4].outputs.append(
+    "150 is most": lambda n: n.cells[4].outputs.append(picture(160)),
+    "it failed with KeyError": lambda n: n.cells[4].outputs.append(
         nbformat.v4.new_output("error", ename="KeyError", evalue="", traceback=[])
     ),
     "somebody's machine": lambda n: n.cells[4].outputs[0].update(text="1234 5 /home/me/x"),
@@ -429,68 +424,3 @@ def test_too_many_cells_are_found_where_there_is_no_exception():
     assert problems(notebook, **GIVEN, most=18) == []
     assert any("8 to 17" in problem for problem in problems(notebook, **GIVEN, most=17))
     assert set(MOST_CELLS) <= {path.stem for path in CHAPTERS}
-
-
-# --- The stamp: what moves the hash and what does not. -------------------------------------------
-
-CODE = 'import numpy\nfrom utils.a import f\n\n\ndef g():\n    """Doc."""\n    return f(" # no ")\n'
-
-
-@pytest.fixture
-def small_course(tmp_path):
-    """A repository with two modules in utils, and a notebook whose code imports one of them."""
-    (tmp_path / "utils").mkdir()
-    (tmp_path / "utils" / "a.py").write_text("from utils import b\n\nf = b.f\n")
-    (tmp_path / "utils" / "b.py").write_text('"""Doc."""\n\n\ndef f(x):\n    return x  # é\n')
-    (tmp_path / "utils" / "c.py").write_text("x = 1\n")
-    return tmp_path, nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CODE)])
-
-
-@pytest.mark.parametrize(
-    "old, new",
-    [
-        ('"""Doc."""', '"""Another\n\n    text."""'),
-        ('    """Doc."""\n', ""),
-        ("\n\n\ndef", "\n# why\ndef"),
-        ('")\n', '")  # why é\n\n'),
-        ("import numpy\n", "import numpy   \n"),
-    ],
-)
-def test_comments_docstrings_and_blanks_keep_the_hash(small_course, old, new):
-    root, notebook = small_course
-    before = stamp.code_hash(notebook, root)
-    assert old in CODE
-    notebook.cells[0].source = CODE.replace(old, new)
-    assert stamp.code_hash(notebook, root) == before
-
-
-@pytest.mark.parametrize("old, new", [("f(", "f(1, "), (" # no ", " # yes "), ("g()", "g(x)")])
-def test_code_changes_the_hash(small_course, old, new):
-    root, notebook = small_course
-    before = stamp.code_hash(notebook, root)
-    assert old in CODE
-    notebook.cells[0].source = CODE.replace(old, new)
-    assert stamp.code_hash(notebook, root) != before
-
-
-def test_a_module_imported_through_another_counts_and_others_do_not(small_course):
-    root, notebook = small_course
-    before = stamp.code_hash(notebook, root)
-    assert stamp.imported_utils(CODE, root) == ["utils.a", "utils.b"]
-    (root / "utils" / "c.py").write_text("x = 2\n")
-    (root / "utils" / "b.py").write_text("def f(x):\n    return x\n")
-    assert stamp.code_hash(notebook, root) == before
-    (root / "utils" / "b.py").write_text("def f(x):\n    return -x\n")
-    assert stamp.code_hash(notebook, root) != before
-
-
-def test_address_of_the_repository_and_magics():
-    for name in ("REPOSITORY", "VERSION"):
-        assert stamp.essence(f'{name} = "a"\nx = 1') == stamp.essence(f'{name} = "b"\nx = 1')
-    assert stamp.essence('OTHER = "a"') != stamp.essence('OTHER = "b"')
-    assert stamp.essence("%time f()\n!ls") != stamp.essence("%time g()\n!ls")
-
-
-def test_blank_lines_and_hashes_in_strings_belong_to_the_program():
-    assert stamp.essence('x = """a\n\nb  \n"""\n') == 'x = """a\n\nb  \n"""'
-    assert stamp.essence('x = f"""{1}\n\n# b"""  # c\n') == 'x = f"""{1}\n\n# b"""'

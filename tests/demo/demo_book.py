@@ -8,7 +8,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools.book.course import ROOT, render
+from tools.book.course import ROOT
+from tools.book.render import render
 
 # What try-it.md refers to; the real pages would take a minute to render.
 NEIGHBOURS = (

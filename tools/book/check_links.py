@@ -3,7 +3,8 @@
 import subprocess
 import sys
 
-from tools.book.course import ROOT, environment, stage
+from tools.book.course import ROOT, environment
+from tools.book.render import stage
 
 
 def main() -> int:

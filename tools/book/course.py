@@ -6,10 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
@@ -17,18 +15,13 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# What the book is made of besides the chapters.
-PAGES = ("*.md", "data/README.md", "models/README.md", "*.bib", "_config.yml", "_toc.yml")
-
-
-@dataclass(frozen=True)
-class Data:
-    """What ``utils.data.load_ham10000()`` returns here, in words."""
-
-    source: str
-    fingerprint: str
-    is_phantom: bool
-    has_lesion_ids: bool
+# TensorFlow's C++ log while it starts: dates and CPU features of one machine, no Python warning.
+NATIVE_LOG = re.compile(
+    r"^(?:WARNING: All log messages before absl::InitializeLog\(\)"
+    r"|[IW]\d{4} [\d:. ]+ +\d+ \w+\.cc:\d+\]"
+    r"|To enable the following instructions:).*\n?",
+    re.MULTILINE,
+)
 
 
 class ChapterError(Exception):
@@ -74,50 +67,40 @@ def environment() -> dict[str, str]:
     return env
 
 
-def probe_data(root: Path = ROOT) -> Data:
-    """Load the data once in a process of its own (so it is cached) and say what it is.
+def real_data() -> str | None:
+    """Return the folder with real images: HAM10000_DIR, or data/raw if something is in it."""
+    folder = environment().get("HAM10000_DIR")
+    if folder:
+        return None if folder == "phantom" else folder
+    raw = ROOT / "data" / "raw"
+    filled = raw.is_dir() and any(not p.name.startswith(".") for p in raw.iterdir())
+    return str(raw) if filled else None
+
+
+def real_images():
+    """Load the real images with their lesion ids, for what is published from no other.
 
     Raises
     ------
     ChapterError
-        If the data cannot be loaded; the loader has said why.
+        If there are none here; the message says how to name them.
     """
-    code = (
-        "from utils.data import load_ham10000\n"
-        "d = load_ham10000()\n"
-        "print('\\n@', d.source, '@', d.fingerprint, '@', d.is_phantom, '@', "
-        "not d.metadata['lesion_id'].isna().any())"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=root,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-    )
-    if done.returncode:
-        raise ChapterError("The data could not be loaded; the reason stands above.")
-    source, fingerprint, phantom, lesions = (
-        word.strip() for word in done.stdout.splitlines()[-1].split("@")[1:]
-    )
-    return Data(source, fingerprint, phantom == "True", lesions == "True")
+    from utils.data import load_ham10000  # here, because `make book` needs no numpy
+
+    dataset = load_ham10000()
+    if dataset.is_phantom or not dataset.has_lesions:
+        raise ChapterError(
+            f"This needs the real images with lesion ids; here is: {dataset.source}.\n"
+            "Put the official zips or the Kaggle CSV, with HAM10000_metadata.csv, into data/raw/, "
+            "or name their folder in the environment variable HAM10000_DIR.\n"
+            "data/README.md says where they come from."
+        )
+    return dataset
 
 
 def gpu_name(root: Path = ROOT) -> str | None:
     """Return the name of the GPU that Keras would use, or None where there is none."""
-    code = (
-        "import keras\n"
-        "b = keras.backend.backend()\n"
-        "if b == 'torch':\n"
-        "    import torch; n = ['torch GPU'] if torch.cuda.is_available() else []\n"
-        "elif b == 'jax':\n"
-        "    import jax; n = [d.device_kind for d in jax.devices() if d.platform == 'gpu']\n"
-        "else:\n"
-        "    import tensorflow as tf\n"
-        "    n = [tf.config.experimental.get_device_details(d).get('device_name', 'GPU')\n"
-        "         for d in tf.config.list_physical_devices('GPU')]\n"
-        "print('@', n[0] if n else '')"
-    )
+    code = "from utils.weights import device_name; print('@', device_name())"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=root,
@@ -127,7 +110,8 @@ def gpu_name(root: Path = ROOT) -> str | None:
     )
     if done.returncode:
         raise ChapterError(f"Keras cannot be imported:\n{done.stderr[-1500:]}")
-    return done.stdout.rpartition("@")[2].strip() or None
+    name = done.stdout.rpartition("@")[2].strip()
+    return None if name.startswith("CPU") else name
 
 
 def data_of(notebook: nbformat.NotebookNode) -> str | None:
@@ -178,37 +162,6 @@ def takes_epochs(notebook: Path) -> bool:
     )
 
 
-class _Progress:
-    """Says which cell is running: a live line on a terminal, a line every 20 s elsewhere."""
-
-    def __init__(self, label: str, cells: int) -> None:
-        self.label, self.cells, self.cell = label, cells, 0
-        self.start = time.perf_counter()
-        self.live = sys.stderr.isatty()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def next_cell(self, *, cell: nbformat.NotebookNode, **_: object) -> None:
-        self.cell += cell.cell_type == "code"
-
-    def _run(self) -> None:
-        while not self._stop.wait(1 if self.live else 20):
-            seconds = time.perf_counter() - self.start
-            line = f"  {self.label}: code cell {self.cell} of {self.cells}, {seconds:.0f} s"
-            print(f"\r\033[K{line}" if self.live else line, end="" if self.live else "\n",
-                  file=sys.stderr, flush=True)  # fmt: skip
-
-    def __enter__(self) -> "_Progress":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-        if self.live:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
-
-
 def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | None = None) -> float:
     """Run a copy of `notebook` in the notebook's own folder.
 
@@ -235,27 +188,27 @@ def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | No
     from papermill.exceptions import PapermillExecutionError
 
     copy.parent.mkdir(parents=True, exist_ok=True)
-    code_cells = sum(c.cell_type == "code" for c in nbformat.read(notebook, 4).cells)
+    # A live line on a terminal, a line every 20 s elsewhere.
+    bar = {"desc": f"  {notebook.stem}", "leave": False}
+    bar["mininterval"] = 0.1 if sys.stderr.isatty() else 20
     before = dict(os.environ)
     os.environ.update(environment())
     start = time.perf_counter()
     try:
-        with _Progress(notebook.stem, code_cells + bool(parameters)) as progress:
-            papermill.execute_notebook(
-                notebook,
-                copy,
-                parameters=dict(parameters or {}),
-                kernel_name="python3",
-                language="python",
-                cwd=notebook.parent,
-                progress_bar=False,
-                on_cell_start=progress.next_cell,
-                config=_kernel_config(),
-            )
+        papermill.execute_notebook(
+            notebook,
+            copy,
+            parameters=dict(parameters or {}),
+            kernel_name="python3",
+            language="python",
+            cwd=notebook.parent,
+            progress_bar=bar,
+            config=_kernel_config(),
+        )
     except PapermillExecutionError as error:
         trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback)).splitlines()
         raise ChapterError(
-            f"{notebook.name}, code cell {progress.cell} stopped with {error.ename}.\n"
+            f"{notebook.name}, code cell {error.exec_count} stopped with {error.ename}.\n"
             f"The cell begins: {(error.source.strip().splitlines() or [''])[0]}\n"
             + "\n".join(f"    {line}" for line in trace[-12:])
             + f"\nThe copy up to that cell: {copy}"
@@ -263,7 +216,21 @@ def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | No
     finally:
         os.environ.clear()
         os.environ.update(before)
-    return time.perf_counter() - start
+    seconds = time.perf_counter() - start
+    ran = nbformat.read(copy, as_version=4)
+    without_native_log(ran)
+    nbformat.write(ran, copy)
+    return seconds
+
+
+def without_native_log(notebook: nbformat.NotebookNode) -> None:
+    """Take TensorFlow's own start-up notes out of a notebook's outputs, which is changed."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            if output.output_type == "stream":
+                output.text = NATIVE_LOG.sub("", output.text)
+        if cell.cell_type == "code":
+            cell.outputs = [o for o in cell.outputs if o.get("text") != ""]
 
 
 def copy_working_tree(folder: Path, *, root: Path = ROOT) -> None:
@@ -289,79 +256,3 @@ def _kernel_config():
 
     # Sockets of the file system where there are some: no open ports, and no warning about them.
     return Config({} if os.name == "nt" else {"KernelManager": {"transport": "ipc"}})
-
-
-def stage(folder: Path, *, root: Path = ROOT, with_chapters: bool = True) -> None:
-    """Put what the book is made of into `folder`, emptied before, away from everything else.
-
-    The chapters' links to pages of the published book, which work on Colab too, become references
-    within the book.
-    """
-    from tools.book.glossary import as_roles, within_book  # here, because it imports this module
-
-    shutil.rmtree(folder, ignore_errors=True)
-    (folder / "chapters").mkdir(parents=True)
-    for pattern in PAGES:
-        for page in root.glob(pattern):
-            copy = folder / page.relative_to(root)
-            copy.parent.mkdir(exist_ok=True)
-            shutil.copy2(page, copy)
-    for pages in ("_static", "teaching"):
-        shutil.copytree(root / pages, folder / pages)
-    if with_chapters:
-        roles, relative = as_roles(root), within_book(root)
-        for chapter in chapters(root):
-            notebook = nbformat.read(chapter, as_version=4)
-            for cell in notebook.cells:
-                if cell.cell_type == "markdown":
-                    cell.source = relative(roles(cell.source))
-            nbformat.write(notebook, folder / "chapters" / chapter.name)
-
-
-def render(folder: Path) -> subprocess.CompletedProcess[str]:
-    """Render the staged book in `folder` to ``folder/_build/html``; warnings are errors.
-
-    Returns
-    -------
-    CompletedProcess
-        With both output streams in `stdout`; `returncode` is 0 only if there was no warning.
-    """
-    return subprocess.run(
-        [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
-        + ["build", str(folder), "-W", "--keep-going", "--quiet"],
-        cwd=folder,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-    )
-
-
-def publish_html(folder: Path, *, root: Path = ROOT) -> Path:
-    """Render the staged book in `folder` and put it at ``_build/html``; return its first page.
-
-    The page "Try it" gets the model and what runs it; where they cannot be had, it is said here
-    and on the page.
-
-    Raises
-    ------
-    ChapterError
-        If the rendering gave an error or a warning; the book that was there before stays.
-    """
-    done = render(folder)
-    if done.returncode:
-        raise ChapterError(f"The book could not be rendered:\n{done.stdout[-4000:]}")
-    from tools.book import mathjax  # here, because they import this module
-    from tools.demo import demo  # here, because they import this module
-
-    for problem in demo.install(folder / "_build" / "html", root=root):
-        print(f"The page Try it is without its model. {problem}", file=sys.stderr, flush=True)
-    if problem := mathjax.install(folder / "_build" / "html", root=root):
-        print(problem, file=sys.stderr, flush=True)
-    html, old = root / "_build" / "html", root / "_build" / "html.old"
-    shutil.rmtree(old, ignore_errors=True)
-    if html.exists():
-        html.rename(old)
-    (folder / "_build" / "html").rename(html)
-    shutil.rmtree(old, ignore_errors=True)
-    return html / "index.html"

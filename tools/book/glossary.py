@@ -97,34 +97,33 @@ def parse(text: str) -> list[Entry]:
         If a directive is not closed, a definition has no term, or a term has no definition.
     """
     entries: list[Entry] = []
-    direction, fence, term, lines = "", "", "", []
-
-    def close(number: int) -> None:
-        nonlocal term, lines
-        if term and not lines:
-            raise ValueError(f"line {number}: the term {term!r} has no definition")
-        if term:
-            entries.append(Entry(direction, term, " ".join(lines)))
-        term, lines = "", []
-
+    direction, fence = "", ""
     for number, line in enumerate(text.splitlines(), 1):
-        opening = re.fullmatch(r"(:{3,}|`{3,})\{glossary\}\s*", line)
+        stripped = line.strip()
+        opening = re.fullmatch(r"(:{3,}|`{3,})\{glossary\}", stripped)
+        closing = fence and stripped == fence
+        is_term = fence and stripped and not closing and not line.startswith((" ", "\t"))
+        if (is_term or closing) and entries and not entries[-1].definition:
+            raise ValueError(f"line {number}: the term {entries[-1].term!r} has no definition")
         if not fence and opening:
-            fence = opening[1]
+            fence, first = opening[1], len(entries)
         elif not fence and line.startswith("## "):
             direction = line[3:].strip()
-        elif fence and line.strip() == fence:
-            close(number)
+        elif closing:
             fence = ""
-        elif fence and line.startswith((" ", "\t")) and line.strip():
-            if not term:
-                raise ValueError(f"line {number}: a definition without a term: {line.strip()!r}")
-            lines.append(line.strip())
-        elif fence and line.strip():
-            close(number)
-            term = line.strip().removeprefix("**").removesuffix("**")
+        elif is_term:
+            term = stripped.removeprefix("**").removesuffix("**")
+            entries.append(Entry(direction, term, ""))
+        elif fence and stripped:
+            if len(entries) == first:
+                raise ValueError(f"line {number}: a definition without a term: {stripped!r}")
+            entry = entries[-1]
+            joined = f"{entry.definition} {stripped}".strip()
+            entries[-1] = Entry(entry.direction, entry.term, joined)
     if fence:
-        raise ValueError(f"a glossary directive is not closed; its last term is {term!r}")
+        raise ValueError(
+            f"a glossary directive is not closed; its last term is {entries[-1].term!r}"
+        )
     return entries
 
 

@@ -1,14 +1,12 @@
 """Install what pages of the browser need, from a lock that names no registry."""
 
 import hashlib
-import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
 from tools.book.course import ROOT
-from utils.files import replace_file
 
 QUIET = ("--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
 FILES = ("package.json", "package-lock.json")
@@ -63,48 +61,12 @@ def install(folder: Path, *, root: Path = ROOT) -> Path:
     return place / "node_modules"
 
 
-def lock(folder: Path) -> Path:
-    """Write ``package-lock.json`` anew from ``package.json`` (needs a network).
-
-    The lock holds versions and hashes and no address, so packages come from whichever registry
-    npm is set to, and the hash decides whether they are the right ones.
-
-    Returns
-    -------
-    Path
-        The lock.
-
-    Raises
-    ------
-    NpmError
-        If there is no npm, npm fails, or a package would come without a hash.
-    """
-    work = folder.with_name(f".{folder.name}.{os.getpid()}")
-    work.mkdir()
-    try:
-        shutil.copy2(folder / "package.json", work)
-        command = ["install", "--package-lock-only", "--ignore-scripts"]
-        _npm([*command, "--omit-lockfile-registry-resolved", *QUIET], work, what="a lock")
-        content = json.loads((work / "package-lock.json").read_text(encoding="utf-8"))
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    packages = {name: entry for name, entry in content["packages"].items() if name}
-    for name, entry in packages.items():
-        entry.pop("resolved", None)  # an npm older than 8.16 does not know the option
-        if "integrity" not in entry:
-            raise NpmError(f"{name} has no hash in the lock; only packages of a registry have one.")
-    path = folder / "package-lock.json"
-    replace_file(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-    return path
-
-
 def _stamp(folder: Path) -> str:
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
         raise NpmError(
-            f"{folder} has no {' and no '.join(missing)}. A lock is made with\n"
-            f'    python -c "from pathlib import Path; from tools.book.npm import lock; '
-            f"lock(Path('{folder.name}'))\""
+            f"{folder} has no {' and no '.join(missing)}. A lock is made there with\n"
+            "    npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved"
         )
     return hashlib.sha256(b"\0".join((folder / name).read_bytes() for name in FILES)).hexdigest()
 

@@ -3,16 +3,17 @@
 Nothing in the repository changes before every chapter has run and passed the checks.
 """
 
-import copy
+import contextlib
 import os
-import re
 import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 
 from tools.book import stamp
 from tools.book.course import (
@@ -23,19 +24,14 @@ from tools.book.course import (
     execute,
     output_texts,
     pictures,
-    probe_data,
+    real_images,
 )
 from tools.teach import reading_time
+from utils.data import DataError
 from utils.files import replace_file
 
 MAX_NOTEBOOK, MAX_PICTURE = 1_000_000, 150_000  # bytes
-# TensorFlow's C++ log while it starts: dates and CPU features of one machine, no Python warning.
-NATIVE_LOG = re.compile(
-    r"^(?:WARNING: All log messages before absl::InitializeLog\(\)"
-    r"|[IW]\d{4} [\d:. ]+ +\d+ \w+\.cc:\d+\]"
-    r"|To enable the following instructions:).*\n?",
-    re.MULTILINE,
-)
+MODELS = ROOT / "models"
 TRAINS, WEIGHTS = "05", ("original.weights.h5", "original.json")
 
 
@@ -44,22 +40,12 @@ def main(arguments: list[str]) -> int:
     start = time.perf_counter()
     try:
         todo = _chosen(arguments)
-        data = probe_data()
-        if data.is_phantom or not data.has_lesion_ids:
-            raise ChapterError(
-                f"Outputs are published from the real images with lesion ids only; here is: "
-                f"{data.source}.\nPut the official zips or the Kaggle CSV, with "
-                "HAM10000_metadata.csv, into data/raw/, or name their folder:\n"
-                "    HAM10000_DIR=/path/to/folder make publish\n"
-                "data/README.md says where they come from."
-            )
-        print(f"Data: {data.source}", flush=True)
-        with _Weights() as weights:
-            notebooks = _run(todo, data, weights)
+        dataset = real_images()
+        with _fresh_weights() as install:
+            notebooks = _run(todo, dataset, install)
             for path, notebook in notebooks:
                 replace_file(path, nbformat.writes(notebook, version=4) + "\n")
-            weights.keep()
-    except (ChapterError, FileNotFoundError) as error:
+    except (ChapterError, DataError, FileNotFoundError) as error:
         print(f"\n{error}\nNothing was published.", file=sys.stderr)
         return 1
     print(f"Published: {', '.join(path.stem for path, _ in notebooks)}", flush=True)
@@ -81,7 +67,7 @@ def _chosen(numbers: list[str]) -> list[Path]:
     return sorted(todo, key=lambda path: not path.name.startswith(TRAINS))
 
 
-def _run(todo, data, weights) -> list[tuple[Path, nbformat.NotebookNode]]:
+def _run(todo, dataset, install_weights) -> list[tuple[Path, nbformat.NotebookNode]]:
     folder = ROOT / "_build" / "publish"
     shutil.rmtree(folder, ignore_errors=True)
     before = {path: path.read_bytes() for path in todo}
@@ -91,14 +77,14 @@ def _run(todo, data, weights) -> list[tuple[Path, nbformat.NotebookNode]]:
         seconds = execute(path, folder / path.name)
         print(f"    {seconds:.0f} s", flush=True)
         if path.name.startswith(TRAINS):
-            weights.install()
+            install_weights()
         done.append((path, tidy(path, folder / path.name), seconds))
     stamped = []
     for path, notebook, seconds in done:
         if path.read_bytes() != before[path]:
             raise ChapterError(f"{path.name} was edited while it ran. Publish it again.")
         notebook.metadata["course"] = stamp.make(
-            notebook, source=data.source, fingerprint=data.fingerprint, seconds=seconds
+            notebook, source=dataset.source, fingerprint=dataset.fingerprint, seconds=seconds
         )
         try:
             notebook.cells[1].source = reading_time.box(notebook)
@@ -121,6 +107,7 @@ def tidy(path: Path, executed: Path) -> nbformat.NotebookNode:
     ran = nbformat.read(executed, as_version=4)
     if [c.source for c in notebook.cells] != [c.source for c in ran.cells]:
         raise ChapterError(f"{path.name} was edited while it ran. Publish it again.")
+    ran, _ = CoalesceStreamsPreprocessor().preprocess(ran, {})
     for cell, source in zip(notebook.cells, ran.cells, strict=True):
         if cell.cell_type != "code":
             continue
@@ -128,32 +115,19 @@ def tidy(path: Path, executed: Path) -> nbformat.NotebookNode:
             cell.metadata.pop(key, None)
         cell.execution_count = source.execution_count
         cell.outputs = []
-        for output in copy.deepcopy(source.outputs):
-            last = cell.outputs[-1] if cell.outputs else None
-            if output.output_type == "stream":
-                if last and last.output_type == "stream" and last.name == output.name:
-                    last.text += output.text
-                    continue
-            elif output.output_type != "error":
+        for output in source.outputs:
+            if "data" in output:
                 output.data.pop("application/vnd.jupyter.widget-view+json", None)
-                if not output.data:
-                    continue
                 output.metadata = {}
-                if output.output_type == "execute_result":
-                    output.execution_count = source.execution_count
-            cell.outputs.append(output)
-        for output in cell.outputs:
-            if output.output_type == "stream":
-                output.text = re.sub(r"[^\n]*\r(?!\n)", "", output.text)
-                output.text = NATIVE_LOG.sub("", output.text)
-        cell.outputs = [o for o in cell.outputs if o.output_type != "stream" or o.text.strip()]
+            if output.get("data") or output.get("text", "").strip() or "ename" in output:
+                cell.outputs.append(output)
     for key in ("papermill", "widgets"):
         notebook.metadata.pop(key, None)
     return notebook
 
 
 def check(notebook: nbformat.NotebookNode, *, folders: tuple[str, ...] = ()) -> list[str]:
-    """Return what forbids publishing an executed notebook, a sentence each."""
+    """Return what forbids that an executed notebook is stored, a sentence each."""
     problems = []
     size = len(nbformat.writes(notebook, version=4).encode())
     if size > MAX_NOTEBOOK:
@@ -175,39 +149,30 @@ def check(notebook: nbformat.NotebookNode, *, folders: tuple[str, ...] = ()) -> 
     return problems
 
 
-class _Weights:
-    """Puts fresh weights into models/ for the chapters that load them, and takes them back.
+@contextlib.contextmanager
+def _fresh_weights() -> Iterator[Callable[[], None]]:
+    """Let the chapters see the weights that chapter 5 has trained; take them back on failure.
 
-    Chapter 5 trains and saves to runs/; later chapters load from models/. If one of them fails,
-    models/ is restored.
+    Chapter 5 saves to runs/, later chapters load from models/. Yields the function that copies.
     """
+    began = time.time()
+    old = {path: path.read_bytes() for name in WEIGHTS if (path := MODELS / name).is_file()}
 
-    def __enter__(self) -> "_Weights":
-        self.old = {name: _bytes(ROOT / "models" / name) for name in WEIGHTS}
-        self.kept = False
-        self.began = time.time()
-        return self
+    def install() -> None:
+        for name in WEIGHTS:  # the certificate last: it refuses weights that are not its own
+            fresh = ROOT / "runs" / name
+            if not fresh.is_file() or fresh.stat().st_mtime < began:
+                raise ChapterError(f"Chapter 5 ran, but did not write runs/{name}.")
+            replace_file(MODELS / name, fresh.read_bytes())
 
-    def install(self) -> None:
-        fresh = [ROOT / "runs" / name for name in WEIGHTS]
-        for path in fresh:
-            if not path.is_file() or path.stat().st_mtime < self.began:
-                raise ChapterError(f"Chapter 5 ran, but did not write runs/{path.name}.")
-        for path in fresh:  # the certificate last: it refuses weights that are not its own
-            replace_file(ROOT / "models" / path.name, path.read_bytes())
-
-    def keep(self) -> None:
-        self.kept = True
-
-    def __exit__(self, *_: object) -> None:
-        if self.kept:
-            return
-        for name, old in self.old.items():
-            path = ROOT / "models" / name
-            if old is None:
-                path.unlink(missing_ok=True)
-            elif _bytes(path) != old:
-                replace_file(path, old)
+    try:
+        yield install
+    except BaseException:
+        for name in WEIGHTS:
+            (MODELS / name).unlink(missing_ok=True)
+        for path, content in old.items():
+            replace_file(path, content)
+        raise
 
 
 def publish_phantom_weights() -> None:
@@ -259,10 +224,6 @@ def write_cards() -> int:
     from tools.results import cards
 
     return cards.main([])
-
-
-def _bytes(path: Path) -> bytes | None:
-    return path.read_bytes() if path.exists() else None
 
 
 if __name__ == "__main__":

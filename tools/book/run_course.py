@@ -14,11 +14,10 @@ from tools.book.course import (
     data_of,
     execute,
     gpu_name,
-    probe_data,
-    publish_html,
-    stage,
     takes_epochs,
 )
+from tools.book.render import publish_html, stage
+from utils.data import DataError, load_ham10000
 
 CPU_EPOCHS = 10  # the training chapter's own number is for GPUs and for `make publish`
 
@@ -32,9 +31,7 @@ def main() -> int:
     try:
         todo = chapters()
         print("1. Data", flush=True)
-        data = probe_data()
-        print(f"   {data.source}", flush=True)
-        if data.is_phantom:  # the chapters need not try a download each
+        if load_ham10000().is_phantom:  # the chapters need not try a download each
             os.environ["HAM10000_DIR"] = "phantom"
 
         print("2. Chapters", flush=True)
@@ -61,7 +58,7 @@ def main() -> int:
 
         print("3. Book", flush=True)
         page = publish_html(folder)
-    except (ChapterError, FileNotFoundError) as error:
+    except (ChapterError, DataError, FileNotFoundError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     print(table)

@@ -4,12 +4,10 @@ import subprocess
 import sys
 import time
 
-from tools.book.course import ROOT, environment
+from tools.book import trial
+from tools.book.course import ROOT, environment, real_data
 
 PARALLEL = ["-n", "2", "--dist", "loadfile"]
-EXERCISES = (
-    "tests/teach/test_exercises.py"  # it runs chapters: a step of its own, chapter by chapter
-)
 
 
 def steps() -> list[tuple[str, list[str], dict[str, str]]]:

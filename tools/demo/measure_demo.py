@@ -18,7 +18,7 @@ PER_KIND = 60
 
 def measure() -> dict:
     """Fit, measure, store; return what models/demo.json then holds."""
-    from utils import calibration, data, intervals, refusal, splits
+    from utils import calibration, data, metrics, refusal, splits
     from utils.classes import CLASSES
     from utils.training import class_shares
     from utils.weights import load_weights
@@ -42,7 +42,7 @@ def measure() -> dict:
     answered = strangeness <= borders.threshold
     labels = dataset.labels[split.test]
     lesions = splits.lesion_groups(dataset.metadata)[split.test]
-    found = intervals.bootstrap(labels[answered], probabilities[answered], lesions[answered])
+    found = metrics.bootstrap(labels[answered], probabilities[answered], lesions[answered])
     called = probabilities.argmax(axis=1)
     says = {}
     for c in CLASSES:
@@ -111,7 +111,7 @@ def _fit(model, dataset, split, certificate):
 
 def _judged(both, borders, strangeness, lesions, labels, parts):
     from utils import refusal
-    from utils.intervals import interval, resample_weights
+    from utils.metrics import interval, resample_weights
     from utils.strangers import strangers
 
     others = strangers("measuring", per_kind=PER_KIND)

@@ -26,7 +26,8 @@ from scipy.fft import dctn
 from scipy.special import logsumexp
 from sklearn.neighbors import NearestNeighbors
 
-from utils.classes import DX, symmetry
+from utils.augment import symmetry
+from utils.classes import DX
 from utils.data import PHANTOM, LesionImages, load_ham10000, phantom
 from utils.data.phantom import (
     COMPONENTS,

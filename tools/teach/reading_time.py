@@ -41,7 +41,8 @@ def words(markdown: str) -> int:
 def minutes_to_read(notebook: nbformat.NotebookNode) -> int:
     """Return the minutes a learner needs for text, code and figures, rounded to `STEP`.
 
-    The set-up cell, which is the same everywhere, and what is worked through do not count.
+    The set-up cell, which is the same everywhere, code that is folded away, and what is worked
+    through do not count.
     """
     minutes = 0.0
     for number, cell in enumerate(notebook.cells):
@@ -50,7 +51,8 @@ def minutes_to_read(notebook: nbformat.NotebookNode) -> int:
         if cell.cell_type == "markdown":
             minutes += words(cell.source) / WORDS_A_MINUTE
         elif cell.cell_type == "code":
-            minutes += MINUTES_A_CELL + MINUTES_A_FIGURE * len(pictures(cell))
+            folded = "hide-input" in cell.metadata.get("tags", ())
+            minutes += MINUTES_A_CELL * (not folded) + MINUTES_A_FIGURE * len(pictures(cell))
     return max(STEP, STEP * round(minutes / STEP))
 
 

@@ -18,7 +18,8 @@ import pandas as pd
 from scipy.fft import idctn
 from scipy.special import expit
 
-from utils.classes import DX, symmetry
+from utils.augment import symmetry
+from utils.classes import DX
 
 PARAMETERS = Path(__file__).resolve().parents[2] / "data" / "phantom.npz"
 CODE_VERSION = 2  # raise it whenever the same file and seed give other images than before

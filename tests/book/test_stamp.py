@@ -1,0 +1,157 @@
+"""The stamp: what moves a chapter's hash and what does not; when two runs are the same."""
+
+import base64
+import io
+
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+from tools.book import same, stamp
+from tools.book.course import ROOT, ChapterError
+
+v4 = nbformat.v4
+A = '''"""Module."""
+
+from utils import b
+from utils.b import LIMIT as most
+
+
+def f(x):
+    """Doc."""
+    if x > most:
+        raise ValueError(f"too large: {words(x)}")
+    return b.g(x)
+
+
+def unused():
+    return 1
+
+
+def words(x):
+    return "many"
+'''
+B = "LIMIT = 3\n\n\nclass Box:\n    side = 1\n\n\ndef g(x):\n    return Box.side + x  # é\n"
+CELL = 'import numpy\nfrom utils import a\n\n\ndef h():\n    """Doc."""\n    return a.f(" # no ")\n'
+
+
+@pytest.fixture
+def course(tmp_path):
+    """A course of two modules, and a function that gives its chapter's hash after changes."""
+    (tmp_path / "utils").mkdir()
+
+    def changed(*, cell=CELL, set_up="import sys", **modules):
+        for name, source in ({"a": A, "b": B} | modules).items():
+            (tmp_path / "utils" / f"{name}.py").write_text(source)
+        cells = [v4.new_markdown_cell("# T"), v4.new_markdown_cell("> box")]
+        cells += [v4.new_code_cell(set_up), v4.new_code_cell(cell)]
+        return stamp.code_hash(v4.new_notebook(cells=cells), tmp_path)
+
+    return changed
+
+
+KEEP = {
+    "a docstring of the chapter": {"cell": CELL.replace('"""Doc."""', '"""A\n\n    text."""')},
+    "no docstring": {"cell": CELL.replace('    """Doc."""\n', "")},
+    "a comment": {"cell": CELL.replace("\n\n\ndef", "\n# why\ndef")},
+    "a comment behind code": {"cell": CELL.replace('")\n', '")  # why é\n\n')},
+    "blanks at the end": {"cell": CELL.replace("numpy\n", "numpy   \n")},
+    "the set-up cell": {"set_up": "import os"},
+    "the words of an error": {"a": A.replace("too large: {words(x)}", "{words(x)} is too large")},
+    "what only an error says": {"a": A.replace('return "many"', 'return "lots"')},
+    "a function that is not reached": {"a": A.replace("return 1", "return 2")},
+    "a docstring in utils": {"a": A.replace("Doc.", "New.")},
+    "a comment in utils": {"b": B.replace("  # é", "")},
+    "another alias": {"cell": CELL.replace("import a", "import a as z").replace("a.f", "z.f")},
+    "a module without trace": {"files": "x = 1\n", "a": A.replace("def unused", "def unused_too")},
+    "a function that moved to another module": {
+        "a": A.replace("b.g(x)", "c.g(x)").replace("import b\n", "import c\n"),
+        "b": B[: B.index("class")],
+        "c": B[B.index("class") :],
+    },
+}  # fmt: skip
+MOVE = {
+    "an argument": {"cell": CELL.replace("f(", "f(1, ")},
+    "a string that looks like a comment": {"cell": CELL.replace(" # no ", " # yes ")},
+    "a function of utils": {"a": A.replace("b.g(x)", "-b.g(x)")},
+    "a function reached through another": {"b": B.replace("+ x", "- x")},
+    "a constant": {"b": B.replace("LIMIT = 3", "LIMIT = 4")},
+    "a class": {"b": B.replace("side = 1", "side = 2")},
+    "the kind of an error": {"a": A.replace("ValueError", "KeyError")},
+}
+
+
+@pytest.mark.parametrize("what", KEEP)
+def test_what_leaves_no_trace_keeps_the_hash(course, what):
+    before = course()
+    assert course(**KEEP[what]) == before
+
+
+@pytest.mark.parametrize("what", MOVE)
+def test_what_can_change_an_output_moves_the_hash(course, what):
+    before = course()
+    assert course(**MOVE[what]) != before
+
+
+def test_blank_lines_hashes_in_strings_and_magics_belong_to_the_program():
+    assert stamp.essence('x = """a\n\nb  \n"""\n') == 'x = """a\n\nb  \n"""'
+    assert stamp.essence('x = f"""{1}\n\n# b"""  # c\n') == 'x = f"""{1}\n\n# b"""'
+    assert stamp.essence("%time f()\n!ls") != stamp.essence("%time g()\n!ls")
+
+
+def test_readers_leave_no_trace_and_training_does():
+    source = "from utils.data import load_ham10000\nfrom utils.training import train\n"
+    names = {name for _, name in stamp.reached(source + "load_ham10000()\ntrain()\n", ROOT)}
+    assert {"train", "Recipe", "Augment"} <= names
+    assert not names & {"load_ham10000", "LesionImages"}
+
+
+# --- The same outputs ----------------------------------------------------------------------------
+
+
+def text(*lines):
+    return v4.new_output("stream", name="stdout", text="".join(f"{line}\n" for line in lines))
+
+
+def picture(grey):
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((20, 20, 3), grey, np.uint8)).save(buffer, "png")
+    data = {"image/png": base64.b64encode(buffer.getvalue()).decode()}
+    return v4.new_output("display_data", data=data)
+
+
+BEFORE = [text("a 0.512", "took 3.1 s"), picture(100), text("b")]
+
+
+@pytest.mark.parametrize(
+    "after, shown",
+    [
+        ([text("a 0.512", "took 3.9 s"), picture(100), text("b")], []),
+        ([text("a 0.513", "took 3.1 s"), picture(100), text("b")], ["- a 0.512", "+ a 0.513"]),
+        ([text("a 0.512", "took 3.1 s"), picture(102), text("b")], ["+ picture 1: 2.0 grey"]),
+        ([text("a 0.512", "took 3.1 s"), picture(100)], ["- b", "+ 2 outputs where there were 3"]),
+    ],
+)  # fmt: skip
+def test_two_runs_are_compared_line_by_line_and_picture_by_picture(after, shown):
+    lines = [line for difference in same.differences(BEFORE, after) for line in difference.lines]
+    assert len(lines) == len(shown)
+    assert all(line.startswith(start) for line, start in zip(lines, shown, strict=True))
+
+
+def test_stored_outputs_go_to_the_cells_that_make_them_now():
+    def chapter(*outputs_of):
+        cells = [v4.new_markdown_cell("# T"), v4.new_markdown_cell(">"), v4.new_code_cell("s")]
+        return v4.new_notebook(cells=cells + [v4.new_code_cell("x", outputs=o) for o in outputs_of])
+
+    stored = [text("one"), text("two")]
+    ran = chapter([text("1")], [], [text("2")])
+    moved = same.with_outputs(chapter([], [], []), ran, stored)
+    assert [[o.text for o in cell.outputs] for cell in moved.cells[3:]] == [
+        ["one\n"],
+        [],
+        ["two\n"],
+    ]
+    assert [cell.execution_count for cell in moved.cells[2:]] == [1, 2, 3, 4]
+    with pytest.raises(ChapterError, match="2 outputs, 1 are stored. Publish it"):
+        same.with_outputs(chapter([], [], []), ran, stored[:1])

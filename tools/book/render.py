@@ -1,0 +1,101 @@
+"""`make book`: render the committed notebooks with their stored outputs to _build/html."""
+
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+
+from tools.book import glossary, mathjax
+from tools.book.course import ROOT, ChapterError, chapters, environment
+
+# What the book is made of besides the chapters.
+PAGES = ("*.md", "data/README.md", "models/README.md", "*.bib", "_config.yml", "_toc.yml")
+
+
+def stage(folder: Path, *, root: Path = ROOT, with_chapters: bool = True) -> None:
+    """Put what the book is made of into `folder`, emptied before, away from everything else.
+
+    The chapters' links to pages of the published book, which work on Colab too, become references
+    within the book.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "chapters").mkdir(parents=True)
+    for pattern in PAGES:
+        for page in root.glob(pattern):
+            copy = folder / page.relative_to(root)
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copy2(page, copy)
+    for pages in ("_static", "teaching"):
+        shutil.copytree(root / pages, folder / pages)
+    if with_chapters:
+        roles, relative = glossary.as_roles(root), glossary.within_book(root)
+        for chapter in chapters(root):
+            notebook = nbformat.read(chapter, as_version=4)
+            for cell in notebook.cells:
+                if cell.cell_type == "markdown":
+                    cell.source = relative(roles(cell.source))
+            nbformat.write(notebook, folder / "chapters" / chapter.name)
+
+
+def render(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Render the staged book in `folder` to ``folder/_build/html``; warnings are errors.
+
+    Returns
+    -------
+    CompletedProcess
+        With both output streams in `stdout`; `returncode` is 0 only if there was no warning.
+    """
+    return subprocess.run(
+        [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+        + ["build", str(folder), "-W", "--keep-going", "--quiet"],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+    )
+
+
+def publish_html(folder: Path, *, root: Path = ROOT) -> Path:
+    """Render the staged book in `folder` and put it at ``_build/html``; return its first page.
+
+    The page "Try it" has no model yet; `python -m tools.demo.install` puts it there.
+
+    Raises
+    ------
+    ChapterError
+        If the rendering gave an error or a warning; the book that was there before stays.
+    """
+    done = render(folder)
+    if done.returncode:
+        raise ChapterError(f"The book could not be rendered:\n{done.stdout[-4000:]}")
+    if problem := mathjax.install(folder / "_build" / "html", root=root):
+        print(problem, file=sys.stderr, flush=True)
+    html, old = root / "_build" / "html", root / "_build" / "html.old"
+    shutil.rmtree(old, ignore_errors=True)
+    if html.exists():
+        html.rename(old)
+    (folder / "_build" / "html").rename(html)
+    shutil.rmtree(old, ignore_errors=True)
+    return html / "index.html"
+
+
+def main() -> int:
+    """Render the book; return the exit status."""
+    start = time.perf_counter()
+    print("Rendering the book from the stored notebooks …", flush=True)
+    try:
+        stage(ROOT / "_build" / "book")
+        page = publish_html(ROOT / "_build" / "book")
+    except (ChapterError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"Done in {time.perf_counter() - start:.0f} s. Open {page.as_uri()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,269 @@
+"""`make same`: after code was moved or rewritten, show that the chapters' outputs stay the same.
+
+    python -m tools.book.same [--old REVISION] [03 06 …]
+
+Runs each chapter whose stamp is out of date twice, on this machine and the real images: as it
+stood in a revision (HEAD unless named), and as it stands now. Where every text and picture is
+the same, the stored outputs go to the cells that make them now, with a new stamp; nothing has to
+be published again. Where something differs, it is shown and the chapter is left alone. What
+differs between two runs of the *old* chapter as well (seconds, a measured speed) does not count.
+
+Chapter 5 runs two epochs, and the weights it saves are compared too.
+"""
+
+import argparse
+import base64
+import difflib
+import io
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import numpy as np
+from PIL import Image
+
+from tools.book import stamp
+from tools.book.course import ROOT, ChapterError, chapters, execute, real_images
+from tools.book.publish import TRAINS, tidy
+from utils.data import DataError
+from utils.files import replace_file
+
+PIXEL_TOLERANCE = 0.5  # mean difference of two pictures in grey levels of 255
+SHORT = {"EPOCHS": 2}  # of the chapter that trains
+MEASURED = re.compile(r"\d[\d,.]*(?= ?(?:s|ms|seconds|minutes|MB|times)\b)")
+
+
+def main(arguments: list[str]) -> int:
+    """Compare; return the exit status, 1 if a chapter is not the same."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--old", default="HEAD", help="the revision to compare with")
+    parser.add_argument("numbers", nargs="*", help="chapters, such as 03 06; none: what is stale")
+    given = parser.parse_args(arguments)
+    todo = [path for path in chapters() if path.name[:2] in given.numbers] or [
+        path for path in chapters() if not given.numbers and _stale(path)
+    ]
+    if not todo:
+        print("Every chapter's stamp fits its code.")
+        return 0
+    different = []
+    try:
+        real_images()
+        with tempfile.TemporaryDirectory() as folder, _tree(given.old, Path(folder)) as old:
+            for path in todo:
+                print(path.stem, flush=True)
+                problems = compare(path, old.root, Path(folder) / "runs")
+                print("\n".join(f"    {line}" for line in problems or ["the same"]), flush=True)
+                different += [path.stem] * bool(problems)
+    except (ChapterError, DataError, FileNotFoundError) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    if different:
+        print(f"Not the same, and left alone: {', '.join(different)}. If that is right, publish.")
+    return int(bool(different))
+
+
+def _stale(path: Path) -> bool:
+    notebook = nbformat.read(path, as_version=4)
+    return notebook.metadata.get("course", {}).get("code") != stamp.code_hash(notebook)
+
+
+class _tree:
+    """A revision of the repository in a folder of its own, taken away at the end."""
+
+    def __init__(self, revision: str, folder: Path) -> None:
+        self.revision, self.root = revision, folder / "old"
+
+    def _git(self, *arguments: str) -> None:
+        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+        if done.returncode:
+            raise ChapterError(f"git {arguments[0]} failed: {done.stderr.strip()}")
+
+    def __enter__(self) -> "_tree":
+        self._git("worktree", "add", "--detach", str(self.root), self.revision)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._git("worktree", "remove", "--force", str(self.root))
+
+
+def compare(path: Path, old_root: Path, runs: Path) -> list[str]:
+    """Run a chapter in the old tree and in this one; return the differences, a line each.
+
+    Where there are none, the chapter gets the old one's stored outputs and a new stamp.
+    """
+    old_path = _same_number(path, old_root)
+    parameters = SHORT if path.name.startswith(TRAINS) else {}
+
+    def run(chapter: Path, name: str) -> list[nbformat.NotebookNode]:
+        execute(chapter, runs / name / chapter.name, parameters=parameters)
+        return outputs(_tidied(chapter, runs / name / chapter.name))
+
+    before, after = run(old_path, "old"), run(path, "new")
+    changed = differences(before, after)
+    if changed:
+        unstable = set().union(*(d.places for d in differences(before, run(old_path, "again"))))
+        changed = [d for d in changed if not d.places or d.places - unstable]
+    problems = [line for difference in changed for line in difference.lines]
+    if parameters:
+        problems += _weights_differ(old_root / "runs", ROOT / "runs")
+    if not problems:
+        new = _tidied(path, runs / "new" / path.name)
+        stored = nbformat.read(old_path, as_version=4)
+        notebook = with_outputs(nbformat.read(path, as_version=4), new, outputs(stored))
+        notebook.metadata["course"] = stored.metadata["course"] | {
+            "code": stamp.code_hash(notebook),
+            "weights": stamp.weights_of(notebook),
+        }
+        replace_file(path, nbformat.writes(notebook, version=4) + "\n")
+    return problems
+
+
+def _same_number(path: Path, root: Path) -> Path:
+    names = sorted((root / "chapters").glob(f"{path.name[:2]}_*.ipynb"))
+    if len(names) != 1:
+        raise ChapterError(f"{path.name} has no counterpart in the old tree. Publish it.")
+    return names[0]
+
+
+def _tidied(path: Path, executed: Path) -> nbformat.NotebookNode:
+    """Return the executed notebook as it would be stored, without papermill's own cell."""
+    ran = nbformat.read(executed, as_version=4)
+    ran.cells = [c for c in ran.cells if "injected-parameters" not in c.metadata.get("tags", ())]
+    nbformat.write(ran, executed)
+    return tidy(path, executed)
+
+
+def outputs(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    """Return the outputs of a notebook one after the other, without those of set-up and quiz."""
+    return [
+        output
+        for index, cell in enumerate(notebook.cells)
+        if _compared(index, cell)
+        for output in cell.get("outputs", ())
+    ]
+
+
+def _compared(index: int, cell: nbformat.NotebookNode) -> bool:
+    return cell.cell_type == "code" and index != stamp.SET_UP and "quiz" not in cell.metadata.get(
+        "tags", ()
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What differs between two runs: where in the first one, and the lines that show it.
+
+    `places` holds ``("line", n)`` or ``("picture", n)``; it is empty where something was added.
+    """
+
+    places: frozenset[tuple[str, int]]
+    lines: tuple[str, ...]
+
+
+def differences(
+    before: list[nbformat.NotebookNode], after: list[nbformat.NotebookNode]
+) -> list[Difference]:
+    """Return how the texts of two runs differ, and their pictures."""
+    old, new = ("\n".join(map(_as_text, run)).splitlines() for run in (before, after))
+    found = []
+    for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, False).get_opcodes():
+        if kind != "equal":
+            # Another number of lines is a difference, even where these lines vary from run to run.
+            places = frozenset(("line", n) for n in range(a, b)) if b - a == d - c else frozenset()
+            lines = [f"- {line}" for line in old[a:b]] + [f"+ {line}" for line in new[c:d]]
+            found.append(Difference(places, tuple(lines)))
+    if len(before) != len(after):
+        line = f"+ {len(after)} outputs where there were {len(before)}"
+        found.append(Difference(frozenset(), (line,)))
+    pairs = zip(_pictures(before), _pictures(after), strict=False)
+    for number, (one, other) in enumerate(pairs, 1):
+        place, line = frozenset({("picture", number)}), ""
+        if one.shape != other.shape:
+            line = f"+ picture {number}: {other.shape} pixels where it had {one.shape}"
+        elif (apart := float(np.abs(one - other).mean())) > PIXEL_TOLERANCE:
+            line = f"+ picture {number}: {apart:.1f} grey levels apart on average"
+        found += [Difference(place, (line,))] if line else []
+    return found
+
+
+def _as_text(output: nbformat.NotebookNode) -> str:
+    if output.output_type == "stream":
+        text = output.text
+    elif output.output_type == "error":
+        text = f"{output.ename}: {output.evalue}"
+    elif "image/png" in output.data:
+        text = "(a picture)"
+    else:
+        text = str(output.data.get("text/html") or output.data.get("text/plain"))
+    return MEASURED.sub("#", re.sub(r"0x[0-9a-f]+", "0x…", text)).rstrip("\n")
+
+
+def _pictures(run: list[nbformat.NotebookNode]) -> list[np.ndarray]:
+    found = [o.data["image/png"] for o in run if "image/png" in o.get("data", {})]
+    return [
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(one))).convert("RGB"), dtype=float)
+        for one in found
+    ]
+
+
+def _weights_differ(old: Path, new: Path) -> list[str]:
+    import h5py
+
+    def arrays(folder: Path) -> list[np.ndarray]:
+        values = []
+        with h5py.File(folder / "original.weights.h5") as file:
+            file["layers"].visititems(
+                lambda _, item: values.append(item[()]) if isinstance(item, h5py.Dataset) else None
+            )
+        return values
+
+    one, other = arrays(old), arrays(new)
+    same = len(one) == len(other) and all(map(np.array_equal, one, other))
+    return [] if same else ["+ the weights after the short run are others"]
+
+
+def with_outputs(
+    notebook: nbformat.NotebookNode,
+    ran: nbformat.NotebookNode,
+    stored: list[nbformat.NotebookNode],
+) -> nbformat.NotebookNode:
+    """Give each cell the stored outputs that it makes now, in their order.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        The chapter; changed in place.
+    ran : NotebookNode
+        The same chapter after it ran, which says how many outputs each cell makes.
+    stored : list
+        The outputs of the old chapter, as `outputs` returns them.
+
+    Raises
+    ------
+    ChapterError
+        If the number of outputs differs.
+    """
+    if len(outputs(ran)) != len(stored):
+        raise ChapterError(
+            f"The run has {len(outputs(ran))} outputs, {len(stored)} are stored. Publish it."
+        )
+    count, rest = 0, iter(stored)
+    for index, (cell, run) in enumerate(zip(notebook.cells, ran.cells, strict=True)):
+        if cell.cell_type != "code":
+            continue
+        count += 1
+        cell.execution_count = count
+        if _compared(index, cell):
+            cell.outputs = [next(rest) for _ in run.outputs]
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = count
+    return notebook
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
