@@ -12,6 +12,8 @@ from utils.data import records, tables
 from utils.files import replace_file
 from utils.start import on_colab
 
+__all__: list[str] = []
+
 REGISTRY = Path(__file__).resolve().parents[2] / "data" / "registry.json"
 # Seconds to wait: for a first answer, for a connection, and between two pieces of data.
 ANSWER, CONNECT, READ = 4.0, 5.0, 30.0

@@ -21,6 +21,8 @@ from scipy.special import expit
 from utils.augment import symmetry
 from utils.classes import DX
 
+__all__: list[str] = []
+
 PARAMETERS = Path(__file__).resolve().parents[2] / "data" / "phantom.npz"
 CODE_VERSION = 2  # raise it whenever the same file and seed give other images than before
 

@@ -15,6 +15,8 @@ from PIL import Image
 
 from utils.classes import CLASSES, DX
 
+__all__: list[str] = []
+
 IMAGES = 10_015
 METADATA_NAMES = tuple("HAM10000_metadata" + end for end in (".csv", ".tab", ".tsv", ""))
 COLUMNS = ("image_id", "lesion_id", "dx", "dx_type", "age", "sex", "localization")

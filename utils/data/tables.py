@@ -15,6 +15,8 @@ from utils.data import records
 from utils.data.records import AGAIN, IMAGES, DataError, LesionImages, Source
 from utils.files import hash_file
 
+__all__: list[str] = []
+
 KAGGLE_CSV = "hmnist_28_28_RGB.csv"
 _COLUMNS = [f"pixel{i:04d}" for i in range(28 * 28 * 3)] + ["label"]
 _MOST = np.array([255] * (28 * 28 * 3) + [len(CLASSES) - 1])

@@ -1,4 +1,4 @@
-"""The phantom: exact counts, plausible metadata, lesions that resemble themselves, privacy."""
+"""The phantom: plausible metadata, lesions that resemble themselves, a file that is whole."""
 
 import io
 
@@ -8,12 +8,7 @@ import pytest
 
 from utils.classes import DX
 from utils.data import phantom
-
-# Tschandl, Rosendahl, Kittler, Scientific Data 5:180161 (2018), and the metadata table.
-IMAGES = {"akiec": 327, "bcc": 514, "bkl": 1099, "df": 115, "nv": 6705, "vasc": 142, "mel": 1113}
-LESIONS = {"akiec": 228, "bcc": 327, "bkl": 727, "df": 73, "nv": 5403, "vasc": 98, "mel": 614}
-IMAGES_PER_LESION = {1: 5514, 2: 1423, 3: 490, 4: 34, 5: 5, 6: 4}
-DX_TYPES = {"histo": 5340, "follow_up": 3704, "consensus": 902, "confocal": 69}
+from utils.data.records import COLUMNS
 
 
 @pytest.fixture(scope="module")
@@ -23,27 +18,13 @@ def drawn() -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
 
 def test_form(drawn):
     images, labels, metadata = drawn
-    assert images.shape == (10015, 28, 28, 3)
-    assert images.dtype == np.uint8
-    assert labels.shape == (10015,)
-    assert labels.dtype == np.int64
+    assert images.dtype == np.uint8 and labels.dtype == np.int64
     assert isinstance(metadata.index, pd.RangeIndex)
-    assert list(metadata.columns) == (
-        ["image_id", "lesion_id", "dx", "dx_type", "age", "sex", "localization"]
-    )
+    assert tuple(metadata.columns) == COLUMNS
     assert metadata["image_id"].is_unique
     assert metadata["image_id"].str.fullmatch(r"PHANTOM_\d{7}").all()
     assert metadata["lesion_id"].str.fullmatch(r"PHANTOM_L\d{6}").all()
     assert (metadata["dx"] == np.array(DX, dtype=object)[labels]).all()
-
-
-def test_counts_are_those_of_the_real_data(drawn):
-    metadata = drawn[2]
-    lesions = metadata.groupby("lesion_id")
-    assert metadata["dx"].value_counts().to_dict() == IMAGES
-    assert lesions["dx"].first().value_counts().to_dict() == LESIONS
-    assert lesions.size().value_counts().to_dict() == IMAGES_PER_LESION
-    assert metadata["dx_type"].value_counts().to_dict() == DX_TYPES
 
 
 def test_images_of_a_lesion_share_their_metadata_and_stand_together(drawn):
@@ -56,17 +37,11 @@ def test_images_of_a_lesion_share_their_metadata_and_stand_together(drawn):
 
 def test_metadata_are_plausible(drawn):
     metadata = drawn[2]
-    age = metadata["age"].dropna()
-    assert set(age % 5) == {0.0}
-    assert age.between(0, 85).all()
+    assert set(metadata["age"].dropna()) <= set(range(0, 90, 5))
     assert set(metadata["sex"]) == {"male", "female", "unknown"}
     assert set(metadata["localization"]) <= set(phantom.SITES)
     mean_age = metadata.groupby("dx")["age"].mean()
     assert mean_age["nv"] < 50 < 60 < mean_age["akiec"]
-    # Really missing: age 57, sex 57, site 234.
-    assert 35 <= metadata["age"].isna().sum() <= 80
-    assert 35 <= (metadata["sex"] == "unknown").sum() <= 80
-    assert 180 <= (metadata["localization"] == "unknown").sum() <= 290
     on_the_face = (metadata["localization"] == "face").groupby(metadata["dx"]).mean()
     assert on_the_face["akiec"] > 5 * on_the_face["nv"]
     only_biopsied = metadata["dx"].isin(["akiec", "bcc", "mel"])
@@ -80,7 +55,7 @@ def test_the_seed_decides(drawn):
     pd.testing.assert_frame_equal(drawn[2], again[2])
     other = phantom.sample(1)
     assert not np.array_equal(drawn[0], other[0])
-    assert other[2]["dx"].value_counts().to_dict() == IMAGES
+    assert np.array_equal(np.bincount(other[1]), np.bincount(drawn[1]))
     assert phantom.fingerprint() == phantom.fingerprint(seed=0) != phantom.fingerprint(seed=1)
 
 
