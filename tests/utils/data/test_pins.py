@@ -1,0 +1,38 @@
+"""What published results were made from: none of it may change unnoticed."""
+
+import hashlib
+import json
+
+import pytest
+
+from utils.data import load_ham10000, phantom
+from utils.splits import lesion_split
+
+
+def test_the_real_images_and_their_split_are_those_of_the_published_weights(real_data_folder):
+    dataset = load_ham10000(source=real_data_folder)
+    assert lesion_split(dataset).fingerprint == "6ddd0f7dc38f375f"
+    if "official zips" not in dataset.source and "JPEGs" not in dataset.source:
+        pytest.skip("another source of the images has another fingerprint")
+    assert dataset.fingerprint == "e98fb118b1960ea6e0fde03efeb2e124"
+
+
+def test_the_phantom_is_the_one_its_report_and_its_rehearsals_were_made_with():
+    assert phantom.fingerprint() == "6f5e240d57a57714"
+
+
+def test_the_29_stored_runs_are_the_published_ones(root):
+    """Their names, and what their certificates say that they were made from."""
+    keys = {}
+    for path in sorted((root / "models" / "studies").glob("*.json")):
+        run = json.loads(path.read_text(encoding="utf-8"))
+        keys[path.stem] = [
+            run["recipe"],
+            run["data"]["fingerprint"],
+            run["split"]["fingerprint"],
+            run["seed"],
+            run["weights_sha256"],
+        ]
+    assert len(keys) == 29
+    digest = hashlib.sha256(json.dumps(keys, sort_keys=True).encode()).hexdigest()
+    assert digest[:16] == "e159a1cfb1f3d94f", "git diff models/studies shows which run is another"
