@@ -2,7 +2,6 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
 from sklearn.metrics import classification_report, roc_auc_score
 
 from utils import metrics
@@ -136,27 +135,6 @@ def test_lesions_of_k_identical_images_widen_the_interval_by_the_root_of_k(k):
     single = metrics.bootstrap(*judged(), resamples=8000)
     for name, interval in single.headline.items():
         assert width(by_lesion.headline[name]) == pytest.approx(width(interval), rel=0.05)
-
-
-def test_intervals_are_those_of_scipy():
-    labels, probabilities, lesions = judged()
-    numbers = metrics.bootstrap(labels, probabilities, lesions, resamples=20_000).headline
-    right = probabilities[labels == MEL].argmax(axis=1) == MEL
-    options = {"n_resamples": 20_000, "method": "percentile", "rng": np.random.default_rng(1)}
-    theirs = stats.bootstrap((right.astype(float),), np.mean, **options).confidence_interval
-    ours = numbers["melanoma sensitivity"]
-    assert (ours.low, ours.high) == pytest.approx(tuple(theirs), abs=0.026)
-
-    def area(own, other, axis=-1):
-        return (own[..., :, None] > other[..., None, :]).mean(axis=(-2, -1))
-
-    # scipy draws the two sides apart; ours draws the other side class by class, which comes to
-    # the same here because scores of all other classes are drawn from one distribution.
-    sides = probabilities[labels == MEL, MEL], probabilities[labels != MEL, MEL]
-    options.update(n_resamples=4000, vectorized=True, batch=200)
-    theirs = stats.bootstrap(sides, area, **options).confidence_interval
-    ours = numbers["melanoma AUC"]
-    assert (ours.low, ours.high) == pytest.approx(tuple(theirs), abs=0.01)
 
 
 @pytest.mark.parametrize("ties", [False, True])
