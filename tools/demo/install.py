@@ -1,7 +1,8 @@
-"""Put the page "Try it" together: its files, the runtime from npm and the exported model.
+"""`python -m tools.demo.install`: put the page "Try it" together in the rendered book.
 
-They go into the rendered book, not into the staged one: Jupyter Book loads every script and style
-sheet below ``_static/`` on every page, and these are for one page only.
+Its files, the runtime from npm and the exported model go there, and not into the staged book:
+Jupyter Book loads every script and style sheet below ``_static/`` on every page, and these are for
+one page only.
 """
 
 import gzip
@@ -11,7 +12,7 @@ import sys
 from pathlib import Path
 
 from tools.book import npm
-from tools.book.course import ROOT, environment, real_data
+from tools.book.course import ROOT, environment
 from utils.files import replace_file, write_json
 
 # Name in the package onnxruntime-web → name here. The smallest build that runs the model:
@@ -44,25 +45,20 @@ def install(html: Path, *, root: Path = ROOT) -> list[str]:
     """
     place = html / "_static" / "demo"
     shutil.rmtree(place, ignore_errors=True)
+    (place / "samples").mkdir(parents=True)
     for pattern in PAGE:
-        for source in sorted((root / "demo").glob(pattern)):
-            _copy(source, place / source.relative_to(root / "demo"))
-    missing = []
-    for step in (_install_runtime, _install_model):
-        problem = step(place, root)
-        if problem:
-            missing.append(problem)
-    names = (*RUNTIME.values(), *MODEL)
-    loaded = [place / name for name in names if (place / name).is_file()]
-    write_json(
-        place / "build.json",
-        {
-            "ready": not missing,
-            # The first line for the page, all of it for who builds the book.
-            "missing": [problem.splitlines()[0] for problem in missing],
-            "bytes": sum(path.stat().st_size for path in loaded),
-        },
-    )
+        for path in (root / "demo").glob(pattern):
+            shutil.copyfile(path, place / path.relative_to(root / "demo"))
+    problems = [step(place, root) for step in (_install_runtime, _install_model)]
+    missing = [problem for problem in problems if problem]
+    loaded = [place / name for name in (*RUNTIME.values(), *MODEL) if (place / name).is_file()]
+    build = {
+        "ready": not missing,
+        # The first line for the page, all of it for who builds the book.
+        "missing": [problem.splitlines()[0] for problem in missing],
+        "bytes": sum(path.stat().st_size for path in loaded),
+    }
+    write_json(place / "build.json", build)
     return missing
 
 
@@ -72,24 +68,23 @@ def _install_runtime(place: Path, root: Path) -> str:
     except npm.NpmError as error:
         return f"The runtime onnxruntime-web is missing.\n{error}"
     for name, here in RUNTIME.items():
-        source = package / "dist" / name
+        path = package / "dist" / name
         if here.endswith(".gz"):
             # Servers differ in what they compress; packed here, it is small from all of them.
             packed = package.parents[1] / here
-            if not packed.is_file() or packed.stat().st_mtime < source.stat().st_mtime:
-                replace_file(packed, gzip.compress(source.read_bytes(), 9, mtime=0))
-            source = packed
-        _copy(source, place / here)
+            if not packed.is_file() or packed.stat().st_mtime < path.stat().st_mtime:
+                replace_file(packed, gzip.compress(path.read_bytes(), 9, mtime=0))
+            path = packed
+        shutil.copyfile(path, place / here)
     return ""
 
 
 def _install_model(place: Path, root: Path) -> str:
-    made = root / "_build" / "demo"
-    # It writes nothing if nothing has changed. No data is fetched for it: `make book` runs nothing.
+    # It writes nothing if nothing has changed, and fetches no data.
     done = subprocess.run(
         [sys.executable, "-m", "tools.demo.export_demo"],
         cwd=root,
-        env=environment() | {"HAM10000_DIR": real_data() or "phantom"},
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
@@ -100,13 +95,8 @@ def _install_model(place: Path, root: Path) -> str:
             f"{done.stdout.strip()[-1500:]}"
         )
     for name in MODEL:
-        _copy(made / name, place / name)
+        shutil.copyfile(root / "_build" / "demo" / name, place / name)
     return ""
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
 
 
 def main(arguments: list[str]) -> int:
