@@ -13,10 +13,10 @@ import yaml
 from tools.book.course import ROOT
 from tools.book.render import stage
 from tools.results import card_measure, cards
-from utils import metrics, studies
+from utils import metrics
 from utils.classes import DX
 from utils.data import load_ham10000
-from utils.weights import read_certificate
+from utils.weights import read_certificate, read_run
 
 CARDS = ("data/README.md", "models/README.md", "reporting-checklist.md")
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)")
@@ -101,7 +101,7 @@ def test_what_is_missing_or_moved_is_noticed(tmp_path):
 def test_numbers_of_the_stored_answers_are_the_same():
     """The weights `best` are those of the stored run best-seed-0: two ways to the same numbers."""
     card = cards.read(cards.NUMBERS)["best"]
-    part = studies.read_run("best-seed-0").parts["test"]
+    part = read_run("best-seed-0").parts["test"]
     score = metrics.headline(part.labels, part.probabilities, shares=np.array(card["shares"]))
     for key, value in score.items():
         number = card["headline"]["probability / share"][key]

@@ -19,10 +19,16 @@ import numpy as np
 from tools.book.course import ROOT, ChapterError, real_images
 from tools.book.splice import markdown_table as table
 from tools.book.splice import places, splice
-from utils import metrics, studies
+from utils import metrics
 from utils.classes import CLASSES, DX
 from utils.files import replace_file, write_json
-from utils.weights import BirthCertificate, read_certificate
+from utils.weights import (
+    BirthCertificate,
+    read_certificate,
+    read_contaminated_run,
+    read_run,
+    run_names,
+)
 
 DATA, MODELS = ROOT / "data", ROOT / "models"
 DATA_PAGE, MODEL_PAGE = DATA / "README.md", MODELS / "README.md"
@@ -393,8 +399,8 @@ def _luck(shares: np.ndarray) -> str:
     rows = []
     for prefix, words in (("best-seed-", "seeds, usual split"), ("best-fold-", "folds, by lesion")):
         scores = []
-        for name in studies.names(prefix):
-            part = studies.read_run(name).parts["test"]
+        for name in run_names(prefix):
+            part = read_run(name).parts["test"]
             score = metrics.headline(part.labels, part.probabilities, shares=shares)
             score["melanoma AUC"] = metrics.class_auc(part.labels, part.probabilities)[metrics.MEL]
             scores.append([score[key] for key in KEYS])
@@ -405,7 +411,7 @@ def _luck(shares: np.ndarray) -> str:
 
 def _cost(certificates: dict[str, BirthCertificate]) -> str:
     """Time from the certificates, energy and carbon estimated from it."""
-    stored = [studies.read_contaminated_run(name).certificate for name in studies.names()]
+    stored = [read_contaminated_run(name).certificate for name in run_names()]
     trainings = {f"`{name}`": [certificate] for name, certificate in certificates.items()}
     trainings[f"all {len(stored)} stored runs of `make studies`"] = stored
     rows = []

@@ -21,14 +21,13 @@ import numpy as np
 from tools.book import stamp
 from tools.book.chapter_code import definitions
 from tools.book.course import ROOT, ChapterError, real_images
-from utils import studies
 from utils.augment import predict_averaged
 from utils.classes import DX
 from utils.files import write_json
 from utils.metrics import Interval, decide, interval, resample_weights
 from utils.splits import lesion_groups, lesion_split
 from utils.training import class_shares
-from utils.weights import MODELS, load_weights, read_certificate
+from utils.weights import MODELS, STUDIES, load_weights, read_certificate, read_run, run_names
 
 CHAPTER, FILE = "09", MODELS / "looking_inside.json"
 WEIGHTS, FOLDS = ("best", "original"), "best-fold-"
@@ -264,7 +263,7 @@ def subgroups(m: Material) -> dict:
     proofs = {"histo": "histology", "follow_up": "follow-up"}
     groups["label by"] = metadata["dx_type"].map(proofs).fillna("consensus or confocal")
     row = {name: k for k, name in enumerate(metadata["image_id"])}
-    folds = [studies.read_run(name).parts["test"] for name in studies.names(FOLDS)]
+    folds = [read_run(name).parts["test"] for name in run_names(FOLDS)]
     rows = np.array([row[image_id] for fold in folds for image_id in fold.image_ids])
     out_of_fold = decide(np.concatenate([fold.probabilities for fold in folds]), m.shares)
     judged = {name: (m.split.test, m.decided(name, m.clean[name])) for name in WEIGHTS}
@@ -308,7 +307,7 @@ def labels(m: Material) -> dict:
     """Let cleanlab look for labels that the out-of-fold answers contradict."""
     from cleanlab.filter import find_label_issues
 
-    folds = [studies.read_run(name).parts["test"] for name in studies.names(FOLDS)]
+    folds = [read_run(name).parts["test"] for name in run_names(FOLDS)]
     given, ids = (
         np.concatenate([getattr(f, key) for f in folds]) for key in ("labels", "image_ids")
     )
@@ -344,7 +343,7 @@ PARTS = {part.__name__: part for part in (maps, shortcuts, corruptions, clinics,
 def made_from_files() -> dict:
     """Say which weights, stored runs and functions stand here; no images are needed for that."""
     sums = {name: read_certificate(name).weights_sha256 for name in WEIGHTS}
-    runs = {name: read_certificate(name, folder=studies.FOLDER) for name in studies.names(FOLDS)}
+    runs = {name: read_certificate(name, folder=STUDIES) for name in run_names(FOLDS)}
     (path,) = (ROOT / "chapters").glob(f"{CHAPTER}_*.ipynb")
     source = stamp.source_of(nbformat.read(path, as_version=4))
     return {
