@@ -19,7 +19,6 @@ NEEDED = {
     "filelock": "filelock",
     "pooch": "pooch",
     "prettytable": "prettytable",
-    "jupyterquiz": "jupyterquiz",
 }
 # Versions to ask for on Colab, where a newer one would replace packages that it has in memory:
 # onnx 1.20 and newer bring another protobuf than Colab's TensorFlow uses.

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from tools.book.course import ROOT, chapters
-from tools.teach.reading_time import minutes_of_exercises
+from tools.book.reading_time import minutes_of_exercises
 
 TEACHING = ROOT / "teaching"
 PAGES = (
@@ -341,7 +341,7 @@ OTHERS = re.compile(
 
 def code_texts() -> str:
     """Return the course's code with literals that stand on several lines joined."""
-    paths = [*(ROOT / "utils").rglob("*.py"), *(ROOT / "tools").glob("*.py"), ROOT / "Makefile"]
+    paths = [*(ROOT / "utils").rglob("*.py"), *(ROOT / "tools").rglob("*.py"), ROOT / "Makefile"]
     code = "\n".join(path.read_text(encoding="utf-8") for path in paths)
     return re.sub(r'"\s*\n\s*f?"', "", code)
 

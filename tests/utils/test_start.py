@@ -69,19 +69,19 @@ def test_where_nothing_is_missing_nothing_is_installed(capsys, no_gpu, elsewhere
 
 
 def test_on_colab_what_is_missing_is_installed(monkeypatch, commands, colab, capsys):
-    lacks(monkeypatch, "imblearn", "jupyterquiz")
+    lacks(monkeypatch, "imblearn", "prettytable")
     start.prepare()
     pip = [command for command in commands.seen if "pip" in command]
     assert pip == [
-        [sys.executable, "-m", "pip", "install", "--quiet", "imbalanced-learn", "jupyterquiz"]
+        [sys.executable, "-m", "pip", "install", "--quiet", "imbalanced-learn", "prettytable"]
     ]
     assert "Versions: Python" in capsys.readouterr().out
 
 
 def test_on_colab_an_installation_that_fails_is_named(monkeypatch, commands, colab):
-    lacks(monkeypatch, "jupyterquiz")
+    lacks(monkeypatch, "prettytable")
     commands.code = 1
-    with pytest.raises(ModuleNotFoundError, match="The course needs jupyterquiz"):
+    with pytest.raises(ModuleNotFoundError, match="The course needs prettytable"):
         start.prepare()
 
 

@@ -1,6 +1,6 @@
 """Write into each chapter's box how long it takes to read, to run and to work through.
 
-    python -m tools.teach.reading_time
+    python -m tools.book.reading_time
 
 Words are read at 200 a minute. For English non-fiction most adults lie between 175 and 300, 238 on
 average, and readers in a second language are slower (Brysbaert 2019, doi
@@ -75,54 +75,43 @@ def time_to_run(seconds: float) -> str:
 def box(notebook: nbformat.NotebookNode) -> str:
     """Return the box of a chapter with its times brought up to date.
 
-    What is said behind a number stays ("(CPU)", "the long runs are stored"). A range of minutes,
-    as chapter 5 has it for its long run, stays too if the stored run lies in it.
+    What is said behind a number stays ("(CPU)", "the long runs are stored"). So does a range of
+    minutes, as chapter 5 has it for its long run, if the stored run lies in it.
 
     Raises
     ------
     TimeError
         If the box has no times, or a stored run lies outside the range that the box gives.
     """
-    source = notebook.cells[1].source
-    first, gap, rest = source.partition("\n>\n")
+    first, gap, rest = notebook.cells[1].source.partition("\n>\n")
     line = " ".join(part.lstrip("> ").strip() for part in first.splitlines())
     form = re.fullmatch(
-        r"\*\*Time to read\*\* (?P<read>\d+ minutes)(?P<lessons>.*?)"
+        r"\*\*Time to read\*\* \d+ minutes(?P<lessons>.*?)"
         r" · \*\*Time to run\*\* (?P<run>.*?)(?: · \*\*Exercises\*\* \d+ minutes)?",
         line,
     )
     if not form:
         raise TimeError(f"the box does not begin with the times to read and to run: {line!r}")
-    read = minutes_to_read(notebook)
-    run = form["run"]
-    seconds = notebook.metadata.get("course", {}).get("seconds")
+    run, seconds = form["run"], notebook.metadata.get("course", {}).get("seconds")
     spread = re.match(r"(\d+) to (\d+) minutes", run)
     if spread and seconds is not None:
-        low, high = map(int, spread.groups())
-        if not low <= max(1, round(seconds / 60)) <= high:
+        if not int(spread[1]) <= max(1, round(seconds / 60)) <= int(spread[2]):
             raise TimeError(f"the box says {spread[0]}, the stored run took {seconds:.0f} s")
     elif seconds is not None:
-        said = r"(?:less than 1 minute|under 1 minute|\d+ minutes?)"
-        run, changed = re.subn(rf"^{said}", time_to_run(seconds), run)
+        stated = r"^(?:less than 1 minute|\d+ minutes?)"
+        run, changed = re.subn(stated, time_to_run(seconds), run)
         if not changed:
             raise TimeError(f"the time to run begins with no number of minutes: {run!r}")
+    read, exercises = minutes_to_read(notebook), minutes_of_exercises(notebook)
     line = f"**Time to read** {read} minutes{form['lessons']} · **Time to run** {run}"
-    exercises = minutes_of_exercises(notebook)
-    if exercises:
-        line += f" · **Exercises** {exercises} minutes"
+    line += f" · **Exercises** {exercises} minutes" if exercises else ""
     line = re.sub(r"(?<=[*\d]) (?=\d|minutes?)", "\N{NO-BREAK SPACE}", line)  # stays together
     filled = textwrap.fill(line, 102, initial_indent="> ", subsequent_indent="> ")
     return filled.replace("\N{NO-BREAK SPACE}", " ") + gap + rest
 
 
 def update(path: Path) -> bool:
-    """Write the times into the box of the chapter at `path`; say whether anything changed.
-
-    Raises
-    ------
-    TimeError
-        If the box cannot be brought up to date; the message names the chapter.
-    """
+    """Write the times into the box of the chapter at `path`; say whether anything changed."""
     notebook = nbformat.read(path, as_version=4)
     try:
         fresh = box(notebook)
@@ -138,13 +127,8 @@ def update(path: Path) -> bool:
 def plans(page: str, times: dict[str, tuple[int, int]]) -> str:
     """Return the session plans with the minutes of their table brought up to date.
 
-    Parameters
-    ----------
-    page : str
-        The page; in its table a row begins with the link to a chapter, and the next two columns
-        are the minutes to read and those of the exercises.
-    times : dict
-        Minutes to read and minutes of exercises by the chapter's file name without ``.ipynb``.
+    `times` holds minutes to read and minutes of exercises by the chapter's file name without
+    ``.ipynb``: the two columns behind the link to a chapter with which a row begins.
     """
 
     def row(match: re.Match) -> str:
@@ -153,29 +137,8 @@ def plans(page: str, times: dict[str, tuple[int, int]]) -> str:
         read, exercises = times[match["stem"]]
         return f"{match['link']} | {read} | {exercises or '–'} |"
 
-    return re.sub(
-        r"(?m)^(?P<link>\| \[[^\]]+\]\(\.\./chapters/(?P<stem>\w+)\.ipynb\)[^|\n]*?) "
-        r"\| \d+ \| (?:\d+|–) \|",
-        row,
-        page,
-    )
-
-
-def main(paths: list[Path]) -> int:
-    """Bring the boxes of all chapters, or of `paths`, up to date; return the exit status."""
-    try:
-        for path in paths or chapters():
-            changed = update(path)
-            notebook = nbformat.read(path, as_version=4)
-            read, exercises = minutes_to_read(notebook), minutes_of_exercises(notebook)
-            done = "written" if changed else "as before"
-            print(f"{path.stem}: {read} minutes to read, {exercises} of exercises, {done}")
-    except TimeError as error:
-        print(error, file=sys.stderr)
-        return 1
-    if not paths:
-        update_plans()
-    return 0
+    link = r"(?P<link>\| \[[^\]]+\]\(\.\./chapters/(?P<stem>\w+)\.ipynb\)[^|\n]*?)"
+    return re.sub(rf"(?m)^{link} \| \d+ \| (?:\d+|–) \|", row, page)
 
 
 def update_plans(root: Path = ROOT) -> None:
@@ -190,5 +153,17 @@ def update_plans(root: Path = ROOT) -> None:
         replace_file(root / PLANS, fresh)
 
 
+def main() -> int:
+    """Bring all boxes and the session plans up to date; return the exit status."""
+    try:
+        for path in chapters():
+            print(f"{path.stem}: {'written' if update(path) else 'as before'}")
+        update_plans()
+    except TimeError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    sys.exit(main([Path(name) for name in sys.argv[1:]]))
+    sys.exit(main())

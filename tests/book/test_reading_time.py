@@ -5,9 +5,9 @@ import base64
 import nbformat
 import pytest
 
+from tools.book import reading_time
 from tools.book.course import ROOT, chapters
-from tools.teach import reading_time
-from tools.teach.reading_time import (
+from tools.book.reading_time import (
     TimeError,
     box,
     minutes_of_exercises,
@@ -123,7 +123,7 @@ def test_table_of_the_plans_is_brought_up_to_date():
 def test_box_of_a_chapter_says_what_is_measured(path):
     notebook = nbformat.read(path, as_version=4)
     assert notebook.cells[1].source == box(notebook), (
-        f"{path.name}: run `python -m tools.teach.reading_time`"
+        f"{path.name}: run `python -m tools.book.reading_time`"
     )
 
 
