@@ -2,12 +2,10 @@
 
     python -m tools.book.reading_time
 
-Words are read at 200 a minute. For English non-fiction most adults lie between 175 and 300, 238 on
-average, and readers in a second language are slower (Brysbaert 2019, doi
-10.1016/j.jml.2019.104047). A code cell with its output takes a minute, a figure half a minute
-more; these two are the course's own estimates. Exercises and quiz are not read but worked
-through: their minutes are the sum of those that the exercises state. The time to run is that of
-the stored run, where there is one. Only Markdown changes, so no chapter has to run again.
+Words are read at 200 a minute: most adults lie between 175 and 300, readers in a second language
+lower (Brysbaert 2019, doi 10.1016/j.jml.2019.104047). A minute for a code cell with its output and
+half a minute more for a figure are the course's own estimates. Exercises are worked through in the
+minutes that they state. The time to run is that of the stored run, where there is one.
 """
 
 import math
@@ -24,33 +22,28 @@ from utils.files import replace_file
 WORDS_A_MINUTE, MINUTES_A_CELL, MINUTES_A_FIGURE = 200, 1.0, 0.5
 STEP = 5  # minutes; anything finer would look more exact than it is
 WORKED_THROUGH = {"exercise", "solution", "quiz"}  # tags
-PLANS = "teaching/session-plans.md"
 
 
 class TimeError(Exception):
-    """A box cannot be brought up to date; the message says which and why."""
+    """A box cannot be brought up to date."""
 
 
 def words(markdown: str) -> int:
     """Return the number of words that are read: a link counts with its words, tags do not."""
     text = re.sub(r"(!?\[[^\]]*\])\([^)]*\)", r"\1", markdown)
-    text = re.sub(r"<[^>]+>", " ", text)
-    return sum(any(c.isalnum() for c in word) for word in text.split())
+    return sum(any(c.isalnum() for c in word) for word in re.sub(r"<[^>]+>", " ", text).split())
 
 
 def minutes_to_read(notebook: nbformat.NotebookNode) -> int:
-    """Return the minutes a learner needs for text, code and figures, rounded to `STEP`.
-
-    The set-up cell, which is the same everywhere, and what is worked through do not count.
-    """
+    """Return the minutes for text, code and figures, rounded to `STEP`; the set-up is not read."""
     minutes = 0.0
     for number, cell in enumerate(notebook.cells):
         if WORKED_THROUGH & set(cell.metadata.get("tags", ())) or number == 2:
             continue
-        if cell.cell_type == "markdown":
-            minutes += words(cell.source) / WORDS_A_MINUTE
-        elif cell.cell_type == "code":
+        if cell.cell_type == "code":
             minutes += MINUTES_A_CELL + MINUTES_A_FIGURE * len(pictures(cell))
+        else:
+            minutes += words(cell.source) / WORDS_A_MINUTE
     return max(STEP, STEP * round(minutes / STEP))
 
 
@@ -68,30 +61,22 @@ def time_to_run(seconds: float) -> str:
     """Return seconds in words, in whole minutes and never too few."""
     if seconds < 55:  # a slower computer still needs less than the minute that is said
         return "less than 1 minute"
-    minutes = math.ceil(seconds / 60)
-    return f"{minutes} minute{'s' if minutes > 1 else ''}"
+    return f"{math.ceil(seconds / 60)} minute{'s' if seconds > 60 else ''}"
 
 
 def box(notebook: nbformat.NotebookNode) -> str:
     """Return the box of a chapter with its times brought up to date.
 
-    What is said behind a number stays ("(CPU)", "the long runs are stored"). So does a range of
-    minutes, as chapter 5 has it for its long run, if the stored run lies in it.
-
-    Raises
-    ------
-    TimeError
-        If the box has no times, or a stored run lies outside the range that the box gives.
+    Words behind a number stay; so does a range of minutes in which the stored run lies.
     """
     first, gap, rest = notebook.cells[1].source.partition("\n>\n")
-    line = " ".join(part.lstrip("> ").strip() for part in first.splitlines())
     form = re.fullmatch(
         r"\*\*Time to read\*\* \d+ minutes(?P<lessons>.*?)"
         r" · \*\*Time to run\*\* (?P<run>.*?)(?: · \*\*Exercises\*\* \d+ minutes)?",
-        line,
+        " ".join(part.lstrip("> ").strip() for part in first.splitlines()),
     )
     if not form:
-        raise TimeError(f"the box does not begin with the times to read and to run: {line!r}")
+        raise TimeError(f"the box does not begin with the times to read and to run: {first!r}")
     run, seconds = form["run"], notebook.metadata.get("course", {}).get("seconds")
     spread = re.match(r"(\d+) to (\d+) minutes", run)
     if spread and seconds is not None:
@@ -114,43 +99,26 @@ def update(path: Path) -> bool:
     """Write the times into the box of the chapter at `path`; say whether anything changed."""
     notebook = nbformat.read(path, as_version=4)
     try:
-        fresh = box(notebook)
+        before, notebook.cells[1].source = notebook.cells[1].source, box(notebook)
     except TimeError as error:
         raise TimeError(f"{path.name}: {error}") from None
-    if fresh == notebook.cells[1].source:
-        return False
-    notebook.cells[1].source = fresh
-    replace_file(path, nbformat.writes(notebook, version=4) + "\n")
-    return True
-
-
-def plans(page: str, times: dict[str, tuple[int, int]]) -> str:
-    """Return the session plans with the minutes of their table brought up to date.
-
-    `times` holds minutes to read and minutes of exercises by the chapter's file name without
-    ``.ipynb``: the two columns behind the link to a chapter with which a row begins.
-    """
-
-    def row(match: re.Match) -> str:
-        if match["stem"] not in times:
-            return match[0]
-        read, exercises = times[match["stem"]]
-        return f"{match['link']} | {read} | {exercises or '–'} |"
-
-    link = r"(?P<link>\| \[[^\]]+\]\(\.\./chapters/(?P<stem>\w+)\.ipynb\)[^|\n]*?)"
-    return re.sub(rf"(?m)^{link} \| \d+ \| (?:\d+|–) \|", row, page)
+    changed = notebook.cells[1].source != before
+    if changed:
+        replace_file(path, nbformat.writes(notebook, version=4) + "\n")
+    return changed
 
 
 def update_plans(root: Path = ROOT) -> None:
-    """Bring the table of the session plans up to date."""
-    times = {}
+    """Write the minutes to read and of exercises into the table of the session plans."""
+    plans = root / "teaching" / "session-plans.md"
+    page = before = plans.read_text(encoding="utf-8")
     for path in chapters(root):
         notebook = nbformat.read(path, as_version=4)
-        times[path.stem] = (minutes_to_read(notebook), minutes_of_exercises(notebook))
-    page = (root / PLANS).read_text(encoding="utf-8")
-    fresh = plans(page, times)
-    if fresh != page:
-        replace_file(root / PLANS, fresh)
+        columns = f"| {minutes_to_read(notebook)} | {minutes_of_exercises(notebook) or '–'} |"
+        link = rf"^(\| \[[^\]]+\]\(\.\./chapters/{path.stem}\.ipynb\)[^|\n]*)"
+        page = re.sub(rf"(?m){link}\| \d+ \| (?:\d+|–) \|", rf"\g<1>{columns}", page)
+    if page != before:
+        replace_file(plans, page)
 
 
 def main() -> int:
