@@ -1,12 +1,11 @@
-"""`tools.teach.colab` without Colab's versions: what a run is given, reads, and calls failed."""
+"""`tools.teach.colab` without an environment: what it puts where, reads, and calls failed."""
 
 import json
 import os
 import re
 import subprocess
 import sys
-from dataclasses import replace
-from pathlib import Path
+import types
 
 import nbformat
 import pytest
@@ -54,90 +53,129 @@ def test_repository_holds_the_working_tree_and_nothing_ignored(course, tmp_path)
     own = [name for name in files if not name.startswith(".git/")]
     assert own == [".gitignore", "utils/a.py", "utils/é b.py"]
     assert (clone / "utils" / "a.py").read_text() == "new\n"
+
+
+def test_an_earlier_repository_is_replaced(course, tmp_path):
+    folder = tmp_path / "fork"
+    colab.make_repository(folder, root=course)
+    (course / "utils" / "a.py").write_text("newest\n")
     (course / "utils" / "é b.py").unlink()
-    colab.make_repository(tmp_path / "made" / "fork", root=course)
-    assert not (tmp_path / "made" / "fork" / "utils" / "é b.py").exists()
+    colab.make_repository(folder, root=course)
+    assert (folder / "utils" / "a.py").read_text() == "newest\n"
+    assert not (folder / "utils" / "é b.py").exists()
 
 
-# --- A run, with this Python in place of Colab's --------------------------------------------------
+def test_this_courses_own_repository_can_be_made(tmp_path):
+    folder = tmp_path / "fork"
+    colab.make_repository(folder)
+    assert (folder / "utils" / "classes.py").is_file()
+    assert not (folder / ".venv").exists() and not (folder / "_build").exists()
 
-PRINTED = """Versions: Python 3.13.15, Keras 3.13.2, tensorflow 2.20.0
-Device: Tesla T4
-Data: HAM10000 from Kaggle, 10,015 images
-Data: a second line that does not count
-"""
+
+# --- A run, with a stub in place of Python -------------------------------------------------------
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
-    """Run a notebook of a set-up cell, old outputs in it, and the cells given."""
+def stub(tmp_path, monkeypatch):
+    """A program that notes how it was started, and answers what it was told to."""
     if os.name == "nt":
-        pytest.skip("the peak of memory is read as Unix has it")
+        pytest.skip("the stub is a shell script")
     monkeypatch.setattr(colab, "FOLDER", tmp_path / "colab")
-    v4 = nbformat.v4
-
-    def run_(*cells, stem="03_x", **options):
-        set_up = v4.new_code_cell('REPOSITORY = "https://github.com/OWNER/x"\nVERSION = "main"')
-        text = v4.new_markdown_cell('Say REPOSITORY = "x" within a line.')
-        path = tmp_path / f"{stem}.ipynb"
-        notebook = v4.new_notebook(cells=[text, set_up, *map(v4.new_code_cell, cells)])
-        notebook.cells[-1].outputs = [v4.new_output("stream", text="Device: of an older run\n")]
-        nbformat.write(notebook, path)
-        before = path.read_bytes()
-        options = {"python": Path(sys.executable), "repository": "file:///fork"} | options
-        ran = colab.run(path, **options)
-        assert path.read_bytes() == before
-        return ran
-
-    return run_
-
-
-def test_a_run_is_colabs_and_its_lines_are_read(run, monkeypatch, tmp_path):
-    for name in colab.NOT_ON_COLAB:
-        monkeypatch.setenv(name, "mine")
-    (colab.FOLDER / "run" / "03_x" / "left over").mkdir(parents=True)
-    ran = run(
-        f"print({PRINTED!r}, end='')",
-        "import google.colab, json, os, pathlib, sys\n"
-        "seen = {'files': os.listdir(), 'own': google.colab.__file__, 'python': sys.executable,\n"
-        "        'environment': dict(os.environ), 'repository': REPOSITORY}\n"
-        f"pathlib.Path({str(tmp_path / 'seen')!r}).write_text(json.dumps(seen))",
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    python, answer = folder / "python", folder / "answer"
+    python.write_text(
+        f'#!/bin/sh\nenv > "{folder}/env"\npwd > "{folder}/cwd"\nls -A > "{folder}/ls"\n'
+        f'echo "$3 $4" > "{folder}/arguments"\ncp "$3" "{folder}/notebook"\ncat "{answer}"\n'
     )
-    assert failed(ran) == "" and ran.chapter == "03_x" and ran.seconds > 0
-    assert (ran.versions, ran.device, ran.data) == (
+    python.chmod(0o755)
+
+    def say(text):
+        answer.write_text(text)
+
+    return types.SimpleNamespace(python=python, folder=folder, say=say)
+
+
+@pytest.fixture
+def chapter(tmp_path):
+    v4 = nbformat.v4
+    set_up = v4.new_code_cell(
+        'REPOSITORY = "https://github.com/OWNER/x"\nVERSION = "main"',
+        outputs=[v4.new_output("stream", text="old")],
+        execution_count=7,
+    )
+    text = v4.new_markdown_cell('Say REPOSITORY = "x" within a line.')
+    path = tmp_path / "03_x.ipynb"
+    nbformat.write(v4.new_notebook(cells=[text, set_up]), path)
+    return path
+
+
+SAID = """Versions: Python 3.13.15, Keras 3.13.2, tensorflow 2.20.0
+Device: Tesla T4
+Data: HAM10000 from Kaggle, 10,015 images
+Data: a second line that does not count
+@peak 1048576
+"""
+
+
+def answer(**changes):
+    return "noise\n@@" + json.dumps({"seconds": 12.34, "problem": "", "said": SAID} | changes)
+
+
+def test_lines_of_a_run_are_read(stub, chapter):
+    stub.say(answer())
+    ran = colab.run(chapter, python=stub.python, repository="file:///fork", limit=77)
+    assert ran == Ran(
+        "03_x",
+        12.3,
+        1024,
         "Python 3.13.15, Keras 3.13.2, tensorflow 2.20.0",
         "Tesla T4",
         "HAM10000 from Kaggle, 10,015 images",
+        "",
     )
-    assert 20 < ran.peak_mb < 1000
-    seen = json.loads((tmp_path / "seen").read_text())
-    assert seen["files"] == ["03_x.ipynb"] and seen["repository"] == "file:///fork"
-    assert seen["own"].startswith(str(colab.FOLDER)) and seen["python"] == sys.executable
-    environment = seen["environment"]
+    assert failed(ran) == ""
+    assert (stub.folder / "arguments").read_text() == "03_x.ipynb 77\n"
+
+
+def test_folder_holds_the_notebook_alone_and_the_environment_is_colabs(stub, chapter, monkeypatch):
+    for name in ("HAM10000_DIR", "KERAS_BACKEND", "VIRTUAL_ENV", "PYTHONPATH"):
+        monkeypatch.setenv(name, "mine")
+    stub.say(answer())
+    leftover = colab.FOLDER / "run" / "03_x" / "left over"
+    leftover.mkdir(parents=True)
+    colab.run(chapter, python=stub.python, repository="file:///fork")
+    assert (stub.folder / "ls").read_text() == "03_x.ipynb\n"
+    environment = dict(
+        line.split("=", 1) for line in (stub.folder / "env").read_text().splitlines() if "=" in line
+    )
     assert not {"HAM10000_DIR", "KERAS_BACKEND", "VIRTUAL_ENV"} & set(environment)
     assert environment["COLAB_RELEASE_TAG"] and environment["COURSE_QUICK"] == "1"
-    assert environment["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
-    text, set_up, *_ = nbformat.read(colab.FOLDER / "run" / "03_x" / "03_x.ipynb", 4).cells
+    assert environment["PATH"].split(os.pathsep)[0] == str(stub.folder)
+    fake = environment["PYTHONPATH"]
+    code = "import google.colab; print(google.colab.__file__)"
+    found = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": fake}, capture_output=True
+    )
+    assert fake in found.stdout.decode()
+
+
+def test_real_package_of_colab_is_left_in_place(stub, chapter, monkeypatch):
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    stub.say(answer())
+    colab.run(chapter, python=stub.python, repository="file:///fork", stand_in=False)
+    assert "PYTHONPATH=" not in (stub.folder / "env").read_text()
+
+
+def test_set_up_cell_gets_the_address_and_outputs_go(stub, chapter):
+    before = chapter.read_bytes()
+    stub.say(answer())
+    colab.run(chapter, python=stub.python, repository="file:///fork")
+    text, set_up = nbformat.read(stub.folder / "notebook", as_version=4).cells
     assert set_up.source == 'REPOSITORY = "file:///fork"\nVERSION = "main"'
+    assert set_up.outputs == [] and set_up.execution_count is None
     assert text.source == 'Say REPOSITORY = "x" within a line.'
-
-
-def test_real_package_of_colab_is_left_in_place(run):
-    ran = run("import os\nassert 'PYTHONPATH' not in os.environ", stand_in=False)
-    assert ran.problem == ""
-
-
-@pytest.mark.parametrize(
-    "code, options, message",
-    [
-        ("nothing", {}, "NameError: name 'nothing' is not defined"),
-        ("import os; os._exit(3)", {}, "the kernel did not answer: Kernel died"),
-        ("import time; time.sleep(60)", {"limit": 1}, "the kernel did not answer: .*timed out"),
-    ],
-)
-def test_a_cell_that_stops_has_failed(run, code, options, message):
-    ran = run(code, f"print({PRINTED!r})", **options)
-    assert re.match(f"(?s){message}", failed(ran)) and ran.device == ""
+    assert chapter.read_bytes() == before
 
 
 def test_chapters_set_up_cell_is_one_that_gets_the_address():
@@ -146,18 +184,37 @@ def test_chapters_set_up_cell_is_one_that_gets_the_address():
         assert re.search(r'^REPOSITORY = ".*"$', cell.source, re.MULTILINE), path.name
 
 
+# --- What counts as failed -----------------------------------------------------------------------
+
+
+def test_a_kernel_without_an_answer_has_failed(stub, chapter):
+    stub.say("Traceback: no module named nbclient\n")
+    ran = colab.run(chapter, python=stub.python, repository="file:///fork")
+    assert failed(ran).startswith("the kernel did not answer:\n")
+    assert "no module named nbclient" in failed(ran)
+
+
+def test_a_cell_that_stops_has_failed(stub, chapter):
+    stub.say(answer(problem="NameError: name 'x' is not defined"))
+    ran = colab.run(chapter, python=stub.python, repository="file:///fork")
+    assert failed(ran) == "NameError: name 'x' is not defined"
+
+
 @pytest.mark.parametrize(
     "stem, gone, message",
     [
-        ("03_x", ("device",), "it did not say its device"),
-        ("03_x", ("versions", "data"), "it did not say its versions, data"),
-        ("07_x", ("data",), ""),
-        ("07_x", ("versions",), "it did not say its versions"),
+        ("03_x", ("Device",), "it did not say its device"),
+        ("03_x", ("Versions", "Data"), "it did not say its versions, data"),
+        ("07_x", ("Data",), ""),
+        ("07_x", ("Versions",), "it did not say its versions"),
     ],
 )
-def test_a_chapter_that_does_not_say_what_it_found_has_failed(stem, gone, message):
-    ran = Ran(stem, 1.0, 900, "Python 3", "CPU", "phantom", "")
-    assert failed(replace(ran, **dict.fromkeys(gone, ""))) == message
+def test_a_chapter_that_does_not_say_what_it_found_has_failed(stub, chapter, stem, gone, message):
+    kept = [line for line in SAID.splitlines(keepends=True) if not line.startswith(gone)]
+    stub.say(answer(said="".join(kept)))
+    chapter = chapter.rename(chapter.with_name(f"{stem}.ipynb"))
+    ran = colab.run(chapter, python=stub.python, repository="file:///fork")
+    assert failed(ran) == message
 
 
 # --- The command ---------------------------------------------------------------------------------
@@ -179,17 +236,22 @@ def command(tmp_path, monkeypatch):
     return asked
 
 
-@pytest.mark.parametrize("has_colab", [True, False])
-def test_here_means_this_python_and_makes_no_environment(command, monkeypatch, tmp_path, has_colab):
+def test_here_means_this_python_and_makes_no_environment(command, monkeypatch, tmp_path):
     monkeypatch.setattr(colab, "make_environment", lambda *_: pytest.fail("one was made"))
-    monkeypatch.setattr(colab, "_has_colab", lambda: has_colab)
+    monkeypatch.setattr(colab, "_has_colab", lambda: True)
     assert colab.main(["--here", "03", "04"]) == 0
     assert [stem[:2] for stem, _ in command] == ["03", "04"]
     for _, given in command:
-        assert str(given["python"]) == sys.executable and given["stand_in"] is not has_colab
+        assert str(given["python"]) == sys.executable and given["stand_in"] is False
         assert given["repository"].endswith(colab.FORK)
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert [row["peak_mb"] for row in report] == [900, 900]
+
+
+def test_here_without_colabs_package_puts_a_stand_in(command, monkeypatch):
+    monkeypatch.setattr(colab, "_has_colab", lambda: False)
+    assert colab.main(["--here", "03"]) == 0
+    assert command[0][1]["stand_in"] is True
 
 
 def test_constraints_make_an_environment(command, monkeypatch, tmp_path):
@@ -208,13 +270,17 @@ def test_a_broken_chapter_is_named_and_is_an_error(command, capsys):
 
 
 @pytest.mark.parametrize(
-    "words",
-    [[], ["--here", "--constraints", "x"], ["--constraints", "no/such/file"], ["--here", "99"]],
+    "words", [[], ["--here", "--constraints", "x"], ["--constraints", "no/such/file"]]
 )
 def test_one_way_has_to_be_chosen(command, words):
     with pytest.raises(SystemExit) as caught:
         colab.main(words)
     assert caught.value.code == 2 and command == []
+
+
+def test_no_such_chapter_is_an_error(command, capsys):
+    assert colab.main(["--here", "99"]) == 1
+    assert "No such chapter" in capsys.readouterr().out
 
 
 # --- The weekly run ------------------------------------------------------------------------------
@@ -274,9 +340,9 @@ def test_replaced_packages_of_colab_are_found_and_new_ones_are_not():
 def test_interpreters_are_of_their_version_and_refusing_shims_are_passed_over(
     tmp_path, monkeypatch
 ):
-    for name, words in (("python3.13", "exit 127"), ("python3.12", "echo Python 3.12.9")):
+    for name, words in (("python3.13", "exit 127"), ("python3.12", "echo 3.12")):
         (tmp_path / name).write_text(f"#!/bin/sh\n{words}\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(colab.Path, "home", lambda: tmp_path)
-    assert colab.pythons() == [str(tmp_path / "python3.12")]
+    assert colab.pythons() == ["python3.12"]
