@@ -12,7 +12,7 @@ const IMAGE = 28 * 28 * 3;
 
 /**
  * @typedef {object} Network
- * @property {object} manifest what `python -m tools.export_demo` wrote beside the model
+ * @property {object} manifest what `python -m tools.demo.export_demo` wrote beside the model
  * @property {(images: Uint8Array[]) => Promise<Raw>} run asks the network, once for each image
  *
  * @typedef {object} Raw

@@ -1,27 +1,47 @@
-"""What every self-check is made of: its feedback, and how an answer of any kind is met."""
+"""What every self-check is made of: how an answer is read, compared, and answered.
+
+A check reads like the list of the answers that it knows, the right one first::
+
+    @exercise("a share between 0 and 1", "section 'A table: rows with names'")
+    def exercise_3(answer, table):
+        melanoma, old = table["dx"] == "mel", table["age"] >= 70
+        known = [
+            (old[melanoma].mean(), "Among melanomas, this share is of patients of 70 and older."),
+            (melanoma[old].mean(), "The groups are exchanged."),
+            ((old & melanoma).mean(), "This is a share of all images."),
+            (..., "Select the melanomas first, then ask how many of them are old."),
+        ]
+        return compare(number(answer), known, "a share within the melanomas")
+
+The decorator meets open answers and answers of another kind; `number`, `numbers` and `array` read;
+`compare` finds the first known answer that this one is.
+"""
 
 import functools
 import html
-import numbers
+import numbers as kinds
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+
+MARKS = {
+    True: ("✓", "Right", "#0a7d5a"),
+    False: ("✗", "Not yet", "#b3261e"),
+    None: ("…", "Your turn", "#5a6470"),
+}
+WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven")
 
 
 @dataclass(frozen=True)
 class Feedback:
     """What a self-check says: shown as a small box in a notebook, as text elsewhere.
 
-    Attributes
-    ----------
-    passed : bool or None
-        None as long as the exercise is not answered.
-    message : str
-        One sentence: what is right, or which mistake this answer comes from.
-    got, expected, look : str
-        The answer as it was understood, what was wanted, and where in the chapter to look.
+    `passed` is None as long as the exercise is not answered. `message` is one sentence: what is
+    right, or which mistake this answer comes from. The others are the answer as it was understood,
+    what was wanted, and where in the chapter to look.
     """
 
     passed: bool | None
@@ -30,28 +50,22 @@ class Feedback:
     expected: str = ""
     look: str = ""
 
-    @property
-    def heading(self) -> str:
-        """The verdict in two words at most."""
-        return {True: "Right", False: "Not yet", None: "Your turn"}[self.passed]
-
     def _rows(self) -> list[tuple[str, str]]:
         rows = (("You got", self.got), ("Expected", self.expected), ("Look at", self.look))
         return [(name, text) for name, text in rows if text]
 
     def __repr__(self) -> str:
-        mark = {True: "✓", False: "✗", None: "…"}[self.passed]
+        mark, verdict, _ = MARKS[self.passed]
         rows = [f"  {name + ':':10}{text}" for name, text in self._rows()]
-        return "\n".join([f"{mark} {self.heading}. {self.message}", *rows])
+        return "\n".join([f"{mark} {verdict}. {self.message}", *rows])
 
     def _repr_html_(self) -> str:
-        mark = {True: "✓", False: "✗", None: "…"}[self.passed]
-        colour = {True: "#0a7d5a", False: "#b3261e", None: "#5a6470"}[self.passed]
+        mark, verdict, colour = MARKS[self.passed]
         rows = "".join(f"<br><b>{name}:</b> {html.escape(text)}" for name, text in self._rows())
         return (
             f'<div role="status" style="border-left:4px solid {colour};padding:.3em .8em">'
             f'<b><span style="color:{colour}" aria-hidden="true">{mark}</span> '
-            f"{self.heading}.</b> {html.escape(self.message)}{rows}</div>"
+            f"{verdict}.</b> {html.escape(self.message)}{rows}</div>"
         )
 
 
@@ -59,29 +73,12 @@ class WrongKind(Exception):
     """The answer is of a kind that the check cannot read; the message says which is wanted."""
 
 
-def right(message: str, *, got: object = None) -> Feedback:
-    """Return the feedback on a correct answer."""
-    return Feedback(True, message, got="" if got is None else show(got))
+def exercise(wanted: str, look: str) -> Callable[[Callable[..., Feedback]], Callable]:
+    """Make a function a self-check that survives every answer, its first argument.
 
-
-def wrong(message: str, *, got: object, expected: object, look: str) -> Feedback:
-    """Return the feedback on a mistake: what was got, what was wanted, where to look."""
-    return Feedback(False, message, got=show(got), expected=show(expected), look=look)
-
-
-def exercise(*, wanted: str, look: str) -> Callable[[Callable[..., Feedback]], Callable]:
-    """Make a function a self-check that survives every answer.
-
-    The answer is the first argument. As long as it is ``None``, ``...`` or a tuple or dict of
-    these, the feedback is "Your turn"; where the check raises because the answer is of another
-    kind than `wanted`, the feedback says so.
-
-    Parameters
-    ----------
-    wanted : str
-        What an answer is: "a whole number", "an array of 7 shares".
-    look : str
-        Where in the chapter to look.
+    `wanted` says what an answer is ("an array of 7 shares"): it stands in the feedback to an open
+    answer (``None``, ``...`` or a tuple or dict of these) and to one of another kind. `look` says
+    where in the chapter to look after a mistake.
     """
 
     def decorate(check: Callable[..., Feedback]) -> Callable[..., Feedback]:
@@ -90,16 +87,152 @@ def exercise(*, wanted: str, look: str) -> Callable[[Callable[..., Feedback]], C
             if _open(answer):
                 return Feedback(None, f"Put your answer in: {wanted}.")
             try:
-                return check(answer, *args, **options)
+                # What a mistake gives may be no number on other data; then it fits no answer.
+                with np.errstate(all="ignore"), warnings.catch_warnings():
+                    warnings.simplefilter("ignore", RuntimeWarning)
+                    feedback = check(answer, *args, **options)
             except WrongKind as error:
-                message = str(error)
-            except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
-                message = f"The check could not read this answer ({type(error).__name__}: {error})."
-            return wrong(message, got=answer, expected=wanted, look=look)
+                feedback = Feedback(False, str(error), show(answer), wanted)
+            except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
+                unread = "The check could not read this answer."
+                feedback = Feedback(False, unread, show(answer), wanted)
+            return replace(feedback, look=look) if feedback.passed is False else feedback
 
         return checked
 
     return decorate
+
+
+def compare(
+    got: object,
+    known: Sequence[tuple],
+    expected: object,
+    *,
+    within: float | tuple[float, ...] = 0.005,
+    percent: bool = False,
+) -> Feedback:
+    """Find an answer among those that a check knows: the right one first, then the mistakes.
+
+    `got` is the answer as it was read, and is shown to the reader. `known` holds (value, message)
+    or (value, message, within): the right answer and what is said to it, what each mistake gives
+    and its name, and ``...`` for every other answer. A value is a number or several (fewer than
+    in the answer where only the first matter, None where any will do), or True or False, where
+    the check has decided itself. `expected` says what is wanted and does not give it away.
+    Numbers may lie `within` so much of each other, for all or for each place, so that a rounded
+    answer passes; with `percent`, 12.3 may stand for 0.123 as well.
+    """
+    for place, (value, message, *own) in enumerate(known):
+        if value is ... or close(got, value, *(own or [within]), percent=percent):
+            return Feedback(place == 0, message, show(got), show(expected) if place else "")
+    raise AssertionError("the last of the known answers must be ..., for every other one")
+
+
+def close(got: object, value: object, within: object = 0.005, *, percent: bool = False) -> bool:
+    """Say whether numbers agree, place by place; see `compare` for what a value may be."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    got, value = np.ravel(got), np.ravel(value)
+    limits = np.broadcast_to(within, len(got))
+    if len(value) <= len(got) and all(
+        b is None or abs(a - b) <= limit + 1e-12
+        for a, b, limit in zip(got, value, limits, strict=False)
+    ):
+        return True
+    return percent and 1 < max(got) <= 100 and close(got / 100, value, within)
+
+
+SEEN = (
+    "Your answer names all that is looked for. The check looks for words and cannot judge "
+    "the argument: compare with the solution."
+)
+
+
+def essay(
+    answer: object, elements: Mapping[str, str | bool], *, fewest: int, right: str = ""
+) -> Feedback:
+    """Look in the text that answers an open question for what it should name.
+
+    Only words are looked for, which the feedback says: an argument cannot be judged here. Each
+    element has a regular expression for word stems that show it (in any case; white space counts as
+    one blank), or says itself whether it is there. `fewest` words are the least for an argument;
+    `right` stands in place of the usual sentence where nothing is lacking.
+    """
+    if not isinstance(answer, str):
+        raise WrongKind("This is no text. A text in quotation marks is wanted.")
+    text = " ".join(answer.split())
+    words = len(text.split())
+    if not words:
+        return Feedback(None, "Write some sentences between the quotes.")
+    lacking = "; ".join(what for what, stems in elements.items() if not mentions(text, stems))
+    if words < fewest:
+        message = f"This has {words} words; an argument needs at least {fewest}."
+        message += f" So far it lacks: {lacking}." if lacking else ""
+    elif lacking:
+        message = f"The check looks for words only, and did not find: {lacking}. "
+        message += "If it is there in other words, trust yourself."
+    else:
+        return Feedback(True, right or SEEN, got="" if right else f"{words} words")
+    return Feedback(False, message, show(answer), show("; ".join(elements)))
+
+
+def mentions(text: str, stems: str | bool) -> bool:
+    """Say whether a text holds words that a regular expression describes, in any case."""
+    return stems if isinstance(stems, bool) else bool(re.search(stems, text, re.IGNORECASE))
+
+
+def number(answer: object) -> float:
+    """Return an answer as a float: a number of any library, a record's value, an array of one."""
+    return float(numbers(answer, 1)[0])
+
+
+def numbers(answer: object, count: int | None = None) -> np.ndarray:
+    """Return an answer as so many floats (None: any number): a list, dict, Series, tensor, …"""
+    if isinstance(answer, Mapping) and count != 1:
+        answer = list(answer.values())
+    if isinstance(answer, tuple | list) and count != 1:
+        answer = [number(part) for part in answer]
+    values = array(answer, one=count == 1).astype(float).ravel()
+    if count is not None and values.size != count:
+        few = {0: "There is no number in it", 1: "This is one number"}
+        these = few.get(values.size, f"These are {values.size} numbers")
+        raise WrongKind(f"{these}; {WORDS[count]} {'is' if count == 1 else 'are'} wanted.")
+    return values
+
+
+def array(answer: object, *, one: bool = False) -> np.ndarray:
+    """Return an answer as an array, in its shape; WrongKind says what it is if not numbers."""
+    wanted = "one number is wanted" if one else "numbers are wanted"
+    answer = getattr(answer, "value", answer)  # a number with its interval
+    if isinstance(answer, str):
+        raise WrongKind(_text(answer, wanted))
+    if callable(answer):
+        raise WrongKind("This is a function, not what it returns: call it, with brackets behind.")
+    if isinstance(answer, bool | np.bool_):
+        raise WrongKind(f"This is True or False; {wanted}.")
+    if isinstance(answer, dict | set | frozenset):
+        kind = "dictionary" if isinstance(answer, dict) else "set, which has no order"
+        raise WrongKind(f"This is a {kind}; {wanted}.")
+    try:
+        values = np.asarray(answer)
+    except Exception as error:
+        raise WrongKind(f"This cannot be read as an array: rows differ, or {wanted}.") from error
+    if values.dtype.kind in "US":
+        raise WrongKind(f"These are texts; {wanted}.")
+    if values.dtype.kind not in "biuf":
+        raise WrongKind(f"This is no number; {wanted}.")
+    if values.dtype.kind == "f" and np.isnan(values).any():
+        which = "This is" if values.size == 1 else "One of these is"
+        raise WrongKind(f"{which} NaN, no number: a value is missing, or 0 was divided by 0.")
+    return values
+
+
+def _text(answer: str, wanted: str) -> str:
+    figure = re.fullmatch(r"\s*([-+]?\d*[.,]?\d+)\s*(%?)\s*", answer)
+    if not figure:
+        return f"This is a text; {wanted}."
+    value = float(figure[1].replace(",", "."))
+    as_number = f"{value / 100:g}" if figure[2] else f"{value:g}"
+    return f"This is a text; write the number without quotation marks: {as_number}."
 
 
 def _open(answer: object) -> bool:
@@ -117,112 +250,22 @@ def _blank(part: object) -> bool:
     return part is None or part is ...
 
 
-def essay(answer: object, elements: Mapping[str, str], *, fewest: int, look: str) -> Feedback:
-    """Look in the text that answers an open question for what it should name.
-
-    Only words are looked for, which the feedback says: an argument cannot be judged here.
-
-    Parameters
-    ----------
-    answer : object
-        The text.
-    elements : mapping of str to str
-        What the text should name, each with a regular expression for words that show it; upper
-        and lower case are alike, and white space counts as one blank.
-    fewest : int
-        Number of words that an argument needs at least.
-    look : str
-        Where in the chapter to look.
-
-    Raises
-    ------
-    WrongKind
-        If the answer is no text.
-    """
-    if not isinstance(answer, str):
-        raise WrongKind("This is no text. A text in quotation marks is wanted.")
-    text = " ".join(answer.split())
-    words = len(text.split())
-    lacking = [
-        what for what, stems in elements.items() if not re.search(stems, text, re.IGNORECASE)
-    ]
-    if words >= fewest and not lacking:
-        return right(
-            "Your answer names all that is looked for. The check looks for words and cannot judge "
-            "the argument: compare with the solution.",
-            got=f"{words} words",
-        )
-    if words < fewest:
-        message = f"This has {words} words; an argument needs at least {fewest}."
-        message += f" So far it lacks: {'; '.join(lacking)}." if lacking else ""
-    else:
-        message = f"The check looks for words only, and did not find: {'; '.join(lacking)}."
-    return wrong(message, got=answer, expected="; ".join(elements), look=look)
-
-
-def number(answer: object) -> float:
-    """Return an answer as a float: a Python number, a NumPy or Keras scalar, an array of one.
-
-    Raises
-    ------
-    WrongKind
-        If it is no single number.
-    """
-    if isinstance(answer, bool | np.bool_) or isinstance(answer, str):
-        raise WrongKind(f"This is {_kind(answer)}; one number is wanted.")
-    if isinstance(answer, numbers.Real):
-        return float(answer)
-    values = array(answer)
-    if values.size != 1:
-        raise WrongKind(f"These are {values.size} numbers; one is wanted.")
-    return float(values.reshape(()))
-
-
-def array(answer: object, *, shape: tuple[int, ...] | None = None) -> np.ndarray:
-    """Return an answer as a NumPy array: a list, tuple, Series, DataFrame, tensor or array.
-
-    Raises
-    ------
-    WrongKind
-        If it holds no numbers, or its shape is not `shape`.
-    """
-    try:
-        values = np.asarray(answer)
-    except Exception as error:
-        raise WrongKind(f"This is {_kind(answer)}; an array is wanted.") from error
-    if values.dtype.kind not in "biuf":
-        raise WrongKind(f"This is {_kind(answer)}; an array of numbers is wanted.")
-    if shape is not None and values.shape != shape:
-        raise WrongKind(f"This has the shape {values.shape}; {shape} is wanted.")
-    return values
-
-
-def close(a: float, b: float, *, to: float = 0.005) -> bool:
-    """Say whether two numbers agree to within `to`, so that a rounded answer passes."""
-    return abs(float(a) - float(b)) <= to + 1e-12
-
-
 def show(value: object) -> str:
     """Return a value in at most 80 letters (a text in 200), numbers rounded to four digits."""
     if isinstance(value, str):
         return value if len(value) <= 200 else value[:197] + "…"
     if isinstance(value, bool | np.bool_):
         return str(bool(value))
-    if isinstance(value, numbers.Integral):
-        return f"{int(value):,}"
-    if isinstance(value, numbers.Real):
+    if isinstance(value, kinds.Real):
+        if float(value).is_integer():
+            return f"{int(value):,}"
         return f"{float(value):.4g}" if abs(value) < 1000 else f"{float(value):,.1f}"
     if isinstance(value, np.ndarray) and value.size > 12:
-        return f"an array of shape {value.shape} and type {value.dtype}"
+        return f"an array of {' × '.join(map(str, value.shape))} values"
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, list | tuple):
         text = ", ".join(show(part) for part in value)
     else:
-        text = " ".join(repr(value).split())
+        text = re.sub(r" at 0x\w+", "", " ".join(repr(value).split()))
     return text if len(text) <= 80 else text[:77] + "…"
-
-
-def _kind(answer: object) -> str:
-    names = {bool: "True or False", str: "a text", dict: "a dictionary", set: "a set"}
-    return names.get(type(answer), f"of the type {type(answer).__name__}")

@@ -2,205 +2,125 @@
 
 import numpy as np
 
-from exercises.base import (
-    Feedback,
-    WrongKind,
-    array,
-    close,
-    essay,
-    exercise,
-    number,
-    right,
-    wrong,
-)
+from exercises.base import WrongKind, array, compare, essay, exercise, number
 from utils.classes import DX
 
 SIBLINGS = "section 'A split that looks right'"
-OVERSAMPLING = "section 'Making the rare classes count'"
 
 
-@exercise(wanted="a whole number of lesions", look=SIBLINGS)
-def exercise_1(
-    answer: object,
-    lesion: np.ndarray,
-    train: np.ndarray,
-    test: np.ndarray,
-    *,
-    merged: np.ndarray | None = None,
-) -> Feedback:
-    """Check how many lesions have an image in the training and in the test part.
-
-    A set, list or array of the lesions' names is counted. Mistakes met: test images counted in
-    place of lesions, training images counted, row numbers compared (none is in both parts), all
-    lesions with several images, a share.
-
-    Parameters
-    ----------
-    lesion : ndarray of str, shape (N,)
-        The lesion id of every image.
-    train, test : ndarray of int
-        Row numbers of the two parts.
-    merged : ndarray of str, shape (N,), optional
-        The same with known duplicates under one name; the number counted in it is right as well.
-    """
+@exercise("a whole number of lesions", SIBLINGS)
+def exercise_1(answer, lesion, train, test, *, merged=None):
+    """Check how many lesions have an image in the training and in the test part."""
+    # `lesion` and `merged` hold the lesion of each of N images, the latter with known duplicates
+    # under one name: the number counted in it is right as well. `train` and `test` are row numbers.
     got = _how_many(answer)
     names = [lesion] if merged is None else [lesion, merged]
     counts = [len(set(name[train]) & set(name[test])) for name in names]
-    expected = counts[0]
-    if got in counts:
-        text = (
-            "Each of these lesions has an image on both sides; some bring two test images or more."
-        )
-        return right(text, got=int(got))
     in_test, in_train = np.isin(lesion[test], lesion[train]), np.isin(lesion[train], lesion[test])
     several = np.unique(np.asarray(lesion, dtype=str), return_counts=True)[1] > 1
-    if got == in_test.sum():
-        message = "These are test images, not lesions: a lesion with two test images counts once."
-    elif got == in_train.sum():
-        message = "These are training images, not lesions: count each lesion's name once."
-    elif got == 0:
-        message = "No image is in both parts, that is true. The question is about lesions: names."
-    elif got == several.sum():
-        message = "These are all lesions with several images; some lie in one part as a whole."
-    elif 0 < got < 1:
-        message = "This is a share; the question asks how many."
-    else:
-        message = "This is not the number of names that occur in both parts."
-    wanted = f"names that stand in lesion[train] and in lesion[test]; below {in_test.sum():,}"
-    if not expected < in_test.sum():
-        wanted = "names that stand in lesion[train] and in lesion[test]"
-    return wrong(message, got=answer if got is None else got, expected=wanted, look=SIBLINGS)
+    known = [
+        (got in counts,
+         "Each of these lesions has an image on both sides; some bring two test images or more."),
+        (in_test.sum(),
+         "These are test images, not lesions: a lesion with two test images counts once."),
+        (in_train.sum(), "These are training images, not lesions: count each lesion's name once."),
+        (0, "No image is in both parts, that is true. The question is about lesions: names."),
+        (several.sum(),
+         "These are all lesions with several images; some lie in one part as a whole."),
+        (0 < got < 1, "This is a share; the question asks how many."),
+        (..., "This is not the number of names that occur in both parts."),
+    ]  # fmt: skip
+    expected = "names that stand in lesion[train] and in lesion[test]"
+    if counts[0] < in_test.sum():
+        expected += f"; below {in_test.sum():,}"
+    return compare(got, known, expected, within=0)
 
 
-@exercise(wanted="a share between 0 and 1", look=SIBLINGS)
-def exercise_2(
-    answer: object, lesion: np.ndarray, *, train: float = 0.3, usual: float = 0.7, test: float = 0.2
-) -> Feedback:
-    """Check the share of test images with a sibling in a training part of another size.
-
-    Expected is the chance of it: an image whose lesion has m - 1 others lacks a sibling in the
-    training part only if all of them miss it. Any seed comes near. Mistakes met: the share for
-    the usual training part, the two parts exchanged, a count, the complement, all images that
-    have a sibling anywhere.
-
-    Parameters
-    ----------
-    lesion : ndarray of str, shape (N,)
-        The lesion id of every image.
-    train, usual, test : float
-        Share of the images in the smaller training part, in the chapter's, and in the test part.
-    """
+@exercise("a share between 0 and 1", SIBLINGS)
+def exercise_2(answer, lesion, *, train=0.3, usual=0.7, test=0.2):
+    """Check the share of test images with a sibling in a training part of another size."""
+    # Expected is the chance of it: an image whose lesion has m - 1 others lacks a sibling in the
+    # training part only if all of them miss it. Any seed comes near. `lesion` holds the lesion of
+    # each image; `train`, `usual` and `test` are shares of the images.
     got = number(answer)
-    inverse, sizes = np.unique(
+    _, place, sizes = np.unique(
         np.asarray(lesion, dtype=str), return_inverse=True, return_counts=True
-    )[1:]
-    others = sizes[inverse] - 1
-    expected, before, exchanged = (
-        float((1 - (1 - share) ** others).mean()) for share in (train, usual, test)
+    )
+    others = sizes[place] - 1
+    truth, before, exchanged = (
+        (1 - (1 - share) ** others).mean() for share in (train, usual, test)
     )
     share = got / 100 if 1 < got <= 100 else got
-    if close(share, expected, to=0.03) and abs(share - expected) < abs(share - exchanged):
-        chapter = f"With {100 * usual:.0f} % for training it was about {100 * before:.0f} %"
-        text = f"{chapter}: same images, another cut."
-        return right(text, got=got)
-    if got > 100:
-        message = "This is a count; divide it by the number of test images."
-    elif close(share, exchanged, to=0.03):
-        message = (
-            "These are training images with a sibling in the test part: the parts are exchanged."
-        )
-    elif close(share, before, to=0.03):
-        message = f"This is the share with {100 * usual:.0f} % for training; change train_size."
-    elif close(share, 1 - expected, to=0.03):
-        message = "This is the share without a sibling; the question asks for those with one."
-    elif close(share, float((others > 0).mean()), to=0.01):
-        message = "This is the share of all images that have a sibling, wherever it went."
-    else:
-        message = "This is not the share of test images whose lesion is in the training part."
-    wanted = f"the mean of a mask over the test images, with train_size={train}"
-    return wrong(message, got=got, expected=wanted, look=SIBLINGS)
+    nearer = abs(share - truth) < abs(share - exchanged)
+    known = [
+        (truth if nearer else False,
+         f"With {100 * usual:.0f} % for training it was about {100 * before:.0f} %: same images, "
+         "another cut."),
+        (got > 100, "This is a count; divide it by the number of test images."),
+        (exchanged,
+         "These are training images with a sibling in the test part: the parts are exchanged."),
+        (before, f"This is the share with {100 * usual:.0f} % for training; change train_size."),
+        (1 - truth, "This is the share without a sibling; the question asks for those with one."),
+        ((others > 0).mean(),
+         "This is the share of all images that have a sibling, wherever it went.", 0.01),
+        (..., "This is not the share of test images whose lesion is in the training part."),
+    ]  # fmt: skip
+    expected = f"the mean of a mask over the test images, with train_size={train}"
+    return compare(got, known, expected, within=0.03, percent=True)
 
 
-@exercise(wanted="an array of row numbers", look=OVERSAMPLING)
-def exercise_3(
-    answer: object, labels: np.ndarray, train: np.ndarray, *, at_least: int = 1000
-) -> Feedback:
-    """Check row numbers of the training part with every class at `at_least` rows or more.
-
-    Any draw and any order pass. Mistakes met: pixels in place of row numbers, positions within
-    the training part, rows of the other parts, the usual levelling to the largest class, copies
-    without their originals, large classes cut, the number of copies in place of the total.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape (N,)
-        The label of every image.
-    train : ndarray of int
-        Row numbers of the training part.
-    at_least : int
-        To how many rows a smaller class is filled up.
-    """
+@exercise("an array of row numbers", "section 'Making the rare classes count'")
+def exercise_3(answer, labels, train, *, at_least=1000):
+    """Check row numbers of the training part with every class at `at_least` rows or more."""
+    # Any draw and any order pass. `labels` holds the class of each of N images, `train` row
+    # numbers.
     rows = _row_numbers(answer, len(labels))
-    before = np.bincount(labels[train], minlength=len(DX))
-    expected = np.where(before > 0, np.maximum(before, at_least), 0)
-    got = np.bincount(labels[rows], minlength=len(DX))
-    outside = int((~np.isin(rows, train)).sum())
-    missing = int((~np.isin(train, rows)).sum())
-    if not outside and not missing and (got == expected).all():
-        copies = len(rows) - len(train)
-        text = f"{len(train):,} images and {copies:,} copies, of the training part only."
-        return right(text, got=f"{len(rows):,} rows: {_per_class(got)}")
-    if set(rows.tolist()) == set(range(len(train))):
-        message = (
-            "These are positions within the training part; take split.train at these positions."
-        )
-    elif outside:
-        message = (
-            f"{outside:,} of these rows are not in the training part: draw from split.train only."
-        )
-    elif (got == before.max())[before > 0].all() and not missing:
-        message = (
-            "This fills all classes up to the largest; the task stops earlier (sampling_strategy)."
-        )
-    elif (got == expected - before)[before < at_least].all():
-        message = "These are the copies alone; each original must stand in the list as well."
-    elif missing:
-        message = f"{missing:,} training images are gone: the task adds copies and drops nothing."
-    elif (got == before + at_least)[(before > 0) & (before < at_least)].all():
-        message = f"{at_least:,} is the number of rows in the end, not the number of copies."
-    else:
-        message = (
-            "No class is as large as it should be."
-            if not (got == expected).any()
-            else ("Some classes are not as large as they should be.")
-        )
-    return wrong(message, got=_per_class(got), expected=_per_class(expected), look=OVERSAMPLING)
+    before, got = (np.bincount(labels[part], minlength=len(DX)) for part in (train, rows))
+    truth = np.where(before > 0, np.maximum(before, at_least), 0)
+    rare = (before > 0) & (before < at_least)
+    outside, gone = (~np.isin(rows, train)).sum(), (~np.isin(train, rows)).sum()
+    right = not outside and not gone and bool((got == truth).all())
+    known = [
+        (right, f"{len(train):,} images and {len(rows) - len(train):,} copies, of the training "
+                "part only."),
+        (set(rows.tolist()) == set(range(len(train))),
+         "These are positions within the training part; take split.train at these positions."),
+        (outside > 0,
+         f"{outside:,} of these rows are not in the training part: draw from split.train only."),
+        ((got == before.max())[before > 0].all() and not gone,
+         "This fills all classes up to the largest; the task stops earlier (sampling_strategy)."),
+        ((got == truth - before)[before < at_least].all(),
+         "These are the copies alone; each original must stand in the list as well."),
+        (gone > 0, f"{gone:,} training images are gone: the task adds copies and drops nothing."),
+        ((got == before + at_least)[rare].all(),
+         f"{at_least:,} is the number of rows in the end, not the number of copies."),
+        (not (got == truth).any(), "No class is as large as it should be."),
+        (..., "Some classes are not as large as they should be."),
+    ]  # fmt: skip
+    shown = _per_class(got)
+    return compare(f"{len(rows):,} rows: {shown}" if right else shown, known, _per_class(truth))
 
 
-# What the open answer should name, each by any of several word stems.
 ELEMENTS = {
     "what the tiles share (whose tissue is it?)": r"patient|slide|person|people|donor|individual",
-    "where those tiles went, and what a network can do with that": (
+    "where those tiles went, and what a network can do with that":
         r"both (part|side)|leak|sibling|overlap|\bseen|recogni|memor|by heart|remember|already|"
-        r"same (patient|slide|person|donor|tissue)|independen|(in|to) training and"
-    ),
-    "how to divide in place of it": (
-        r"(split|divid|draw|drawn|assign|group|separat|cut|keep|put|hold|held|leave|whole)[^.;]{0,60}"
-        r"(patient|slide|person|people|donor|individual)|(patient|slide)[- ](wise|level|grouped)|"
-        r"(other|new|unseen|another) (patient|hospital|clinic)[^.;]{0,40}(test|part)"
-    ),
-}
+        r"same (patient|slide|person|donor|tissue)|independen|(in|to) training and",
+    "how to divide in place of it":
+        r"(split|divid|draw|drawn|assign|group|separat|cut|keep|put|hold|held|leave|"
+        r"whole)[^.;]{0,60}(patient|slide|person|people|donor|individual)|(patient|"
+        r"slide)[- ](wise|level|grouped)|(other|new|unseen|another) (patient|hospital|"
+        r"clinic)[^.;]{0,40}(test|part)",
+}  # fmt: skip
 
 
-@exercise(wanted="a text of two to five sentences", look="section 'The split, built in the open'")
-def exercise_4(answer: object, *, fewest: int = 25) -> Feedback:
-    """Look in the open answer for what tiles share, the leak, and a remedy.
-
-    It looks for words and cannot judge an argument. Named are: a text that is too short, and each
-    of the three elements that is missing.
-    """
-    look = "section 'The split, built in the open', with 'patient' for 'lesion'"
-    return essay(answer, ELEMENTS, fewest=fewest, look=look)
+@exercise(
+    "a text of two to five sentences",
+    "section 'The split, built in the open', with 'patient' for 'lesion'",
+)
+def exercise_4(answer):
+    """Look in the open answer for what tiles share, the leak, and a remedy."""
+    return essay(answer, ELEMENTS, fewest=25)
 
 
 def _how_many(answer: object) -> float:
@@ -215,9 +135,8 @@ def _how_many(answer: object) -> float:
 def _row_numbers(answer: object, images: int) -> np.ndarray:
     values = array(answer)
     if values.ndim > 2 or (values.ndim == 2 and 1 not in values.shape):
-        raise WrongKind(
-            f"This has the shape {values.shape}, as a table of pixels has; row numbers are wanted."
-        )
+        size = " × ".join(map(str, values.shape))
+        raise WrongKind(f"These are {size} numbers, a table of pixels; row numbers are wanted.")
     values = values.ravel()
     if values.dtype.kind == "b" or values.size == 0 or not (values == np.floor(values)).all():
         raise WrongKind("Row numbers are whole numbers, and at least one.")

@@ -1,4 +1,4 @@
-"""Small data files in every form that `utils.data.sources` reads, for tests."""
+"""Small data files in every form that `utils.data` reads, for tests."""
 
 import io
 import zipfile
@@ -9,7 +9,8 @@ import pandas as pd
 from PIL import Image
 
 from utils.classes import CLASSES, DX
-from utils.data.sources import JPEG_FOLDERS, KAGGLE_CSV, ZIPS
+from utils.data.photographs import JPEG_FOLDERS, ZIPS
+from utils.data.tables import KAGGLE_CSV
 
 ROWS = 14
 
@@ -132,3 +133,18 @@ def write_npz(folder: Path, arrays: dict[str, np.ndarray], name: str = "dermamni
     """Write a DermaMNIST file."""
     np.savez_compressed(folder / name, **arrays)
     return folder / name
+
+
+def make(folder: Path, form: str) -> pd.DataFrame:
+    """Write a small data set in the form of that name into a folder; return its metadata."""
+    folder.mkdir(exist_ok=True)
+    if form == "npz":
+        write_npz(folder, make_npz_arrays())
+        return make_metadata()
+    if form == "bare csv":
+        metadata = make_kaggle(folder)
+        (folder / "HAM10000_metadata.csv").unlink()
+        return metadata
+    if form in ("jpegs", "jpegs in two folders"):
+        return make_jpeg_folder(folder, parts=form != "jpegs")
+    return {"zips": make_official, "csv": make_kaggle}[form](folder)

@@ -1,8 +1,10 @@
-"""The seven diagnostic classes of HAM10000: one record each, in the course's label order."""
+"""The seven diagnostic classes of HAM10000 in the course's label order, and their symmetries."""
 
 from dataclasses import dataclass
 
 import numpy as np
+
+__all__ = ["CLASSES", "COLOURS", "DX", "by_dx"]
 
 
 @dataclass(frozen=True)
@@ -37,112 +39,63 @@ class LesionClass:
     colour: str
 
 
+# fmt: off
 CLASSES: tuple[LesionClass, ...] = (
     LesionClass(
-        "akiec",
-        "actinic keratosis or Bowen's disease",
+        "akiec", "actinic keratosis or Bowen's disease",
         "A rough, scaly patch on sun-damaged skin; an early form of skin cancer that has not "
         "grown into the depth.",
-        True,
-        0,
-        0,
-        "#E69F00",
+        True, 0, 0, "#E69F00",
     ),
     LesionClass(
-        "bcc",
-        "basal cell carcinoma",
+        "bcc", "basal cell carcinoma",
         "The most common skin cancer; it grows slowly into its surroundings and rarely spreads.",
-        True,
-        1,
-        1,
-        "#56B4E9",
+        True, 1, 1, "#56B4E9",
     ),
     LesionClass(
-        "bkl",
-        "benign keratosis-like lesion",
+        "bkl", "benign keratosis-like lesion",
         "A harmless thickening or spot of the outer skin: seborrheic keratosis, solar lentigo "
         "(age spot) or lichen-planus-like keratosis.",
-        False,
-        2,
-        2,
-        "#009E73",
+        False, 2, 2, "#009E73",
     ),
     LesionClass(
-        "df",
-        "dermatofibroma",
+        "df", "dermatofibroma",
         "A firm, harmless nodule of connective tissue, often on the leg.",
-        False,
-        3,
-        3,
-        "#CC79A7",
+        False, 3, 3, "#CC79A7",
     ),
     LesionClass(
-        "nv",
-        "melanocytic nevus",
+        "nv", "melanocytic nevus",
         "A harmless growth of the cells that make pigment; what most people call a mole.",
-        False,
-        4,
-        5,
-        "#0072B2",
+        False, 4, 5, "#0072B2",
     ),
     LesionClass(
-        "vasc",
-        "vascular lesion",
+        "vasc", "vascular lesion",
         "A harmless growth or bleeding of small blood vessels: angioma, angiokeratoma, pyogenic "
         "granuloma, haemorrhage.",
-        False,
-        5,
-        6,
-        "#A6960A",
+        False, 5, 6, "#A6960A",
     ),
     LesionClass(
-        "mel",
-        "melanoma",
+        "mel", "melanoma",
         "A cancer of the cells that make pigment; dangerous because it spreads early, curable "
         "when it is removed in time.",
-        True,
-        6,
-        4,
-        "#D55E00",
+        True, 6, 4, "#D55E00",
     ),
 )
+# fmt: on
 
 DX: tuple[str, ...] = tuple(c.dx for c in CLASSES)
 COLOURS: dict[str, str] = {c.dx: c.colour for c in CLASSES}
 
 
 def by_dx(dx: str) -> LesionClass:
-    """Return the class with the abbreviation `dx`.
-
-    Raises
-    ------
-    KeyError
-        If there is no such class; the message lists the seven that exist.
-    """
-    for lesion_class in CLASSES:
-        if lesion_class.dx == dx:
-            return lesion_class
-    raise KeyError(f"there is no class {dx!r}; the classes are {', '.join(DX)}")
+    """Return the class with the abbreviation `dx`; a `KeyError` lists the seven that exist."""
+    if dx not in DX:
+        raise KeyError(f"there is no class {dx!r}; the classes are {', '.join(DX)}")
+    return CLASSES[DX.index(dx)]
 
 
 def kaggle_from_dermamnist(labels: np.ndarray) -> np.ndarray:
-    """Translate labels from DermaMNIST's coding into the Kaggle coding of this course.
-
-    Parameters
-    ----------
-    labels : ndarray of int, any shape
-        DermaMNIST labels, 0 to 6.
-
-    Returns
-    -------
-    ndarray of int64, same shape
-        The same classes in the Kaggle coding.
-
-    Raises
-    ------
-    ValueError
-        If a label lies outside 0 to 6.
-    """
+    """Translate DermaMNIST's labels 0 to 6, of any shape, into the Kaggle coding, int64."""
     labels = np.asarray(labels)
     if labels.size and (labels.min() < 0 or labels.max() > 6):
         raise ValueError(f"DermaMNIST labels are 0 to 6; found {labels.min()} to {labels.max()}")

@@ -7,83 +7,71 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+__all__ = ["PredictError"]
+
 MOST_PIXELS = 100_000_000  # more would take 300 MB and more, and the network sees 784
 SIZE = 28
 INSTEAD = "Save it as JPEG or PNG and try again."
-# Bytes near the beginning of files that are no pictures Pillow reads, and what to say of them.
-KNOWN = (
-    (4, (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1", b"ftypmsf1", b"ftypheim"), "HEIC"),
-    (4, (b"ftyp",), "video"),
-    (0, (b"%PDF",), "PDF"),
-    (128, (b"DICM",), "DICOM"),
-    (0, (b"<svg", b"<?xml"), "SVG"),
-    (0, (b"<!DOC", b"<html"), "web page"),
+UNKNOWN = f"The file is not an image that can be read here, or it is broken. {INSTEAD}"
+HUGE = (
+    f"The image has more than 100 million pixels, and the network sees {SIZE} × {SIZE} of them. "
+    "Save it smaller and try again."
 )
-ADVICE = {
-    "HEIC": (
-        "This is a HEIC file, the format in which iPhones store photographs. Export it as JPEG, or "
-        "set the phone's camera to its most compatible format."
-    ),
-    "video": f"This is a video, or a photograph of a kind that cannot be read here. {INSTEAD}",
-    "PDF": f"This is a PDF document, not an image. {INSTEAD}",
-    "DICOM": f"This is a DICOM file. {INSTEAD}",
-    "SVG": f"This is a drawing made of lines (SVG), not a photograph. {INSTEAD}",
-    "web page": "This is a web page, not an image. Save the image itself.",
-}
+HEIC = (
+    "a HEIC file, the format in which iPhones store photographs. Export it as JPEG, or set the "
+    "phone's camera to its most compatible format."
+)
+# How files begin that Pillow does not read (after so many bytes), and what to say of them.
+KNOWN = (
+    (4, (b"ftyphe", b"ftypmif1", b"ftypmsf1"), HEIC),
+    (4, (b"ftyp",), f"a video, or a photograph of a kind that cannot be read here. {INSTEAD}"),
+    (0, (b"%PDF",), f"a PDF document, not an image. {INSTEAD}"),
+    (128, (b"DICM",), f"a DICOM file. {INSTEAD}"),
+    (0, (b"<svg", b"<?xml"), f"a drawing made of lines (SVG), not a photograph. {INSTEAD}"),
+    (0, (b"<!DOC", b"<html"), "a web page, not an image. Save the image itself."),
+)
 
 
 class PredictError(ValueError):
     """An image or a model cannot be used; the message is meant for the reader."""
 
 
-def open_image(source: object) -> tuple[Image.Image, list[str]]:
-    """Read an image from wherever it is.
+def open_image(image: object) -> tuple[Image.Image, list[str]]:
+    """Return an image, given as `utils.predict.predict` takes it, in RGB, with notes.
 
-    Parameters
-    ----------
-    source : str, Path, bytes, Pillow image or ndarray
-        See `utils.predict.predict`.
-
-    Returns
-    -------
-    (PIL.Image.Image, list of str)
-        The picture, mode RGB, and what was done to it, a sentence each.
-
-    Raises
-    ------
-    PredictError
-        If it cannot be read.
+    The notes say what was done to it, a sentence each; PredictError says why it cannot be read.
     """
-    if isinstance(source, np.ndarray):
-        return _rgb(_from_array(source))
-    if isinstance(source, Image.Image):
-        _refuse_huge(*source.size)
-        return _rgb(source)
-    if isinstance(source, str | Path):
-        content = _content(source)
-    elif isinstance(source, bytes | bytearray | memoryview):
-        content = bytes(source)
-    else:
+    if isinstance(image, np.ndarray):
+        return _rgb(_from_array(image))
+    if isinstance(image, Image.Image):
+        _refuse_huge(*image.size)
+        return _rgb(image)
+    if isinstance(image, str | Path):
+        image = _content(image)
+    if not isinstance(image, bytes | bytearray | memoryview):
         raise PredictError(
-            f"this is {type(source).__name__}; an image is a path, bytes, a Pillow image or an "
+            f"this is {type(image).__name__}; an image is a path, bytes, a Pillow image or an "
             "array of uint8"
         )
+    content = bytes(image)
     if not content:
         raise PredictError(f"The file is empty. {INSTEAD}")
     try:
-        with warnings.catch_warnings():
-            # Pillow warns from 89 million pixels on; the limit here is the one below.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        # Pillow warns from 89 million pixels on; the limit here is a little higher.
+        with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
             picture = Image.open(io.BytesIO(content))
             _refuse_huge(*picture.size)
             picture.load()
+    except PredictError:
+        raise
     except UnidentifiedImageError:
-        raise PredictError(_advice(content)) from None
-    except Image.DecompressionBombError:
-        raise PredictError(_huge("far more than 100 million pixels")) from None
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
-        if isinstance(error, PredictError):
-            raise
+        for start, beginnings, kind in KNOWN:
+            if content[start:].lstrip()[:8].startswith(beginnings):
+                raise PredictError(f"This is {kind}") from None
+        raise PredictError(UNKNOWN) from None
+    except Image.DecompressionBombError:  # far beyond, so Pillow does not even say the size
+        raise PredictError(HUGE) from None
+    except (OSError, SyntaxError, ValueError, MemoryError) as error:
         raise PredictError(
             f"The file is broken or incomplete ({error}). Open it elsewhere, and save it again as "
             "JPEG or PNG."
@@ -99,30 +87,21 @@ def middle_square(picture: Image.Image) -> Image.Image:
     return picture.crop((left, top, left + side, top + side))
 
 
-def shrink(picture: Image.Image, *, size: int = SIZE) -> np.ndarray:
-    """Shrink a picture as the training images were, by area average.
-
-    Returns
-    -------
-    ndarray of uint8, shape (size, size, 3)
-    """
-    return np.asarray(picture.resize((size, size), Image.Resampling.BOX))
+def shrink(picture: Image.Image) -> np.ndarray:
+    """Shrink a picture by area average, as the training images were: uint8 (28, 28, 3)."""
+    return np.asarray(picture.resize((SIZE, SIZE), Image.Resampling.BOX))
 
 
-def _content(source: str | Path) -> bytes:
-    if str(source).startswith(("http://", "https://")):
-        raise PredictError(f"{source} is a web address. Download the image and give its path.")
-    path = Path(source).expanduser()
+def _content(name: str | Path) -> bytes:
+    if str(name).startswith(("http://", "https://")):
+        raise PredictError(f"{name} is a web address. Download the image and give its path.")
     try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise PredictError(
-            f"There is no file {source} in {Path.cwd().name}/. Check its name and folder."
-        ) from None
-    except IsADirectoryError:
-        raise PredictError(f"{source} is a folder. Give the path of one image in it.") from None
+        return Path(name).expanduser().read_bytes()
     except OSError as error:
-        raise PredictError(f"{source} cannot be read: {error.strerror or error}.") from error
+        raise PredictError(
+            f"{name} cannot be read: {error.strerror}. Give the path of an image file, seen from "
+            f"the folder {Path.cwd().name}/."
+        ) from error
 
 
 def _from_array(values: np.ndarray) -> Image.Image:
@@ -133,13 +112,11 @@ def _from_array(values: np.ndarray) -> Image.Image:
             f"the array is of type {values.dtype}; pictures are arrays of uint8 with values from 0 "
             "to 255. Shares of 1 become that with `(255 * array).round().astype('uint8')`."
         )
-    if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] not in (3, 4)):
+    if not values.size or values.ndim not in (2, 3) or values.shape[2:] not in ((), (3,), (4,)):
         raise PredictError(
             f"the array has the shape {values.shape}; one picture has (height, width), (height, "
             "width, 3) or (height, width, 4)"
         )
-    if not values.size:
-        raise PredictError(f"the array of shape {values.shape} holds no pixel")
     _refuse_huge(values.shape[1], values.shape[0])
     return Image.fromarray(values)
 
@@ -173,18 +150,4 @@ def _eight_bits(values: np.ndarray) -> np.ndarray:
 
 def _refuse_huge(width: int, height: int) -> None:
     if width * height > MOST_PIXELS:
-        raise PredictError(_huge(f"{width:,} × {height:,} pixels"))
-
-
-def _huge(size: str) -> str:
-    return (
-        f"The image has {size}; more than 100 million are not read, because the network sees "
-        f"{SIZE} × {SIZE} of them. Save it smaller and try again."
-    )
-
-
-def _advice(content: bytes) -> str:
-    for start, beginnings, kind in KNOWN:
-        if content[start:].lstrip()[:8].startswith(beginnings):
-            return ADVICE[kind]
-    return f"The file is not an image that can be read here, or it is broken. {INSTEAD}"
+        raise PredictError(HUGE)

@@ -11,23 +11,23 @@ from matplotlib.figure import Figure
 from utils.classes import COLOURS, DX
 from utils.data import LesionImages
 
+__all__ = ["GREY", "class_bars", "label_source", "lesion_grid", "use_style"]
+
 GREY = "#555555"
 
 
 def use_style() -> None:
     """Set the look of all figures: white ground, no box, letters of readable size."""
-    sns.set_theme(
-        style="ticks",
-        rc={
-            "figure.dpi": 90,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.titlesize": 12,
-            "axes.labelsize": 11,
-            "legend.frameon": False,
-            "image.interpolation": "nearest",
-        },
-    )
+    look = {
+        "figure.dpi": 90,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.titlesize": 12,
+        "axes.labelsize": 11,
+        "legend.frameon": False,
+        "image.interpolation": "nearest",
+    }
+    sns.set_theme(style="ticks", rc=look)
 
 
 def label_source(figure: Figure, dataset: LesionImages, *, part: str = "") -> None:
@@ -58,18 +58,12 @@ def lesion_grid(
     Parameters
     ----------
     images : ndarray of uint8, shape (n, height, width, 3)
-    titles : sequence of str, optional
-        One per image.
+    titles, colours : sequence of str, optional
+        A title for each image, and its colour.
     columns : int
         Images per row.
     size : float
         Width of an image in inches.
-    colours : sequence of str, optional
-        Colours of the titles.
-
-    Returns
-    -------
-    Figure
     """
     rows = -(-len(images) // columns)
     extra = 0.3 if titles is not None else 0.05
@@ -100,10 +94,6 @@ def class_bars(
         What is counted.
     axis : Axes, optional
         Where to draw; a new figure by default.
-
-    Returns
-    -------
-    Axes
     """
     if axis is None:
         _, axis = plt.subplots(figsize=(7, 3.2))
@@ -113,69 +103,3 @@ def class_bars(
     axis.set_xlabel("diagnosis (dx)")
     axis.set_ylabel(ylabel)
     return axis
-
-
-def learning_curves(history: Mapping[str, Sequence[float]], *, best_epoch: int | None) -> Figure:
-    """Draw loss and balanced accuracy per epoch, for training and validation images.
-
-    Parameters
-    ----------
-    history : mapping of str to sequence of float
-        Keras' history with ``loss``, ``balanced_accuracy`` and their ``val_`` twins.
-    best_epoch : int or None
-        Counted from 1; marked by a line.
-
-    Returns
-    -------
-    Figure
-    """
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4))
-    for axis, key in zip(axes, ("loss", "balanced_accuracy"), strict=True):
-        epochs = np.arange(1, len(history[key]) + 1)
-        axis.plot(epochs, history[key], color=GREY, label="training (oversampled)")
-        axis.plot(epochs, history[f"val_{key}"], color="#D55E00", label="validation")
-        if best_epoch:
-            axis.axvline(best_epoch, color="#0072B2", ls="--", lw=1, label="weights kept")
-        axis.set_xlabel("epoch")
-        axis.set_ylabel(key.replace("_", " "))
-    axes[0].legend()
-    figure.tight_layout()
-    return figure
-
-
-def confusion_heatmaps(counts: np.ndarray) -> Figure:
-    """Draw a confusion matrix twice: as counts, and as percent of each true class.
-
-    Parameters
-    ----------
-    counts : ndarray of int, shape (7, 7)
-        From ``utils.metrics.confusion``.
-
-    Returns
-    -------
-    Figure
-    """
-    percent = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.6))
-    for axis, values, form, title in (
-        (axes[0], counts, "d", "images"),
-        (axes[1], percent, ".0f", "percent of the true class"),
-    ):
-        sns.heatmap(
-            values,
-            vmin=0,
-            vmax=100 if form == ".0f" else None,
-            annot=True,
-            fmt=form,
-            cmap="Blues",
-            cbar=False,
-            square=True,
-            xticklabels=DX,
-            yticklabels=DX,
-            annot_kws={"fontsize": 9},
-            ax=axis,
-        )
-        axis.set(title=title, xlabel="predicted", ylabel="true")
-        axis.tick_params(rotation=0)
-    figure.tight_layout()
-    return figure

@@ -7,31 +7,27 @@ import html
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from utils.augment import averaged
 from utils.classes import LesionClass, by_dx
 from utils.open_image import PredictError, middle_square, open_image, shrink
 
-__all__ = ["PredictError", "Prediction", "Reader", "keras_reader", "onnx_reader", "predict"]
+__all__ = ["predict"]
 
 
 @dataclass(frozen=True, eq=False)
-class Reader:
-    """A model that is ready to be asked, and what has to be known to use it rightly.
+class Answerer:
+    """A model that can be asked, and its manifest: what has to be known to use it rightly.
 
-    Attributes
-    ----------
-    answer : callable
-        Takes float32 images (n, 28, 28, 3), returns probabilities (n, 7) and strangeness (n,).
-    manifest : dict
-        As ``utils.manifest.manifest`` makes it.
+    `ask` takes float32 images (n, 28, 28, 3) and returns probabilities (n, 7) and strangeness (n,).
     """
 
-    answer: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+    ask: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
     manifest: dict
 
 
@@ -39,19 +35,9 @@ class Reader:
 class Prediction:
     """What the model answers about one image; prints as text, shows as HTML in a notebook.
 
-    Attributes
-    ----------
-    probabilities : dict of str to float
-        From ``dx`` to the calibrated probability, mean over the eight symmetries. Also there if
-        the image is refused; do not use them then.
-    strangeness, threshold : float
-        How unlike the training images it is, and from where on it is refused.
-    image : ndarray of uint8, shape (28, 28, 3)
-        What the network saw.
-    notes : tuple of str
-        What was done to the file, a sentence each.
-    manifest : dict
-        Of the model that answered.
+    `probabilities` (by ``dx``, calibrated) are there for a refused image too; do not use them then.
+    An image is refused if its `strangeness` is above `threshold`. `image` is what the network saw,
+    uint8 (28, 28, 3); `notes` say what was done to the file.
     """
 
     probabilities: dict[str, float]
@@ -69,22 +55,22 @@ class Prediction:
     @property
     def ranked(self) -> list[tuple[LesionClass, float]]:
         """The classes with their probabilities, the most probable first."""
-        found = sorted(self.probabilities.items(), key=lambda pair: -pair[1])
-        return [(by_dx(dx), share) for dx, share in found]
+        pairs = sorted(self.probabilities.items(), key=lambda pair: -pair[1])
+        return [(by_dx(dx), share) for dx, share in pairs]
 
     def _lines(self) -> tuple[str, list[str], list[str]]:
-        """Return a heading, the answer line by line, and what has to be said with it."""
-        told = {c["dx"]: c for c in self.manifest["classes"]}
+        """Return a heading, the answer line by line, and the sentences that go with it."""
+        words = {c["dx"]: c for c in self.manifest["classes"]}
         after = [*self.notes]
         if self.refused:
             heading, lines = "No answer", [self.manifest["refusal"]["text"]]
         else:
-            first = self.ranked[0][0]
-            says, words = told[first.dx]["says"], told[first.dx]
-            heading = f"Most likely: {words['plain']} ({first.dx})"
-            lines = [f"{share:6.1%}  {c.dx:5}  {told[c.dx]['plain']}" for c, share in self.ranked]
+            first = words[self.ranked[0][0].dx]
+            says = first["says"]
+            heading = f"Most likely: {first['plain']} ({first['dx']})"
+            lines = [f"{share:6.1%}  {c.dx:5}  {words[c.dx]['plain']}" for c, share in self.ranked]
             after.append(
-                f"Of {says['said']:,} test images for which the model said {first.dx}, it was "
+                f"Of {says['said']:,} test images for which the model said {first['dx']}, it was "
                 f"right in {says['share']:.0%} ({says['low']:.0%} to {says['high']:.0%})."
             )
         after.append(self.manifest["not_a_medical_device"])
@@ -111,7 +97,7 @@ class Prediction:
 def predict(
     image: str | Path | bytes | Image.Image | np.ndarray,
     *,
-    model: Reader | str | Path | None = None,
+    model: Answerer | str | Path | None = None,
     square: bool = False,
 ) -> Prediction:
     """Ask the published model about one image.
@@ -121,9 +107,9 @@ def predict(
     image : str, Path, bytes, Pillow image or ndarray
         A file's path or content, or the picture itself; arrays are uint8, (height, width) or
         (height, width, 3 or 4). A file is turned as its EXIF entry says.
-    model : Reader, str or Path, optional
-        The folder of an exported model, which onnxruntime then runs; a `Reader`; or nothing, and
-        the published Keras weights answer. All give the same answer.
+    model : Answerer, str or Path, optional
+        The folder of an exported model, which onnxruntime then runs; an `Answerer`; or nothing,
+        and the published Keras weights answer. All give the same answer.
     square : bool
         Take the largest square in the middle. Otherwise the whole picture is squeezed to a
         square, as the training images, 4:3, were.
@@ -140,19 +126,17 @@ def predict(
     picture, notes = open_image(image)
     small = shrink(middle_square(picture) if square else picture)
     if model is None:
-        reader = keras_reader()
-    else:
-        reader = model if isinstance(model, Reader) else onnx_reader(Path(model))
-    manifest = reader.manifest
-    turned = np.stack([_turned(small, **s) for s in manifest["symmetries"]]).astype(np.float32)
-    probabilities, strangeness = reader.answer(turned)
-    mean = np.asarray(probabilities, dtype=np.float64).mean(axis=0)
+        model = keras_answerer()
+    elif not isinstance(model, Answerer):
+        model = onnx_answerer(Path(model))
+    manifest = model.manifest
+    probabilities, strangeness = averaged(model.ask, small[None])
+    mean = probabilities[0].astype(np.float64)
     sharpened = mean ** (1 / manifest["temperature"])
-    shares = sharpened / sharpened.sum()
-    classes = (c["dx"] for c in manifest["classes"])
+    shares = (sharpened / sharpened.sum()).tolist()
     return Prediction(
-        dict(zip(classes, shares.tolist(), strict=True)),
-        float(np.mean(strangeness)),
+        dict(zip((c["dx"] for c in manifest["classes"]), shares, strict=True)),
+        float(strangeness[0]),
         float(manifest["refusal"]["threshold"]),
         small,
         tuple(notes),
@@ -160,61 +144,32 @@ def predict(
     )
 
 
-def _turned(image: np.ndarray, *, rotate: int, flip: bool) -> np.ndarray:
-    turned = np.rot90(image, rotate // 90)
-    return turned[:, ::-1] if flip else turned
+@cache
+def keras_answerer() -> Answerer:
+    """Return the published weights, ready to be asked; they are read from disk once."""
+    from utils import refusal  # Keras; an exported model needs none
+
+    model, manifest = refusal.published()
+    return Answerer(partial(refusal.ask, model), manifest)
 
 
 @cache
-def keras_reader(name: str = "best") -> Reader:
-    """Return the published weights as a `Reader`; they are read from disk once.
+def onnx_answerer(folder: Path) -> Answerer:
+    """Return the exported model in a folder, ready to be asked, without Keras or TensorFlow.
 
-    Raises
-    ------
-    utils.weights.CertificateError
-        If weights, refusal or measured numbers are missing, or do not belong together.
+    PredictError says so if the folder lacks a file, the model is not the one that
+    ``manifest.json`` describes, or onnxruntime is not installed.
     """
-    from utils import export, manifest, refusal  # Keras; an exported model needs none
-
-    weights, certificate = export.published(name)
-    borders = refusal.read_refusal(name, sha256=certificate.weights_sha256)
-    both = refusal.with_strangeness(weights, borders)
-    measured = manifest.read_measured(certificate)
-
-    def answer(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        found = both.predict_on_batch(images)
-        return np.asarray(found["probabilities"]), np.asarray(found["strangeness"])
-
-    return Reader(answer, manifest.manifest(certificate, borders, measured))
-
-
-@cache
-def onnx_reader(folder: Path) -> Reader:
-    """Return an exported model as a `Reader`; neither Keras nor TensorFlow is needed.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds ``manifest.json`` and the model that it names.
-
-    Raises
-    ------
-    PredictError
-        If the folder lacks a file, the model is not the one the manifest describes, or
-        onnxruntime is not installed.
-    """
-    folder = Path(folder)
-    make = "`python -m tools.demo.export_demo` writes it."
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         content = (folder / manifest["model"]).read_bytes()
-        expected = manifest["sha256"]
-    except FileNotFoundError as error:
-        raise PredictError(f"{Path(error.filename).name} is missing in {folder}. {make}") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise PredictError(f"the manifest in {folder} cannot be read ({error}). {make}") from None
-    if hashlib.sha256(content).hexdigest() != expected:
-        raise PredictError(f"the model in {folder} is not the one its manifest describes. {make}")
+        if hashlib.sha256(content).hexdigest() != manifest["sha256"]:
+            raise ValueError("the model is not the one that its manifest describes")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PredictError(
+            f"the exported model in {folder} cannot be used ({type(error).__name__}: {error}). "
+            "`python -m tools.demo.export_demo` writes it."
+        ) from None
     try:
         import onnxruntime
     except ImportError as error:
@@ -223,9 +178,9 @@ def onnx_reader(folder: Path) -> Reader:
             "`python -m pip install onnxruntime`, or leave `model` out to use Keras."
         ) from error
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    wanted = [manifest["outputs"][name] for name in ("probabilities", "strangeness")]
+    names = [manifest["outputs"][name] for name in ("probabilities", "strangeness")]
 
-    def answer(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return tuple(session.run(wanted, {manifest["input"]["name"]: images}))
+    def ask(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return tuple(session.run(names, {manifest["input"]["name"]: images}))
 
-    return Reader(answer, manifest)
+    return Answerer(ask, manifest)

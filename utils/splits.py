@@ -9,20 +9,21 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from utils.data import LesionImages
 
+__all__ = ["DUPLICATE_PAIRS", "image_split", "lesion_folds", "lesion_groups", "lesion_split"]
+
 # Images with different lesion_id that show the same lesion (numbers of ISIC image ids).
 # Source: Abhishek, Jain, Hamarneh, Scientific Data 12:196 (2025), arXiv 2401.14497.
-DUPLICATE_PAIRS: tuple[tuple[str, str], ...] = tuple(
-    (f"ISIC_{a}", f"ISIC_{b}")
-    for a, b in (
-        pair.split("-")
-        for pair in (
-            "0033481-0033421 0033556-0032634 0029152-0033173 0029036-0027027 0027820-0028209 "
-            "0027689-0032647 0030906-0024879 0033391-0034186 0025226-0030074 0026087-0025664 "
-            "0024736-0029748 0024770-0027811 0027162-0029061 0024602-0032283 0029625-0024629 "
-            "0030000-0031392 0024437-0031299 0033374-0033417"
-        ).split()
-    )
+_PAIRS = (
+    "0033481-0033421 0033556-0032634 0029152-0033173 0029036-0027027 0027820-0028209 "
+    "0027689-0032647 0030906-0024879 0033391-0034186 0025226-0030074 0026087-0025664 "
+    "0024736-0029748 0024770-0027811 0027162-0029061 0024602-0032283 0029625-0024629 "
+    "0030000-0031392 0024437-0031299 0033374-0033417"
 )
+DUPLICATE_PAIRS: tuple[tuple[str, str], ...] = tuple(
+    (f"ISIC_{pair[:7]}", f"ISIC_{pair[8:]}") for pair in _PAIRS.split()
+)
+
+_VALIDATION, _TEST = 1, 2  # parts; 0 is for training
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,8 @@ class Split:
     train, validation, test : ndarray of int64
         Row numbers into the data set, ascending.
     seed : int
-        The seed the lesions were drawn with.
     fingerprint : str
-        16 hexadecimal digits that depend on which image is in which part and on nothing else:
-        not on the order of the rows, the pixels or the computer.
+        16 hexadecimal digits that depend on which image is in which part and on nothing else.
     """
 
     train: np.ndarray
@@ -53,21 +52,12 @@ def lesion_groups(metadata: pd.DataFrame) -> np.ndarray:
     Parameters
     ----------
     metadata : DataFrame, N rows
-        With columns ``image_id`` and ``lesion_id``.
+        With columns ``image_id`` and ``lesion_id``; a `ValueError` if lesion ids are missing.
 
     Returns
     -------
     ndarray of str, shape (N,)
         The lesion id, except that lesions known to be one carry the same name.
-
-    Raises
-    ------
-    ValueError
-        If lesion ids are missing.
-
-    References
-    ----------
-    Abhishek, Jain, Hamarneh, Scientific Data 12:196 (2025), list the pairs.
     """
     missing = metadata["lesion_id"].isna()
     if missing.any():
@@ -98,16 +88,13 @@ def lesion_split(
     Parameters
     ----------
     dataset : LesionImages
-        The data; only its metadata are looked at.
     validation, test : float
         Shares of the images, each above 0, together below 1. The rest is for training.
     seed : int
-        Seed of the draw.
 
     Returns
     -------
     Split
-        Row numbers of the three parts, and the split's fingerprint.
 
     Raises
     ------
@@ -131,19 +118,13 @@ def lesion_split(
             raise ValueError(f"class {dx!r} has {len(of_class)} lesions; three parts need three")
         drawn = of_class.iloc[rng.permutation(len(of_class))]
         before = (drawn["images"].cumsum() - drawn["images"]) / drawn["images"].sum()
-        parts = np.where(before < test, 2, np.where(before < test + validation, 1, 0))
+        parts = np.where(before < test, _TEST, np.where(before < test + validation, _VALIDATION, 0))
         parts[-1] = 0  # no part may stay empty, however small the class
-        if 1 not in parts:
-            parts[-2] = 1
+        if _VALIDATION not in parts:
+            parts[-2] = _VALIDATION
         part_of.update(zip(drawn.index, parts.tolist(), strict=True))
 
-    part = np.array([part_of[group] for group in groups])
-    train, val, tst = (np.flatnonzero(part == p).astype(np.int64) for p in (0, 1, 2))
-    for a, b in ((train, val), (train, tst), (val, tst)):
-        crossing = set(groups[a]) & set(groups[b])
-        assert not crossing, f"lesions in two parts: {sorted(crossing)[:5]}"
-    assert len(train) + len(val) + len(tst) == len(groups)
-    return Split(train, val, tst, seed, _fingerprint(dataset.metadata["image_id"], part))
+    return _split(dataset, np.array([part_of[group] for group in groups]), seed, groups)
 
 
 def image_split(dataset: LesionImages, *, test: float = 0.2, seed: int = 0) -> Split:
@@ -158,7 +139,6 @@ def image_split(dataset: LesionImages, *, test: float = 0.2, seed: int = 0) -> S
     test : float
         Share of the images, between 0 and 1.
     seed : int
-        Seed of the draw.
 
     Returns
     -------
@@ -167,40 +147,29 @@ def image_split(dataset: LesionImages, *, test: float = 0.2, seed: int = 0) -> S
     """
     if not 0 < test < 1:
         raise ValueError(f"test must be between 0 and 1; got {test}")
-    order = np.argsort(dataset.metadata["image_id"].to_numpy(dtype=str), kind="stable")
-    shuffled = np.random.default_rng(seed).permutation(order)
+    order = np.random.default_rng(seed).permutation(_order(dataset))
     part = np.zeros(len(order), dtype=int)
-    part[shuffled[: round(test * len(order))]] = 2
-    train, tst = (np.flatnonzero(part == p).astype(np.int64) for p in (0, 2))
-    fingerprint = _fingerprint(dataset.metadata["image_id"], part)
-    return Split(train, np.empty(0, np.int64), tst, seed, fingerprint)
+    part[order[: round(test * len(order))]] = _TEST
+    return _split(dataset, part, seed)
 
 
 def lesion_folds(dataset: LesionImages, *, folds: int = 5, seed: int = 0) -> list[Split]:
     """Divide the images into folds for cross-validation; no lesion is in two of them.
 
+    See scikit-learn's ``StratifiedGroupKFold``.
+
     Parameters
     ----------
     dataset : LesionImages
     folds : int
-        2 or more.
+        2 or more; at most the number of lesions of the rarest class.
     seed : int
-        Seed of the draw.
 
     Returns
     -------
     list of Split
         One per fold: its `test` is the fold, its `train` are all other images, its `validation`
         is empty. Every image is a test image exactly once.
-
-    Raises
-    ------
-    ValueError
-        If lesion ids are missing, or a class has fewer lesions than there are folds.
-
-    References
-    ----------
-    ``sklearn.model_selection.StratifiedGroupKFold``.
     """
     groups = lesion_groups(dataset.metadata)
     lesions = pd.DataFrame({"group": groups, "dx": dataset.metadata["dx"].to_numpy()})
@@ -210,21 +179,28 @@ def lesion_folds(dataset: LesionImages, *, folds: int = 5, seed: int = 0) -> lis
             f"folds must be 2 to {fewest.min()}, the number of lesions of class "
             f"{fewest.idxmin()!r}; got {folds}"
         )
-    # In the order of the image ids, so that every source of the same images gives the same folds.
-    order = np.argsort(dataset.metadata["image_id"].to_numpy(dtype=str), kind="stable")
+    order = _order(dataset)
     divider = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
-    found = []
+    splits = []
     for _, chosen in divider.split(order, dataset.labels[order], groups[order]):
         part = np.zeros(len(groups), dtype=int)
-        part[order[chosen]] = 2
-        train, test = (np.flatnonzero(part == p).astype(np.int64) for p in (0, 2))
-        crossing = set(groups[train]) & set(groups[test])
-        assert not crossing, f"lesions in two folds: {sorted(crossing)[:5]}"
-        fingerprint = _fingerprint(dataset.metadata["image_id"], part)
-        found.append(Split(train, np.empty(0, np.int64), test, seed, fingerprint))
-    return found
+        part[order[chosen]] = _TEST
+        splits.append(_split(dataset, part, seed, groups))
+    return splits
 
 
-def _fingerprint(image_ids: pd.Series, part: np.ndarray) -> str:
-    lines = sorted(f"{image}:{p}" for image, p in zip(image_ids, part, strict=True))
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+def _order(dataset: LesionImages) -> np.ndarray:
+    """Return the rows by image id: every source of the same images then gives the same draw."""
+    return np.argsort(dataset.metadata["image_id"].to_numpy(dtype=str), kind="stable")
+
+
+def _split(dataset: LesionImages, part: np.ndarray, seed: int, groups=None) -> Split:
+    """Make a split of the part (0, 1, 2) of each image; see that no group is in two parts."""
+    rows = [np.flatnonzero(part == p).astype(np.int64) for p in (0, _VALIDATION, _TEST)]
+    if groups is not None:
+        of_one_part = pd.Series(part).groupby(groups).nunique() == 1
+        assert of_one_part.all(), f"lesions in two parts: {list(of_one_part.index[~of_one_part])}"
+    ids = dataset.metadata["image_id"]
+    lines = sorted(f"{image}:{p}" for image, p in zip(ids, part, strict=True))
+    fingerprint = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+    return Split(*rows, seed, fingerprint)

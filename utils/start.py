@@ -7,29 +7,25 @@ import subprocess
 import sys
 from importlib import metadata
 
-# Import name and package name of what the chapters use and Colab may lack.
-NEEDED = {
-    "numpy": "numpy",
-    "pandas": "pandas",
-    "matplotlib": "matplotlib",
-    "seaborn": "seaborn",
+__all__ = ["need", "prepare"]
+
+# What all chapters import, and packages with another name than that of their import.
+NEEDED = ("numpy", "pandas", "matplotlib", "seaborn", "sklearn", "imblearn", "keras", "filelock")
+NEEDED += ("pooch", "prettytable")
+PACKAGES = {
     "sklearn": "scikit-learn",
     "imblearn": "imbalanced-learn",
-    "keras": "keras",
-    "filelock": "filelock",
-    "pooch": "pooch",
-    "prettytable": "prettytable",
+    "distributed": "dask[distributed]",  # the version that fits the Dask that is there
 }
-# Versions to ask for on Colab, where a newer one would replace packages that it has in memory:
-# onnx 1.20 and newer bring another protobuf than Colab's TensorFlow uses.
+# onnx 1.20 and newer bring another protobuf than Colab's TensorFlow has in memory.
 ON_COLAB = {"onnx": "onnx<1.20"}
 
 
 def prepare() -> None:
-    """Make this machine ready for a chapter and say in two lines what it is.
+    """Make this machine ready for a chapter; print its versions and its device, a line each.
 
     On Colab, packages that are missing are installed; elsewhere that is the reader's own
-    decision. Prints the versions and the device, a line each.
+    decision.
 
     Raises
     ------
@@ -43,30 +39,26 @@ def prepare() -> None:
 
 
 def need(*modules: str) -> None:
-    """See that modules can be imported; on Colab, install those that cannot.
+    """Install on Colab those of the modules that are missing; elsewhere raise, as `prepare` does.
 
     Parameters
     ----------
     *modules : str
         Names as they are imported.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        As in `prepare`.
     """
-    missing = [NEEDED.get(name, name) for name in modules if not _found(name)]
+    missing = [PACKAGES.get(name, name) for name in modules if not _is_there(name)]
     if missing and on_colab():
         wanted = [ON_COLAB.get(package, package) for package in missing]
         done = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *wanted])
         importlib.invalidate_caches()
         if done.returncode == 0:
-            missing = []
+            return
     if missing:
+        names = " ".join(f'"{name}"' if "[" in name else name for name in missing)
         raise ModuleNotFoundError(
             f"The course needs {', '.join(missing)}, which this Python ({sys.executable}) lacks. "
             "On your own computer run `make lab` in the course's folder, or install them with "
-            f"`python -m pip install {' '.join(missing)}`; then restart the kernel."
+            f"`python -m pip install {names}`; then restart the kernel."
         )
 
 
@@ -78,31 +70,29 @@ def on_colab() -> bool:
 def versions() -> str:
     """Return Python's version and those of Keras and its backend, without importing them."""
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    packages = {"tensorflow": ("tensorflow", "tensorflow-cpu"), "torch": ("torch",)}
-    found = [f"Python {platform.python_version()}", f"Keras {_version('keras')}"]
-    names = packages.get(backend, (backend,))
-    found.append(f"{backend} {_version(*names)}")
-    return ", ".join(found)
+    packages = ("tensorflow", "tensorflow-cpu") if backend == "tensorflow" else (backend,)
+    return (
+        f"Python {platform.python_version()}, Keras {_version('keras')}, "
+        f"{backend} {_version(*packages)}"
+    )
 
 
 def device() -> str:
     """Return the names of the NVIDIA GPUs that the driver reports, or the number of CPU cores."""
+    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
     try:
         done = subprocess.run(
-            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
-            capture_output=True,
-            encoding="utf-8",
-            timeout=10,
+            command, capture_output=True, encoding="utf-8", timeout=10, check=True
         )
         names = [line.strip() for line in done.stdout.splitlines() if line.strip()]
-    except (OSError, subprocess.TimeoutExpired):
+    except (OSError, subprocess.SubprocessError):
         names = []
-    if names and not done.returncode:
+    if names:
         return f"{len(names)} × {names[0]}" if len(names) > 1 else names[0]
     return f"CPU with {os.cpu_count()} cores, no GPU"
 
 
-def _found(name: str) -> bool:
+def _is_there(name: str) -> bool:
     return importlib.util.find_spec(name) is not None
 
 

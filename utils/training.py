@@ -1,4 +1,4 @@
-"""Recipes for training, and what they use: oversampling, a metric, one tidy line."""
+"""Recipes, the function that trains by one, and what it uses: rows, a metric, one tidy line."""
 
 import dataclasses
 import tempfile
@@ -9,52 +9,34 @@ from pathlib import Path
 import keras
 import numpy as np
 from imblearn.over_sampling import RandomOverSampler
+from IPython import get_ipython
+from IPython.display import display
 from keras import ops
 
-from utils.augment import Augment
 from utils.classes import CLASSES
 from utils.data import LesionImages
-from utils.models import BUILDERS
+from utils.models import BUILDERS, Augment
 from utils.splits import Split
-from utils.weights import RUNS, BirthCertificate, save_weights
+from utils.weights import RUNS, BirthCertificate, make_certificate, save_weights
+
+__all__ = [
+    "BEST",
+    "ORIGINAL",
+    "BalancedAccuracy",
+    "EpochLine",
+    "Recipe",
+    "Rows",
+    "class_shares",
+    "compiled",
+    "optimizer_of",
+    "oversampled_indices",
+    "train",
+]
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How a network is trained. The defaults are the course's own recipe, found in chapter 8.
-
-    Attributes
-    ----------
-    network : str
-        Name of the function in ``utils.models``.
-    epochs, batch_size : int
-        Passes over the training rows, and images per step.
-    learning_rate : float
-        The largest one. With ``schedule="cosine"`` it rises to it over the first tenth of the
-        steps and falls to almost nothing along a cosine; with ``"constant"`` it stays.
-    schedule : str
-        ``"cosine"`` or ``"constant"``.
-    weight_decay : float
-        Of the AdamW optimiser, for convolution and dense kernels; 0 means plain Adam.
-    rebalance : str
-        How the rare classes are made to count. ``"none"``; ``"oversample"``: their images are
-        repeated until all classes are equally frequent; ``"draw"``: each epoch draws as many
-        rows as there are images, an image of a class with n images with weight 1/n**`power`;
-        ``"weight"``: the same numbers as weights of the loss.
-    power : float
-        From 0 (no rebalancing) to 1 (full), for ``"draw"`` and ``"weight"``.
-    prior : bool
-        Put the answers back to the class shares of the training part when the training is over,
-        where rows were drawn in other shares (`restore_prior`).
-    label_smoothing : float
-        Share of the certainty of a label that is spread over all classes.
-    average : float
-        Momentum of the running mean of the weights that is kept in the end; 0 means none.
-    symmetries, shift, zoom, colour
-        Of `utils.augment.Augment`; all off: no augmentation.
-    keep : str
-        ``"last"``: the weights after the last epoch. ``"best"``: those of the epoch with the
-        highest balanced accuracy on the validation part.
 
     References
     ----------
@@ -62,21 +44,29 @@ class Recipe:
     Polyak and Juditsky, SIAM J. Control Optim. 1992 (average).
     """
 
-    network: str = "small_resnet"
-    epochs: int = 50
-    batch_size: int = 128
-    learning_rate: float = 3e-3
+    network: str = "small_resnet"  # a name in `utils.models.BUILDERS`
+    epochs: int = 50  # passes over the training rows
+    batch_size: int = 128  # images per step
+    learning_rate: float = 3e-3  # the largest one
+    # "cosine": it rises to the largest over the first tenth of the steps and falls to almost
+    # nothing along a cosine. "constant": it stays.
     schedule: str = "cosine"
-    weight_decay: float = 0.05
+    weight_decay: float = 0.05  # of AdamW, for convolution and dense kernels; 0 means plain Adam
+    # How the rare classes are made to count. "none"; "oversample": their images are repeated
+    # until all classes are equally frequent; "draw": each epoch draws as many rows as there are
+    # images, an image of a class with n images with weight 1/n**power; "weight": the same
+    # numbers as weights of the loss.
     rebalance: str = "draw"
-    power: float = 0.5
-    prior: bool = True
-    label_smoothing: float = 0.05
-    average: float = 0.995
-    symmetries: bool = True
+    power: float = 0.5  # for "draw" and "weight", from 0 (no rebalancing) to 1 (full)
+    prior: bool = True  # put the answers back to the class shares of the training part in the end
+    label_smoothing: float = 0.05  # share of a label's certainty that all classes get
+    average: float = 0.995  # momentum of the running mean of the weights that is kept; 0: none
+    symmetries: bool = True  # this and the next three: see `utils.models.Augment`
     shift: float = 2.0
     zoom: float = 0.0
     colour: float = 0.5
+    # "last": the weights after the last epoch. "best": those of the epoch with the highest
+    # balanced accuracy on the validation part.
     keep: str = "last"
 
     def __post_init__(self) -> None:
@@ -94,21 +84,10 @@ class Recipe:
 
 BEST = Recipe()
 ORIGINAL = Recipe(
-    network="original_cnn",
-    epochs=50,
-    learning_rate=1e-3,
-    schedule="constant",
-    weight_decay=0.0,
-    rebalance="oversample",
-    prior=False,
-    label_smoothing=0.0,
-    average=0.0,
-    symmetries=False,
-    shift=0.0,
-    zoom=0.0,
-    colour=0.0,
-    keep="best",
-)
+    network="original_cnn", learning_rate=1e-3, schedule="constant", weight_decay=0.0,
+    rebalance="oversample", prior=False, label_smoothing=0.0, average=0.0,
+    symmetries=False, shift=0.0, colour=0.0, keep="best",
+)  # fmt: skip
 
 
 def oversampled_indices(labels: np.ndarray, indices: np.ndarray, *, seed: int = 0) -> np.ndarray:
@@ -143,7 +122,8 @@ def oversampled_indices(labels: np.ndarray, indices: np.ndarray, *, seed: int = 
 class BalancedAccuracy(keras.metrics.Metric):
     """Mean over the classes present of the share of their images that are recognised.
 
-    The same number as ``sklearn.metrics.balanced_accuracy_score``, computed while training.
+    The same number as ``sklearn.metrics.balanced_accuracy_score``, computed while training; Keras
+    itself has recall of one class, and F1 as a mean over classes, but no mean recall.
     """
 
     def __init__(self, name: str = "balanced_accuracy", **kwargs) -> None:
@@ -169,10 +149,8 @@ class BalancedAccuracy(keras.metrics.Metric):
 class EpochLine(keras.callbacks.Callback):
     """Show one line that is renewed after every epoch, in a notebook as in a terminal.
 
-    Parameters
-    ----------
-    watch : str
-        The number in Keras' history that says how good an epoch is, the higher the better.
+    `watch` names the number in Keras' history that says how good an epoch is, the higher the
+    better. (``tqdm.keras`` draws a bar and the last values, without the best and its epoch.)
     """
 
     def __init__(self, watch: str = "val_balanced_accuracy") -> None:
@@ -194,12 +172,7 @@ class EpochLine(keras.callbacks.Callback):
         self._show(line)
 
     def _show(self, line: str) -> None:
-        try:
-            from IPython import get_ipython
-            from IPython.display import display
-        except ImportError:
-            get_ipython = None
-        if get_ipython is None or get_ipython() is None:
+        if get_ipython() is None:
             print(line, flush=True)
         elif self.handle is None:
             self.handle = display({"text/plain": line}, raw=True, display_id=True)
@@ -216,9 +189,9 @@ class Rows(keras.utils.PyDataset):
     rows : ndarray of int, shape (n,)
         The training rows.
     recipe : Recipe
-        Its `batch_size`, `rebalance` and `power`.
+        Says how many make a batch and how they are drawn.
     seed : int
-        Seed of the order and of the draws.
+        Of the order and of the draws.
     """
 
     def __init__(self, dataset: LesionImages, rows: np.ndarray, recipe: Recipe, *, seed: int):
@@ -265,18 +238,11 @@ def class_shares(labels: np.ndarray) -> np.ndarray:
 
 
 def restore_prior(network: keras.Model, drawn: np.ndarray, shares: np.ndarray) -> None:
-    """Let a network that was trained on drawn rows answer for the shares of the whole data.
+    """Let a network that was trained on class shares `drawn` answer for `shares`, each (7,).
 
     By Bayes' rule a probability is proportional to likelihood times prior, so the answer is
-    multiplied by the new share over the old one: a change of the last layer's bias by the
-    logarithm of that quotient.
-
-    Parameters
-    ----------
-    network : keras.Model
-        Its last layer is dense with a softmax over the seven classes; changed in place.
-    drawn, shares : ndarray of float, shape (7,)
-        Class shares among the rows it was trained on, and those it shall answer for.
+    multiplied by the new share over the old one. Here this is done once and for all, in the
+    network: its last layer is dense with a softmax, whose bias moves by the quotient's logarithm.
 
     References
     ----------
@@ -312,22 +278,17 @@ def compiled(
     network : keras.Model
     recipe : Recipe
     steps : int
-        Batches of the whole training; the schedule of the learning rate is laid over them.
+        Batches of the whole training; the learning rate follows its schedule over them.
     seed : int
-        Seed of the augmentation.
+        Of the augmentation.
 
     Returns
     -------
     keras.Sequential
         Ready for ``fit`` with raw images and one-hot labels.
     """
-    augment = Augment(
-        symmetries=recipe.symmetries,
-        shift=recipe.shift,
-        zoom=recipe.zoom,
-        colour=recipe.colour,
-        seed=seed,
-    )
+    options = {name: getattr(recipe, name) for name in ("symmetries", "shift", "zoom", "colour")}
+    augment = Augment(**options, seed=seed)
     model = keras.Sequential([keras.Input(network.input_shape[1:]), augment, network])
     model.compile(
         optimizer=optimizer_of(recipe, steps),
@@ -348,7 +309,7 @@ def train(
 ) -> tuple[keras.Model, BirthCertificate]:
     """Train a network by a recipe and save its weights with their birth certificate.
 
-    ``recipe.keep`` says which epoch's weights. Chapter 5 does the same step by step.
+    Chapter 5 does the same step by step.
 
     Parameters
     ----------
@@ -368,65 +329,39 @@ def train(
     (keras.Model, BirthCertificate)
         The model with the best weights, and their certificate.
     """
+    if recipe.keep == "best" and not len(split.validation):
+        raise ValueError('keep="best" chooses by the validation part, and this split has none')
     keras.utils.set_random_seed(seed)
     network = BUILDERS[recipe.network]()
     rows = Rows(dataset, split.train, recipe, seed=seed)
     model = compiled(network, recipe, steps=len(rows) * recipe.epochs, seed=seed)
-    folder.mkdir(parents=True, exist_ok=True)
+    labels = keras.utils.to_categorical(dataset.labels[split.validation], len(CLASSES))
+    validation = (dataset.images[split.validation], labels) if len(labels) else None
     start = time.perf_counter()
-    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}-") as temporary:
-        checkpoint = Path(temporary) / "best.weights.h5"
+    with tempfile.TemporaryDirectory() as temporary:
+        best = Path(temporary) / "best.weights.h5"
+        # The validation numbers are those of the averaged weights, which are the ones kept.
+        callbacks = [keras.callbacks.SwapEMAWeights()] if recipe.average else []
+        if recipe.keep == "best":
+            watch = {"monitor": "val_balanced_accuracy", "mode": "max", "save_best_only": True}
+            callbacks += [keras.callbacks.ModelCheckpoint(best, save_weights_only=True, **watch)]
+        callbacks += [EpochLine()]
         history = model.fit(
-            rows,
-            validation_data=_validation(dataset, split),
-            epochs=recipe.epochs,
-            callbacks=[*_averaging(recipe), *_keeping(recipe, split, checkpoint), EpochLine()],
-            verbose=0,
+            rows, validation_data=validation, epochs=recipe.epochs, callbacks=callbacks, verbose=0
         )
-        if checkpoint.exists():
-            model.load_weights(checkpoint)
+        if best.exists():
+            model.load_weights(best)
         elif recipe.average:
             model.optimizer.finalize_variable_values(model.trainable_variables)
     if recipe.prior:
         restore_prior(network, rows.shares, class_shares(dataset.labels[split.train]))
-    seconds = time.perf_counter() - start
-    certificate = save_weights(
-        network,
+    certificate = make_certificate(
         name=name,
         recipe=dataclasses.asdict(recipe),
         dataset=dataset,
         split=split,
         seed=seed,
         history=history.history,
-        seconds=seconds,
-        folder=folder,
+        seconds=time.perf_counter() - start,
     )
-    return network, certificate
-
-
-def _validation(dataset, split):
-    if not len(split.validation):
-        return None
-    labels = keras.utils.to_categorical(dataset.labels[split.validation], len(CLASSES))
-    return dataset.images[split.validation], labels
-
-
-def _averaging(recipe):
-    # Validation numbers are those of the averaged weights, which are the ones that are kept.
-    return [keras.callbacks.SwapEMAWeights()] if recipe.average else []
-
-
-def _keeping(recipe, split, checkpoint):
-    if recipe.keep == "last":
-        return []
-    if not len(split.validation):
-        raise ValueError('keep="best" chooses by the validation part, and this split has none')
-    return [
-        keras.callbacks.ModelCheckpoint(
-            checkpoint,
-            monitor="val_balanced_accuracy",
-            mode="max",
-            save_best_only=True,
-            save_weights_only=True,
-        )
-    ]
+    return network, save_weights(network, certificate, folder=folder)

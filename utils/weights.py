@@ -1,24 +1,39 @@
-"""Birth certificates: what weights were made from, and the refusal of weights that do not fit."""
+"""Birth certificates: what weights and stored runs were made from; what does not fit is refused."""
 
 import dataclasses
 import json
 import os
 import platform
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata as package_versions
+from importlib import metadata as packages
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from utils.data import LesionImages
-from utils.files import hash_file
+from utils.files import hash_file, replace_file
 from utils.models import BUILDERS
 from utils.splits import Split, lesion_groups
 
+__all__ = [
+    "CertificateError",
+    "MODELS",
+    "RUNS",
+    "device_name",
+    "load_weights",
+    "make_certificate",
+    "read_contaminated_run",
+    "read_run",
+    "run_names",
+    "save_weights",
+]
+
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = ROOT / "models"  # published weights, part of the repository
+STUDIES = MODELS / "studies"  # answers of long runs, part of the repository too
 RUNS = ROOT / "runs"  # weights trained on this computer, ignored by git
 
 
@@ -28,105 +43,80 @@ class CertificateError(ValueError):
 
 @dataclass(frozen=True)
 class BirthCertificate:
-    """What weights were made from; stored as JSON beside them.
+    """What weights or a stored run were made from; stored as JSON beside them."""
 
-    Attributes
-    ----------
-    name : str
-        Name of the weights file without its ending.
-    recipe : dict
-        The fields of the `Recipe`.
-    data, split : dict
-        Source, fingerprint and size of the data; fingerprint, seed and sizes of the split.
-    train_lesions, validation_lesions : list of str
-        Lesions (duplicates merged) that the weights have seen, or were chosen by.
-    seed : int
-        Seed of initial weights, order of images and dropout.
-    versions : dict
-        Python, Keras, the backend and NumPy.
-    device : str
-        What it was trained on.
-    seconds : float
-        Wall-clock time of the training.
-    history : dict of list of float
-        Keras' history, one value per epoch.
-    best_epoch : int
-        The epoch, counted from 1, whose weights were kept: the best on the validation part, or
-        the last one where the recipe keeps that.
-    weights_sha256 : str
-        Check sum of the weights file.
-    """
+    name: str  # of the files, without their endings
+    recipe: dict  # the fields of the `Recipe`
+    data: dict  # source, fingerprint, number of images, whether they are the phantom's
+    split: dict  # fingerprint, seed, number of images of each part
+    train_lesions: list[str]  # that the weights have seen; known duplicates merged
+    validation_lesions: list[str]  # that chose the weights
+    seed: int  # of initial weights, order of images and dropout
+    versions: dict[str, str]  # of Python, Keras, the backend and NumPy
+    device: str  # that it was trained on
+    seconds: float  # wall-clock time of the training
+    history: dict[str, list[float]]  # of Keras, one value per epoch
+    best_epoch: int  # whose weights were kept, counted from 1; the last where the recipe says so
+    weights_sha256: str  # check sum of the file beside it: weights, or answers of a stored run
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What a network answered on one part of the images; the file of a run holds these fields."""
+
+    image_ids: np.ndarray  # str, shape (n,)
+    lesions: np.ndarray  # str, shape (n,); known duplicates merged
+    labels: np.ndarray  # int64, shape (n,): true classes, Kaggle coding
+    probabilities: np.ndarray  # float32, shape (n, 7): mean over the symmetries it trained with
+    single: np.ndarray  # float32, shape (n, 7): the answer to the image as it stands
+
+
+@dataclass(frozen=True, eq=False)
+class StoredRun:
+    """A run of ``make studies``: what it was made from, and what it answered."""
 
     name: str
-    recipe: dict
-    data: dict
-    split: dict
-    train_lesions: list
-    validation_lesions: list
-    seed: int
-    versions: dict
-    device: str
-    seconds: float
-    history: dict
-    best_epoch: int
-    weights_sha256: str
+    certificate: BirthCertificate
+    parts: dict[str, Judged]  # "validation", "test", and in chapter 7 "other test"
 
 
 def save_weights(
-    model: keras.Model,
-    *,
-    name: str,
-    recipe: dict,
-    dataset: LesionImages,
-    split: Split,
-    seed: int,
-    history: dict[str, Sequence[float]],
-    seconds: float,
-    folder: Path = RUNS,
+    model: keras.Model, certificate: BirthCertificate, *, folder: Path = RUNS
 ) -> BirthCertificate:
     """Write ``name.weights.h5`` and ``name.json``, its birth certificate, into `folder`.
-
-    Both files are written under a temporary name first; a stopped run leaves the old ones.
 
     Parameters
     ----------
     model : keras.Model
-    name : str
-    recipe : dict
-        How it was trained; ``recipe["network"]`` names the function in ``utils.models``.
-    dataset : LesionImages
-    split : Split
-    seed : int
-    history : dict of sequences of float
-        Keras' history, with ``val_balanced_accuracy`` unless ``recipe["keep"]`` is ``"last"``.
-    seconds : float
-        Time the training took.
+        Only its weights are written, not the state of its optimiser.
+    certificate : BirthCertificate
+        From `make_certificate`; its name is that of the files.
     folder : Path
         Made if it is missing.
 
     Returns
     -------
     BirthCertificate
+        With the check sum of the weights, as it was written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    weights = folder / f"{name}.weights.h5"
-    temporary = folder / f".{name}.{os.getpid()}.weights.h5"
-    model.save_weights(temporary)
-    certificate = make_certificate(
-        name=name,
-        recipe=recipe,
-        dataset=dataset,
-        split=split,
-        seed=seed,
-        history=history,
-        seconds=seconds,
-        weights_sha256=hash_file(temporary),
-    )
-    text = json.dumps(dataclasses.asdict(certificate), indent=None, separators=(",", ":"))
-    page = folder / f".{name}.{os.getpid()}.json"
-    page.write_text(text + "\n", encoding="utf-8")
-    os.replace(temporary, weights)
-    os.replace(page, folder / f"{name}.json")
+    if model.compiled:  # Keras would write the optimiser's state too, twice as much again
+        compiled, model = model, type(model).from_config(model.get_config())
+        model.set_weights(compiled.get_weights())
+    with tempfile.TemporaryDirectory() as temporary:
+        file = Path(temporary) / "model.weights.h5"
+        model.save_weights(file)
+        return write_pair(certificate, "weights.h5", file.read_bytes(), folder=folder)
+
+
+def write_pair(
+    certificate: BirthCertificate, ending: str, content: bytes, *, folder: Path
+) -> BirthCertificate:
+    """Write a file, then the certificate that knows its check sum; return that certificate."""
+    file = folder / f"{certificate.name}.{ending}"
+    replace_file(file, content)
+    certificate = dataclasses.replace(certificate, weights_sha256=hash_file(file))
+    text = json.dumps(dataclasses.asdict(certificate), separators=(",", ":"))
+    replace_file(folder / f"{certificate.name}.json", f"{text}\n")
     return certificate
 
 
@@ -139,17 +129,30 @@ def make_certificate(
     seed: int,
     history: dict[str, Sequence[float]],
     seconds: float,
-    weights_sha256: str = "",
 ) -> BirthCertificate:
-    """Write down what a run was made from; `save_weights` explains the parameters.
+    """Write down what weights are made from.
+
+    Parameters
+    ----------
+    name, recipe, dataset, split, seed
+        As `utils.training.train` takes them; the recipe as a dict, whose ``"network"`` names a
+        function in `utils.models`.
+    history : dict of sequences of float
+        Keras' history, with ``val_balanced_accuracy`` unless ``recipe["keep"]`` is ``"last"``.
+    seconds : float
+        Time the training took.
 
     Returns
     -------
     BirthCertificate
-        With the versions and the device of this process.
+        With the versions and the device of this process; the check sum is still to come.
     """
     groups = lesion_groups(dataset.metadata)
     tidy = {key: [round(float(v), 6) for v in values] for key, values in history.items()}
+    sizes = {part: len(getattr(split, part)) for part in ("train", "validation", "test")}
+    kept = len(tidy["loss"])
+    if recipe.get("keep") != "last":
+        kept = int(np.argmax(tidy[recipe.get("monitor", "val_balanced_accuracy")])) + 1
     return BirthCertificate(
         name=name,
         recipe=recipe,
@@ -159,13 +162,7 @@ def make_certificate(
             "images": len(dataset.labels),
             "phantom": dataset.is_phantom,
         },
-        split={
-            "fingerprint": split.fingerprint,
-            "seed": split.seed,
-            "train": len(split.train),
-            "validation": len(split.validation),
-            "test": len(split.test),
-        },
+        split={"fingerprint": split.fingerprint, "seed": split.seed, **sizes},
         train_lesions=sorted(set(groups[split.train].tolist())),
         validation_lesions=sorted(set(groups[split.validation].tolist())),
         seed=seed,
@@ -173,25 +170,13 @@ def make_certificate(
         device=device_name(),
         seconds=round(seconds, 1),
         history=tidy,
-        best_epoch=_kept_epoch(recipe, tidy),
-        weights_sha256=weights_sha256,
+        best_epoch=kept,
+        weights_sha256="",
     )
 
 
-def _kept_epoch(recipe: dict, history: dict) -> int:
-    if recipe.get("keep", "best") == "last":
-        return len(history["loss"])
-    return int(np.argmax(history[recipe.get("monitor", "val_balanced_accuracy")])) + 1
-
-
 def read_certificate(name: str, *, folder: Path = MODELS) -> BirthCertificate:
-    """Read the birth certificate of the weights called `name`.
-
-    Raises
-    ------
-    CertificateError
-        If the file is missing or is not a birth certificate.
-    """
+    """Read the birth certificate called `name`, or raise a `CertificateError`."""
     path = folder / f"{name}.json"
     try:
         return BirthCertificate(**json.loads(path.read_text(encoding="utf-8")))
@@ -205,45 +190,50 @@ def read_certificate(name: str, *, folder: Path = MODELS) -> BirthCertificate:
         raise CertificateError(f"{path.name} is not a birth certificate: {error}") from None
 
 
+def certified_file(name: str, ending: str, certificate: BirthCertificate, *, folder: Path) -> Path:
+    """Return the path of a file if it is the one that its birth certificate describes."""
+    path = folder / f"{name}.{ending}"
+    if not path.exists() or hash_file(path) != certificate.weights_sha256:
+        raise CertificateError(
+            f"{path.name} in {folder.name}/ is missing or is not the file its birth certificate "
+            "describes. Get both files again, or make them again: weights by training (chapter "
+            "5), a stored run by `make studies`."
+        )
+    return path
+
+
+def refuse_seen(
+    certificate: BirthCertificate, lesions: np.ndarray, message: str, *, may_choose: bool = False
+) -> None:
+    """Raise `message` if lesions were trained on, or, unless they may, have chosen the weights.
+
+    In the message ``{seen}`` stands for "trained on 3 of the 90 lesions", ``{names}`` for some.
+    """
+    lesions = set(lesions.tolist())
+    chosen_by = [] if may_choose else certificate.validation_lesions
+    for how, own in (("trained on", certificate.train_lesions), ("chosen by", chosen_by)):
+        if overlap := sorted(lesions & set(own)):
+            seen = f"{how} {len(overlap):,} of the {len(lesions):,} lesions"
+            names = ", ".join(overlap[:5]) + (", …" if len(overlap) > 5 else "")
+            raise CertificateError(message.format(seen=seen, names=names))
+
+
 def check_certificate(
     certificate: BirthCertificate, dataset: LesionImages, test: np.ndarray
 ) -> None:
-    """Refuse weights that have seen, or were not made for, the lesions they are to judge.
-
-    Parameters
-    ----------
-    certificate : BirthCertificate
-    dataset : LesionImages
-    test : ndarray of int64
-        Row numbers of the images to be judged.
-
-    Raises
-    ------
-    CertificateError
-        If a test lesion was trained on or used to choose the weights (the message names the
-        lesions), or if one is about phantom lesions and the other is not.
-    """
+    """Refuse weights that have seen lesions of the rows `test`; phantom and real do not mix."""
     if certificate.data["phantom"] != dataset.is_phantom:
-        made, here = certificate.data["source"], dataset.source
         raise CertificateError(
-            f"the weights {certificate.name!r} were trained on {made}, the images here come from "
-            f"{here}. Load weights that were made for these images."
+            f"the weights {certificate.name!r} were trained on {certificate.data['source']}, the "
+            f"images here come from {dataset.source}. Load weights that were made for these images."
         )
-    groups = lesion_groups(dataset.metadata)
-    judged = set(groups[test].tolist())
-    for part, seen in (
-        ("trained on", certificate.train_lesions),
-        ("chosen by", certificate.validation_lesions),
-    ):
-        overlap = sorted(judged & set(seen))
-        if overlap:
-            shown = ", ".join(overlap[:5]) + (", …" if len(overlap) > 5 else "")
-            raise CertificateError(
-                f"the weights {certificate.name!r} were {part} {len(overlap):,} of the "
-                f"{len(judged):,} lesions they are to judge ({shown}). Their score would be too "
-                f"good to be true. Use the split they were made with (seed "
-                f"{certificate.split['seed']}), or train new weights on this split."
-            )
+    refuse_seen(
+        certificate,
+        lesion_groups(dataset.metadata)[test],
+        f"the weights {certificate.name!r} were {{seen}} they are to judge ({{names}}). Their "
+        "score would be too good to be true. Use the split they were made with (seed "
+        f"{certificate.split['seed']}), or train new weights on this split.",
+    )
 
 
 def load_weights(
@@ -279,28 +269,71 @@ def load_weights(
 
 
 def network_of(name: str, certificate: BirthCertificate, *, folder: Path) -> keras.Model:
-    """Build the network that a certificate names, with the weights it describes.
-
-    Nothing is asked about images: `load_weights` is for judging, this for what comes before.
-
-    Raises
-    ------
-    CertificateError
-        If the weights are missing or damaged.
-    """
-    path = folder / f"{name}.weights.h5"
-    if not path.exists() or hash_file(path) != certificate.weights_sha256:
-        raise CertificateError(
-            f"{path.name} in {folder.name}/ is missing or is not the file its birth certificate "
-            "describes. Get both files again, or train again."
-        )
+    """Build the network that a certificate names, with its weights, for no judging of images."""
+    path = certified_file(name, "weights.h5", certificate, folder=folder)
     model = BUILDERS[certificate.recipe["network"]]()
     model.load_weights(path)
     return model
 
 
+def run_names(prefix: str = "", *, folder: Path = STUDIES) -> list[str]:
+    """List the stored runs whose names begin with `prefix`, in alphabetical order."""
+    return sorted(p.stem for p in folder.glob("*.json") if p.stem.startswith(prefix))
+
+
+def read_run(name: str, *, folder: Path = STUDIES) -> StoredRun:
+    """Read a stored run that has seen none of the lesions it answers about.
+
+    Parameters
+    ----------
+    name : str
+        One of `run_names`.
+
+    Returns
+    -------
+    StoredRun
+
+    Raises
+    ------
+    CertificateError
+        If the run is missing, its files do not belong together, or it was trained on, or chosen
+        by, lesions of a part that it answers about. Its validation part may have chosen it.
+    """
+    run = read_contaminated_run(name, folder=folder)
+    for part, judged in run.parts.items():
+        refuse_seen(
+            run.certificate,
+            judged.lesions,
+            f"the run {name!r} was {{seen}} of its part {part!r} ({{names}}). Its score there says "
+            "nothing about new lesions. Take a run whose split keeps lesions together.",
+            may_choose=part == "validation",
+        )
+    return run
+
+
+def read_contaminated_run(name: str, *, folder: Path = STUDIES) -> StoredRun:
+    """Read a stored run as `read_run` does, without asking what it has seen."""
+    stored = run_names(folder=folder)
+    if name not in stored:
+        raise CertificateError(
+            f"there is no stored run {name!r}. The stored runs are: {', '.join(stored) or 'none'}. "
+            "`make studies` makes what is missing."
+        )
+    certificate = read_certificate(name, folder=folder)
+    with np.load(certified_file(name, "npz", certificate, folder=folder)) as file:
+        parts = {
+            part: Judged(**{f.name: file[f"{part}/{f.name}"] for f in dataclasses.fields(Judged)})
+            for part in dict.fromkeys(key.partition("/")[0] for key in file.files)
+        }
+    return StoredRun(name, certificate, parts)
+
+
 def device_name() -> str:
-    """Name the device that Keras computes on, for example ``"CPU, 2 cores"``."""
+    """Name the device that Keras computes on, for example ``"CPU, 2 cores"``.
+
+    The backend is asked. `utils.start.device`, which must do without Keras, asks the driver, and
+    names a GPU also where the backend cannot use it.
+    """
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
@@ -325,11 +358,10 @@ def device_name() -> str:
 def versions() -> dict[str, str]:
     """Return the versions that a result may depend on, by package name."""
     backend = keras.backend.backend()
-    found = {"python": platform.python_version(), "keras": keras.__version__, "backend": backend}
-    names = {"tensorflow": ("tensorflow", "tensorflow-cpu"), "torch": ("torch",), "jax": ("jax",)}
-    for package in (*names[backend], "numpy"):
+    numbers = {"python": platform.python_version(), "keras": keras.__version__, "backend": backend}
+    for package in (backend, f"{backend}-cpu", "numpy"):  # tensorflow-cpu is TensorFlow as well
         try:
-            found[package.removesuffix("-cpu")] = package_versions.version(package)
-        except package_versions.PackageNotFoundError:
+            numbers.setdefault(package.removesuffix("-cpu"), packages.version(package))
+        except packages.PackageNotFoundError:
             continue
-    return found
+    return numbers

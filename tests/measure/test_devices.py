@@ -1,62 +1,146 @@
-"""Seconds per epoch by device: the page shows what is stored, and only that."""
+"""Devices and backends: the same answers from the same weights, and all can train."""
 
-import os
+import importlib.util
+import subprocess
 import sys
 import time
-from types import SimpleNamespace
+from importlib import metadata
 
 import keras
+import nbformat
 import numpy as np
 import pytest
+from small_dataset import small_dataset
 
-from tools.measure import devices
-from utils.weights import device_name
+from tools.book.course import ROOT, environment, execute, text_output
+from tools.measure import backends, devices, harness
+from tools.measure.networks import timed_pairs
+from utils.augment import predict_averaged, symmetry
+from utils.models import BUILDERS
+from utils.training import BEST
+
+# --- All backends --------------------------------------------------------------------------------
+
+OTHERS = [  # PyTorch is no part of the course, so it may be missing
+    pytest.param(
+        name,
+        marks=pytest.mark.skipif(
+            importlib.util.find_spec(name) is None, reason=f"{name} is not installed"
+        ),
+    )
+    for name in ("torch", "jax")
+]
 
 
-def row(device="CPU, 2 cores", backend="tensorflow", **changes):
-    made = {"device": device, "backend": backend, "version": "2.21.0", "batch": 128}
-    made |= {"rows": 7007, "seconds": 6.0, "ratio": 0.95, "idle_ratio": 0.9, "data": "x"}
-    made |= {"date": "2026-11-25"}
-    return made | changes
+def answers() -> dict[str, np.ndarray]:
+    """What published weights say of noise on this process' backend."""
+    images, found = small_dataset().images[::9], {}
+    for network, weights in (("original_cnn", "original"), (BEST.network, "best")):
+        model = BUILDERS[network]()
+        model.load_weights(harness.MODELS / f"{weights}.weights.h5")
+        found[network] = model.predict(images, verbose=0)
+    found["averaged"] = predict_averaged(model, images)
+    found["turned"] = predict_averaged(model, np.ascontiguousarray(symmetry(images, 5)))
+    return found
 
 
-def test_page_shows_the_stored_rows_and_no_others():
-    rows = devices.read_rows()
-    assert rows, "models/devices.json is missing; run `python -m tools.measure.devices`"
-    page = devices.PAGE.read_text(encoding="utf-8")
-    assert devices.with_table(page, rows) == page, "run `python -m tools.measure.devices --page`"
-    assert any(row["device"].startswith("CPU") for row in rows)
-    assert all(row["rows"] > 5000 and "phantom" not in row["data"] for row in rows)
-    assert all(row["ratio"] >= 0.8 for row in rows), "the device waits for its input"
+@pytest.mark.parametrize("backend", OTHERS)
+def test_same_weights_give_the_same_answers(backend, tmp_path):
+    code = "import numpy; from tests.measure.test_devices import answers; "
+    code += f"numpy.savez({str(tmp_path / 'other.npz')!r}, **answers())"
+    env = environment() | {"KERAS_BACKEND": backend, "PYTHONPATH": "tests"}
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, check=True)
+    ours, other = answers(), np.load(tmp_path / "other.npz")
+    for name, probabilities in ours.items():
+        assert probabilities.shape == other[name].shape and len(probabilities)
+        assert np.abs(probabilities - other[name]).max() <= backends.TOLERANCE, name
+        # The answers say something: they differ between images by far more than the tolerance.
+        assert np.ptp(probabilities, axis=0).max() > 0.01
+    np.testing.assert_allclose(other["averaged"], other["turned"], atol=1e-5)
+
+
+@pytest.mark.parametrize("backend", OTHERS)  # TensorFlow runs it among all chapters
+def test_chapter_5_trains_unchanged_on_every_backend(backend, monkeypatch, tmp_path):
+    small = {"COURSE_QUICK": "1", "HAM10000_DIR": "phantom"}
+    for name, value in (small | {"KERAS_BACKEND": backend}).items():
+        monkeypatch.setenv(name, value)
+    copy = tmp_path / "executed.ipynb"
+    execute(ROOT / "chapters" / "05_training_on_a_gpu.ipynb", copy)
+    printed = text_output(nbformat.read(copy, 4))
+    assert f"{backend} {metadata.version(backend)}" in printed
+    assert "Keras computes on: " in printed and "runs/original-quick.weights.h5" in printed
+
+
+# --- The comparison of two -----------------------------------------------------------------------
+
+
+def comparison(monkeypatch, gap):
+    """The comparison with the two processes replaced: the joining and the arithmetic."""
+
+    def answers(task, *, env, file, **settings):
+        assert (task, settings) == ("networks.answers", {"weights": "best", "images": 256})
+        probabilities = np.full((4, 7), 1 / 7)
+        probabilities[2, 5] += gap * (env == {"KERAS_BACKEND": "torch"})
+        np.save(file, probabilities)
+        return {"data": {"source": "noise"}, "seconds_per_epoch": 1.0}
+
+    monkeypatch.setattr(backends.importlib.util, "find_spec", lambda name: True)
+    (found,) = backends.measure(apart=answers)
+    return found
+
+
+def test_comparison_joins_what_the_processes_wrote(monkeypatch):
+    found = comparison(monkeypatch, 5e-5)
+    assert found["largest_difference"] == pytest.approx(5e-5) and found["same_answer"] == 0.75
+    assert found.keys() == harness.stored("backends").keys()
+    with pytest.raises(harness.MeasureError, match="differ by 2.0e-04"):
+        comparison(monkeypatch, 2e-4)
+
+
+def test_missing_torch_is_said_with_the_command(monkeypatch):
+    monkeypatch.setattr(backends.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(harness.MeasureError, match="pip install"):
+        list(backends.measure())
+
+
+def test_stored_comparison_holds_what_chapter_8_shows():
+    stored = harness.stored("backends")
+    assert stored["largest_difference"] <= backends.TOLERANCE and stored["images"] == 256
+    assert not stored["data"]["phantom"]
+    for backend in backends.COMPARED:
+        assert stored["backends"][backend]["versions"]["backend"] == backend
+        assert stored["backends"][backend]["seconds_per_epoch"] > 0
+
+
+# --- Seconds by device ---------------------------------------------------------------------------
+
+
+def row(device="CPU, 2 cores", backend="tensorflow", seconds=6.0):
+    found = {"device": device, "backend": backend, "version": "2.21.0", "batch": 128}
+    found |= {"seconds": seconds, "ratio": 0.95, "idle_ratio": 0.9, "date": "2026-11-25"}
+    return found
+
+
+def test_stored_rows_were_measured_on_real_images_and_no_device_waits():
+    for found in harness.stored("devices")["rows"]:
+        assert found["rows"] > 5000 and "phantom" not in found["data"]
+        assert found["ratio"] >= 0.8, "the device waits for its input"
 
 
 def test_fresh_row_takes_the_place_of_the_older_one_of_its_device_and_backend():
-    stored = [row(), row(backend="torch")]
-    rows = devices.merged(stored, [row(seconds=5.0), row(device="NVIDIA H100", seconds=0.5)])
-    assert [(r["device"], r["backend"], r["seconds"]) for r in rows] == [
-        ("CPU, 2 cores", "tensorflow", 5.0),
-        ("CPU, 2 cores", "torch", 6.0),
-        ("NVIDIA H100", "tensorflow", 0.5),
-    ]
+    card = row(device="NVIDIA H100", seconds=0.5)
+    rows = devices.merged([row(), row(backend="torch"), row(seconds=5.0), card])
+    assert rows == [row(seconds=5.0), row(backend="torch"), card]
+    line = devices.section({"rows": [row()]}).splitlines()[-1]
+    cells = ["CPU, 2 cores", "TensorFlow 2.21.0", "128", "6.0", "5.0", "0.95", "0.90", "2026-11-25"]
+    assert [cell.strip() for cell in line.strip("|").split("|")] == cells
 
 
-def test_table_has_minutes_for_fifty_epochs():
-    line = devices.table([row(seconds=6.0)]).splitlines()[-1]
-    cells = [cell.strip() for cell in line.strip("|").split("|")]
-    assert cells.pop() == "2026-11-25"
-    assert cells == ["CPU, 2 cores", "TensorFlow 2.21.0", "128", "6.0", "5.0", "0.95", "0.90"]
-
-
-def test_page_without_marks_is_an_error():
-    with pytest.raises(ValueError, match="lacks the two marks"):
-        devices.with_table("no table", [row()])
-
-
-@pytest.mark.parametrize("backend", devices.BACKENDS)
-def test_every_backend_is_measured_in_a_process_of_its_own(backend, monkeypatch):
+@pytest.mark.parametrize("backend", harness.BACKENDS)
+def test_every_backend_is_measured_in_a_process_of_its_own(backend):
     pytest.importorskip(backend)
-    monkeypatch.setenv("HAM10000_DIR", "phantom")
-    found = devices.measure_apart(backend, rows=300)
+    env = {"KERAS_BACKEND": backend, "HAM10000_DIR": "phantom"}
+    found = harness.apart("networks.device", env=env, rows=300)
     assert found["backend"] == backend and found["rows"] == 300
     assert found["seconds"] > found["idle_seconds"] > found["batches_seconds"] > 0
     assert found["ratio"] > 0 and found["idle_ratio"] > 0 and found["device"]
@@ -79,61 +163,6 @@ def test_a_card_that_waited_for_batches_would_show():
     model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(1)])
     model.compile(loss="mse")
     slow = Slow()
-    real, same = devices.timed_pairs(model, slow, pairs=2)
+    real, same = timed_pairs(model, slow, pairs=2)
     assert min(real) > 10 * 0.02 > min(same) and min(same) / min(real) < 0.8
     assert 3 * 10 <= slow.fetched <= 3 * 10 + 3 + 2  # three epochs real, three of one batch
-
-
-def test_backend_that_stops_is_named(monkeypatch):
-    monkeypatch.setenv("HAM10000_DIR", "/no/such/folder/of/images")
-    with pytest.raises(RuntimeError, match="(?s)TensorFlow stopped.*HAM10000_DIR"):
-        devices.measure_apart("tensorflow", rows=300)
-
-
-# --- Which device is named: made-up backends, because a test machine seldom has a card -----------
-
-
-def put_backend(monkeypatch, name, module):
-    monkeypatch.setattr(keras.backend, "backend", lambda: name)
-    monkeypatch.setitem(sys.modules, name, module)
-
-
-def tensorflow(gpus, details):
-    config = SimpleNamespace(
-        list_physical_devices=lambda kind: gpus if kind == "GPU" else ["cpu"],
-        experimental=SimpleNamespace(get_device_details=lambda gpu: details),
-    )
-    return SimpleNamespace(config=config)
-
-
-def torch(*, cuda=False, mps=False):
-    return SimpleNamespace(
-        backends=SimpleNamespace(mps=SimpleNamespace(is_available=lambda: mps)),
-        cuda=SimpleNamespace(is_available=lambda: cuda, get_device_name=lambda number: "Tesla T4"),
-    )
-
-
-def jax(kind):
-    devices_ = [SimpleNamespace(device_kind="TPU v5e")]
-    return SimpleNamespace(default_backend=lambda: kind, devices=lambda: devices_)
-
-
-CPU = f"CPU, {os.cpu_count()} cores"
-
-
-@pytest.mark.parametrize(
-    "name, module, expected",
-    [
-        ("tensorflow", tensorflow(["gpu:0"], {"device_name": "Tesla T4"}), "Tesla T4"),
-        ("tensorflow", tensorflow(["gpu:0"], {}), "GPU"),
-        ("tensorflow", tensorflow([], {}), CPU),
-        ("torch", torch(cuda=True), "Tesla T4"),
-        ("torch", torch(mps=True), "Apple GPU"),
-        ("torch", torch(), CPU),
-        ("jax", jax("tpu"), "TPU v5e"),
-        ("jax", jax("cpu"), CPU),
-    ],
-)
-def test_device_is_named_under_every_backend(monkeypatch, name, module, expected):
-    put_backend(monkeypatch, name, module)
-    assert device_name() == expected

@@ -341,7 +341,8 @@ OTHERS = re.compile(
 
 def code_texts() -> str:
     """Return the course's code with literals that stand on several lines joined."""
-    paths = [*(ROOT / "utils").rglob("*.py"), *(ROOT / "tools").rglob("*.py"), ROOT / "Makefile"]
+    rooms = ("utils", "exercises", "tools")
+    paths = [path for room in rooms for path in (ROOT / room).rglob("*.py")] + [ROOT / "Makefile"]
     code = "\n".join(path.read_text(encoding="utf-8") for path in paths)
     return re.sub(r'"\s*\n\s*f?"', "", code)
 

@@ -1,127 +1,67 @@
-import matplotlib
+import math
 
-matplotlib.use("agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-import sklearn.metrics
-from sklearn.calibration import calibration_curve
+from scipy.special import softmax
+from sklearn.metrics import log_loss
 
-from utils import calibration, evaluation_plots
+from utils import calibration
+from utils.classes import DX
 
-RNG = np.random.default_rng(0)
-
-
-def softmax(logits):
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+MEL, NV = DX.index("mel"), DX.index("nv")
 
 
-def drawn(n: int, *, temperature: float = 1.0, seed: int = 0):
+def drawn(n: int, *, temperature: float = 1.0):
     """Labels drawn from probabilities, and those probabilities at another temperature."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     logits = rng.normal(scale=2, size=(n, 7))
-    true = softmax(logits)
+    true = softmax(logits, axis=1)
     labels = (true.cumsum(axis=1) < rng.random((n, 1))).sum(axis=1)
-    return labels, softmax(logits / temperature)
+    return labels, softmax(logits / temperature, axis=1)
 
 
-def two_classes(*pairs):
-    """Labels and probabilities of predicted class 1, from (probability, right) pairs."""
-    labels = np.array([int(right) for _, right in pairs])
-    return labels, np.array([[1 - p, p] for p, _ in pairs])
+def melanomas_and_nevi(melanomas, nevi):
+    """Labels, probabilities and lesions of images with these probabilities of melanoma."""
+    scores = np.array([*melanomas, *nevi], dtype=float)
+    labels = np.r_[np.full(len(melanomas), MEL), np.full(len(nevi), NV)]
+    probabilities = np.zeros((len(scores), 7))
+    probabilities[:, MEL], probabilities[:, NV] = scores, 1 - scores
+    return labels, probabilities, np.array([f"L{k}" for k in range(len(labels))])
 
 
-def test_reliability_by_hand():
-    labels, probabilities = two_classes((0.9, 1), (0.9, 1), (0.8, 0), (0.6, 1), (0.6, 0))
-    table = calibration.reliability_table(labels, probabilities, bins=4)
-    assert table["images"].tolist() == [0, 0, 2, 3]
-    assert table["confidence"].iloc[2] == pytest.approx(0.6)
-    assert table["accuracy"].iloc[2] == pytest.approx(0.5)
-    assert table["confidence"].iloc[3] == pytest.approx(2.6 / 3)
-    assert table["accuracy"].iloc[3] == pytest.approx(2 / 3)
-    assert table["accuracy"].iloc[:2].isna().all()
-    error = calibration.expected_calibration_error(labels, probabilities, bins=4)
-    assert error == pytest.approx(2 / 5 * 0.1 + 3 / 5 * 0.2)
+def random_case(melanomas: int = 60, nevi: int = 300):
+    rng = np.random.default_rng(1)
+    return melanomas_and_nevi(rng.beta(3, 2, melanomas), rng.beta(2, 4, nevi))
 
 
-def test_an_edge_belongs_to_the_bin_below():
-    labels, probabilities = two_classes((0.75, 1), (1.0, 1))
-    table = calibration.reliability_table(labels, probabilities, bins=4)
-    assert table["images"].tolist() == [0, 0, 1, 1]
-
-
-@pytest.mark.parametrize("bins", [10, 15])
-def test_reliability_is_scikit_learns(bins):
-    labels, probabilities = drawn(500)
-    table = calibration.reliability_table(labels, probabilities, bins=bins)
-    right = probabilities.argmax(axis=1) == labels
-    accuracy, confidence = calibration_curve(right, probabilities.max(axis=1), n_bins=bins)
-    filled = table[table["images"] > 0]
-    assert filled["accuracy"].to_numpy() == pytest.approx(accuracy)
-    assert filled["confidence"].to_numpy() == pytest.approx(confidence)
-    assert table["images"].sum() == 500
-
-
-def test_probabilities_that_are_true_are_calibrated_and_sure_ones_are_not():
-    labels, probabilities = drawn(50_000)
-    assert calibration.expected_calibration_error(labels, probabilities) < 0.01
-    labels, probabilities = drawn(50_000, temperature=0.4)
-    assert calibration.expected_calibration_error(labels, probabilities) > 0.1
-
-
-def test_brier_score_by_hand():
-    labels = np.array([0, 2])
-    probabilities = np.array([[0.7, 0.2, 0.1], [0.5, 0.5, 0.0]])
-    first, second = 0.3**2 + 0.2**2 + 0.1**2, 0.5**2 + 0.5**2 + 1
-    assert calibration.brier_score(labels, probabilities) == pytest.approx((first + second) / 2)
-    assert calibration.brier_score(labels, np.eye(3)[labels]) == 0
-    assert calibration.brier_score(labels, np.eye(3)[[1, 1]]) == 2
-    assert calibration.brier_score(labels, np.full((2, 3), 1 / 3)) == pytest.approx(2 / 3)
-
-
-def test_two_class_brier_score_is_twice_scikit_learns():
-    labels, probabilities = two_classes(*((p, p > 0.3) for p in RNG.random(50)))
-    expected = 2 * sklearn.metrics.brier_score_loss(labels, probabilities[:, 1])
-    assert calibration.brier_score(labels, probabilities) == pytest.approx(expected)
-
-
-def test_log_loss_is_scikit_learns_and_finite_at_zero():
-    labels, probabilities = drawn(200)
-    expected = sklearn.metrics.log_loss(labels, probabilities, labels=range(7))
-    assert calibration.log_loss(labels, probabilities) == pytest.approx(expected)
-    assert 80 < calibration.log_loss(np.array([0]), np.array([[0.0, 1.0]])) < 100
+# --- A temperature -------------------------------------------------------------------------------
 
 
 def test_temperature_on_probabilities_is_division_of_logits():
-    logits = RNG.normal(scale=3, size=(40, 7))
+    logits = np.random.default_rng(0).normal(scale=3, size=(40, 7))
     for temperature in (0.5, 1, 2.5):
-        found = calibration.apply_temperature(softmax(logits), temperature)
-        assert found == pytest.approx(softmax(logits / temperature), abs=1e-9)
-        assert (found.argmax(axis=1) == logits.argmax(axis=1)).all()
+        changed = calibration.apply_temperature(softmax(logits, axis=1), temperature)
+        assert changed == pytest.approx(softmax(logits / temperature, axis=1), abs=1e-9)
+        assert (changed.argmax(axis=1) == logits.argmax(axis=1)).all()
 
 
 def test_temperature_survives_probabilities_of_zero():
-    found = calibration.apply_temperature(np.array([[1.0, 0, 0], [0.5, 0.5, 0]], "float32"), 2)
-    assert np.isfinite(found).all() and found.sum(axis=1) == pytest.approx([1, 1])
-    assert found[0, 0] > 0.999
+    certain = np.array([[1.0, 0, 0], [0.5, 0.5, 0]], "float32")
+    changed = calibration.apply_temperature(certain, 2)
+    assert np.isfinite(changed).all() and changed.sum(axis=1) == pytest.approx([1, 1])
+    assert changed[0, 0] > 0.999
 
 
 @pytest.mark.parametrize("sharpened", [0.4, 1.0, 2.0])
 def test_fit_recovers_a_known_temperature(sharpened):
     labels, probabilities = drawn(20_000, temperature=sharpened)
-    found = calibration.fit_temperature(labels, probabilities)
-    assert found == pytest.approx(1 / sharpened, rel=0.03)
-    scaled = calibration.apply_temperature(probabilities, found)
-    for other in (0.9 * found, 1.1 * found):
-        worse = calibration.apply_temperature(probabilities, other)
-        assert calibration.log_loss(labels, worse) > calibration.log_loss(labels, scaled)
-    if sharpened != 1:
-        errors = [
-            calibration.expected_calibration_error(labels, p) for p in (probabilities, scaled)
-        ]
-        assert errors[1] < errors[0] / 5
+    best = calibration.fit_temperature(labels, probabilities)
+    assert best == pytest.approx(1 / sharpened, rel=0.03)
+    losses = [
+        log_loss(labels, calibration.apply_temperature(probabilities, factor * best))
+        for factor in (0.9, 1, 1.1)
+    ]
+    assert min(losses) == losses[1]
 
 
 @pytest.mark.parametrize("temperature", [0, -1, float("nan")])
@@ -130,78 +70,103 @@ def test_impossible_temperature_is_named(temperature):
         calibration.apply_temperature(np.eye(2), temperature)
 
 
-def test_a_temperature_that_is_not_fixed_is_named():
-    labels = np.arange(7)
-    always_right = 0.5 * np.eye(7) + 0.5 / 7
-    with pytest.raises(
-        ValueError, match="7 images do not fix a temperature: all answers are right"
-    ):
-        calibration.fit_temperature(labels, always_right)
-    with pytest.raises(ValueError, match="do not fix a temperature: the best is beyond 50"):
-        calibration.fit_temperature(labels, np.roll(always_right, 1, axis=0))
-
-
-def test_other_shares_by_hand():
-    found = calibration.change_shares(np.array([[0.5, 0.5], [0.9, 0.1]]), np.array([10, 90]))
-    assert found == pytest.approx(np.array([[0.1, 0.9], [0.5, 0.5]]))
-    same = calibration.change_shares(found, np.array([1, 1]), seen=np.array([0.1, 0.9]))
-    assert same == pytest.approx(np.array([[0.5, 0.5], [0.9, 0.1]]))
-
-
-def test_other_shares_give_back_the_truth_of_a_rebalanced_model():
-    # One measurement per image, normal within each class: Bayes' rule gives the exact answers.
-    rng = np.random.default_rng(2)
-    shares = np.array([0.7, 0.2, 0.1])
-    labels = rng.choice(3, size=40_000, p=shares)
-    x = rng.normal(loc=1.5 * labels)
-    likelihood = np.exp(-0.5 * (x[:, None] - 1.5 * np.arange(3)) ** 2)
-    balanced = likelihood / likelihood.sum(axis=1, keepdims=True)
-    assert calibration.expected_calibration_error(labels, balanced) > 0.04
-    found = calibration.change_shares(balanced, shares)
-    assert calibration.expected_calibration_error(labels, found) < 0.01
-    assert found.mean(axis=0) == pytest.approx(shares, abs=0.01)
-
-
-@pytest.mark.parametrize("shares", [[1, 2], [1, 0, 2], [1, np.nan, 2]])
-def test_impossible_shares_are_named(shares):
-    with pytest.raises(ValueError, match="one number above 0 for each class"):
-        calibration.change_shares(np.eye(3), np.array(shares))
+@pytest.mark.parametrize("turn", [0, 1], ids=["all right", "all wrong"])
+def test_answers_that_fix_no_temperature_are_named(turn):
+    labels = np.arange(50) % 7
+    answers = 0.05 + 0.65 * np.eye(7)[(labels + turn) % 7]
+    with pytest.raises(ValueError, match="these 50 images do not fix a temperature"):
+        calibration.fit_temperature(labels, answers)
 
 
 @pytest.mark.parametrize(
-    "labels, probabilities, message",
+    "labels, probabilities",
     [
-        ([0, 1], [[0.5, 0.5]], "one row per label"),
-        ([0], [0.5], "one row per label"),
-        ([2], [[0.5, 0.5]], "labels must lie between 0 and 1"),
-        ([0, 1], [[0.5, 0.5], [2.0, 3.0]], "row 1 of probabilities sums to 5"),
-        ([0, 1], [[0.5, 0.5], [np.nan, 0.5]], "row 1 of probabilities sums to nan"),
+        ([0, 1], [[0.5, 0.5]]),
+        ([2, 1], [[0.5, 0.5], [0.2, 0.8]]),
+        ([0, 1], [[0.5, 0.5], [2.0, 3.0]]),
+        ([0, 1], [[0.5, 0.5], [np.nan, 0.5]]),
     ],
+    ids=["a row short", "no such class", "logits", "nan"],
 )
-def test_bad_input_is_named(labels, probabilities, message):
-    labels, probabilities = np.array(labels), np.array(probabilities)
-    for function in (
-        calibration.reliability_table,
-        calibration.brier_score,
-        calibration.log_loss,
-        calibration.fit_temperature,
-    ):
-        with pytest.raises(ValueError, match=message):
-            function(labels, probabilities)
+def test_what_is_no_answer_is_refused(labels, probabilities):
+    with pytest.raises(ValueError):
+        calibration.fit_temperature(np.array(labels), np.array(probabilities))
 
 
-def test_no_bins_is_named():
-    with pytest.raises(ValueError, match="bins must be 1 or more"):
-        calibration.reliability_table(np.array([0]), np.array([[1.0, 0.0]]), bins=0)
+# --- An alarm ------------------------------------------------------------------------------------
 
 
-def test_reliability_diagrams_show_each_filled_bin():
-    labels, probabilities = two_classes((0.9, 1), (0.9, 1), (0.8, 0), (0.6, 1), (0.6, 0))
-    table = calibration.reliability_table(labels, probabilities, bins=4)
-    figure = evaluation_plots.reliability_diagrams({"before": table, "after": table})
-    upper, _, lower, _ = figure.axes
-    assert [bar.get_height() for bar in upper.patches] == pytest.approx([1 / 2, 2 / 3])
-    assert upper.lines[0].get_xdata() == pytest.approx([0.6, 2.6 / 3])
-    assert [bar.get_height() for bar in lower.patches] == [2, 3]
-    assert [axis.get_title() for axis in figure.axes[:2]] == ["before", "after"]
-    plt.close(figure)
+def test_threshold_by_hand():
+    labels, probabilities, _ = melanomas_and_nevi(
+        [0.9, 0.8, 0.7, 0.6, 0.5, 0.45, 0.4, 0.3, 0.2, 0.1], [0.85, 0.25, 0.15]
+    )
+    for goal, expected in ((0.9, 0.2), (1.0, 0.1), (0.85, 0.2), (0.1, 0.9), (0.05, 0.9)):
+        threshold = calibration.threshold_for_sensitivity(labels, probabilities, sensitivity=goal)
+        assert threshold == expected
+
+
+@pytest.mark.parametrize("sensitivity", [0.5, 0.7, 0.9, 0.95, 1.0])
+@pytest.mark.parametrize("form", ["float64", "float32", "two decimals"])
+def test_threshold_reaches_the_sensitivity_and_no_larger_one_does(sensitivity, form):
+    labels, probabilities, _ = random_case()
+    probabilities = probabilities.round(2) if form == "two decimals" else probabilities.astype(form)
+    threshold = calibration.threshold_for_sensitivity(
+        labels, probabilities, sensitivity=sensitivity
+    )
+    scores = probabilities[:, MEL].astype(float)
+    own = scores[labels == MEL]
+    assert (own >= threshold).mean() >= sensitivity
+    larger = np.unique(scores[scores > threshold])
+    assert all((own >= other).mean() < sensitivity for other in larger)
+
+
+def test_operating_point_by_hand():
+    given = melanomas_and_nevi([0.9, 0.6, 0.4, 0.1], [0.7, 0.5, 0.5, 0.3, 0.2, 0.1])
+    point = calibration.operating_point(*given, threshold=0.5, resamples=200)
+    assert (point.hit, point.missed, point.false_alarm, point.dismissed) == (2, 2, 3, 3)
+    assert point.sensitivity.value == 0.5 and point.specificity.value == 0.5
+    assert point.ppv.value == pytest.approx(2 / 5) and point.npv.value == pytest.approx(3 / 5)
+    assert point.excised_per_hit.value == pytest.approx(5 / 2)
+
+
+def test_intervals_of_an_operating_point():
+    given = random_case()
+    point = calibration.operating_point(*given, threshold=0.4, resamples=8000)
+    for share, n in ((point.sensitivity, 60), (point.specificity, 300)):
+        p = share.value
+        expected = 2 * 1.96 * math.sqrt(p * (1 - p) / n)
+        assert share.high - share.low == pytest.approx(expected, rel=0.12)
+        assert share.low < p < share.high
+    assert point.excised_per_hit.low == pytest.approx(1 / point.ppv.high)
+    assert point.excised_per_hit.high == pytest.approx(1 / point.ppv.low)
+    copies = [np.repeat(x, 4, axis=0) for x in given]
+    again = calibration.operating_point(*copies, threshold=0.4, resamples=8000)
+    assert again.hit == 4 * point.hit
+    # Four copies of each image tell no more than one.
+    assert again.sensitivity.low == pytest.approx(point.sensitivity.low, abs=0.02)
+    assert again.sensitivity.high == pytest.approx(point.sensitivity.high, abs=0.02)
+
+
+def test_operating_point_where_nothing_is_alarmed_or_nothing_hit():
+    given = melanomas_and_nevi([0.2, 0.3], [0.4, 0.1, 0.1])
+    none = calibration.operating_point(*given, threshold=0.9, resamples=50)
+    assert none.sensitivity.value == 0 and math.isnan(none.ppv.value)
+    assert math.isnan(none.excised_per_hit.value)
+    no_hit = calibration.operating_point(*given, threshold=0.4, resamples=50)
+    assert no_hit.ppv.value == 0 and no_hit.excised_per_hit.value == math.inf
+
+
+@pytest.mark.parametrize("sensitivity", [90, 0])
+def test_impossible_sensitivity_is_named(sensitivity):
+    labels, probabilities, _ = random_case()
+    with pytest.raises(ValueError, match=f"at most 1, not {sensitivity}"):
+        calibration.threshold_for_sensitivity(labels, probabilities, sensitivity=sensitivity)
+
+
+@pytest.mark.parametrize("melanomas, nevi", [([0.5, 0.6], []), ([], [0.5, 0.6])])
+def test_an_alarm_needs_images_of_both_kinds(melanomas, nevi):
+    labels, probabilities, lesions = melanomas_and_nevi(melanomas, nevi)
+    with pytest.raises(ValueError, match="one kind is absent"):
+        calibration.operating_point(labels, probabilities, lesions, threshold=0.5)
+    with pytest.raises(ValueError, match="one kind is absent"):
+        calibration.threshold_for_sensitivity(labels, probabilities)

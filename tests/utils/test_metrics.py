@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from sklearn.metrics import classification_report, roc_auc_score
@@ -5,69 +7,215 @@ from sklearn.metrics import classification_report, roc_auc_score
 from utils import metrics
 from utils.classes import DX
 
-
-@pytest.fixture
-def judged():
-    rng = np.random.default_rng(0)
-    labels = np.r_[np.arange(7), rng.choice(7, size=193, p=[0.05, 0.05, 0.1, 0.05, 0.6, 0.05, 0.1])]
-    right = np.eye(7)[labels]
-    return labels, 0.5 * rng.dirichlet(np.ones(7), size=200) + 0.5 * rng.random((200, 1)) * right
+MEL = DX.index("mel")
+PER_CLASS = (12, 15, 20, 10, 60, 11, 40)  # lesions
+SHARES = np.array([0.05, 0.05, 0.1, 0.05, 0.6, 0.05, 0.1])
 
 
-def normalised(values):
-    return values / values.sum(axis=1, keepdims=True)
+def judged(*, images_per_lesion: int = 1, seed: int = 0, strength: float = 0.3):
+    """Labels, probabilities and lesions; all images of a lesion get the same answer."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(7), PER_CLASS)
+    probabilities = rng.dirichlet(np.ones(7), size=len(labels)) + strength * np.eye(7)[labels]
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    lesions = np.array([f"L{k}" for k in range(len(labels))])
+    return tuple(np.repeat(x, images_per_lesion, axis=0) for x in (labels, probabilities, lesions))
+
+
+def drawn_weights(*given, **options) -> np.ndarray:
+    return np.concatenate(list(metrics.resample_weights(*given, **options)), axis=1)
+
+
+def width(interval: metrics.Interval) -> float:
+    return interval.high - interval.low
+
+
+# --- Numbers -------------------------------------------------------------------------------------
 
 
 def test_headline_by_hand():
     labels = np.array([0, 1, 2, 3, 4, 5, 6, 4, 4, 4])
-    probabilities = np.eye(7)[[4, 1, 2, 3, 4, 5, 4, 4, 4, 4]]
-    found = metrics.headline(labels, probabilities)
-    assert found["accuracy"] == pytest.approx(0.8)
-    assert found["balanced accuracy"] == pytest.approx(5 / 7)
-    assert found["melanoma sensitivity"] == 0
+    numbers = metrics.headline(labels, np.eye(7)[[4, 1, 2, 3, 4, 5, 4, 4, 4, 4]])
+    assert numbers["accuracy"] == pytest.approx(0.8)
+    assert numbers["balanced accuracy"] == pytest.approx(5 / 7)
+    assert numbers["melanoma sensitivity"] == 0
 
 
-def test_per_class_is_scikit_learns(judged):
-    labels, probabilities = judged
-    probabilities = normalised(probabilities)
-    found = metrics.per_class(labels, probabilities).set_index("dx")
+def test_per_class_is_scikit_learns():
+    labels, probabilities, _ = judged()
+    rows = metrics.per_class(labels, probabilities).set_index("dx")
     predicted = probabilities.argmax(axis=1)
     expected = classification_report(labels, predicted, target_names=DX, output_dict=True)
-    for dx in DX:
-        assert found.loc[dx, "support"] == expected[dx]["support"]
-        for ours, theirs in (
-            ("precision", "precision"),
-            ("sensitivity", "recall"),
-            ("f1", "f1-score"),
-        ):
-            assert found.loc[dx, ours] == pytest.approx(expected[dx][theirs])
-        k = DX.index(dx)
-        negative = labels != k
-        assert found.loc[dx, "specificity"] == pytest.approx((predicted[negative] != k).mean())
-        assert found.loc[dx, "auc"] == pytest.approx(
-            roc_auc_score(labels == k, probabilities[:, k])
-        )
+    for k, dx in enumerate(DX):
+        row = rows.loc[dx]
+        for ours, theirs in (("sensitivity", "recall"), ("f1", "f1-score")):
+            assert row[ours] == pytest.approx(expected[dx][theirs])
+        for same in ("support", "precision"):
+            assert row[same] == pytest.approx(expected[dx][same])
+        assert row["specificity"] == pytest.approx((predicted[labels != k] != k).mean())
+        assert row["auc"] == pytest.approx(roc_auc_score(labels == k, probabilities[:, k]))
     macro = roc_auc_score(labels, probabilities, multi_class="ovr", average="macro")
     assert metrics.headline(labels, probabilities)["macro AUC"] == pytest.approx(macro)
 
 
 def test_a_class_never_predicted_has_no_precision_and_f1_zero():
-    labels = np.arange(7)
-    probabilities = np.tile(np.eye(7)[4], (7, 1))
-    found = metrics.per_class(labels, probabilities).set_index("dx")
-    assert np.isnan(found.loc["mel", "precision"]) and found.loc["mel", "f1"] == 0
-    assert found.loc["nv", "sensitivity"] == 1 and found.loc["nv", "specificity"] == 0
+    rows = metrics.per_class(np.arange(7), np.tile(np.eye(7)[4], (7, 1))).set_index("dx")
+    assert np.isnan(rows.loc["mel", "precision"]) and rows.loc["mel", "f1"] == 0
+    assert rows.loc["nv", "sensitivity"] == 1 and rows.loc["nv", "specificity"] == 0
 
 
-def test_confusion_has_true_classes_in_rows():
-    counts = metrics.confusion(np.array([6, 6, 4]), np.array([4, 6, 4]))
-    assert counts[6, 4] == 1 and counts[6, 6] == 1 and counts[4, 4] == 1 and counts.sum() == 3
+def test_shares_say_how_a_class_is_called():
+    probabilities = np.array([[0.3, 0.6, 0.1]])
+    assert metrics.decide(probabilities).tolist() == [1]
+    assert metrics.decide(probabilities, [0.2, 0.7, 0.1]).tolist() == [0]  # 1.5, 0.86, 1
+    labels, probabilities, lesions = judged()
+    numbers = metrics.headline(labels, probabilities, shares=SHARES)
+    plain = metrics.headline(labels, probabilities)
+    assert numbers["melanoma sensitivity"] != plain["melanoma sensitivity"]
+    assert numbers["macro AUC"] == plain["macro AUC"]
+    drawn = metrics.bootstrap(labels, probabilities, lesions, shares=SHARES, resamples=20)
+    for name, value in numbers.items():
+        assert drawn.headline[name].value == pytest.approx(value, abs=1e-12)
 
 
-def test_bad_input_is_named(judged):
-    labels, probabilities = judged
-    with pytest.raises(ValueError, match=r"must have shape \(200, 7\)"):
-        metrics.headline(labels, probabilities[:, :6])
-    keep = labels != DX.index("df")
-    with pytest.raises(ValueError, match="no image of class df"):
-        metrics.per_class(labels[keep], probabilities[keep])
+# --- Intervals -----------------------------------------------------------------------------------
+
+
+def test_observed_numbers_are_those_of_metrics():
+    labels, probabilities, lesions = judged(images_per_lesion=2)
+    drawn = metrics.bootstrap(labels, probabilities, lesions, resamples=20)
+    for name, value in metrics.headline(labels, probabilities).items():
+        assert drawn.headline[name].value == pytest.approx(value, abs=1e-12)
+    table, rows = drawn.per_class, metrics.per_class(labels, probabilities)
+    assert list(table["dx"]) == list(DX)
+    assert list(table["images"]) == [2 * n for n in PER_CLASS]
+    assert list(table["lesions"]) == list(PER_CLASS)
+    names = {"PPV": "precision", "AUC": "auc"}
+    for ours in ("sensitivity", "specificity", "PPV", "AUC"):
+        values = [interval.value for interval in table[ours]]
+        assert values == pytest.approx(rows[names.get(ours, ours)].tolist(), abs=1e-12)
+    called = probabilities.argmax(axis=1) == MEL
+    assert table["NPV"][MEL].value == pytest.approx((labels[~called] != MEL).mean())
+    area = roc_auc_score(labels == MEL, probabilities[:, MEL])
+    assert drawn.headline["melanoma AUC"].value == pytest.approx(area)
+
+
+def test_every_draw_is_the_number_of_the_drawn_images():
+    labels, probabilities, lesions = judged(images_per_lesion=2)
+    draws = metrics.bootstrap(labels, probabilities, lesions, resamples=5, seed=3).draws
+    for r, times in enumerate(drawn_weights(labels, lesions, resamples=5, seed=3).T):
+        rows = np.repeat(np.arange(len(labels)), times.astype(int))
+        for name, value in metrics.headline(labels[rows], probabilities[rows]).items():
+            assert draws[name].iloc[r] == pytest.approx(value, abs=1e-12)
+
+
+def test_standard_error_of_a_proportion_where_every_lesion_is_one_image():
+    drawn = metrics.bootstrap(*judged(), resamples=20_000)
+    p = drawn.headline["melanoma sensitivity"].value
+    assert 0.2 < p < 0.8
+    expected = math.sqrt(p * (1 - p) / PER_CLASS[MEL])
+    assert drawn.draws["melanoma sensitivity"].std() == pytest.approx(expected, rel=0.03)
+    # Balanced accuracy is the mean of seven independent proportions.
+    shares = np.array([interval.value for interval in drawn.per_class["sensitivity"]])
+    expected = math.sqrt((shares * (1 - shares) / PER_CLASS).sum()) / 7
+    assert drawn.draws["balanced accuracy"].std() == pytest.approx(expected, rel=0.03)
+
+
+@pytest.mark.parametrize("k", [2, 4])
+def test_lesions_of_k_identical_images_widen_the_interval_by_the_root_of_k(k):
+    labels, probabilities, lesions = judged(images_per_lesion=k)
+    by_lesion, by_image = (
+        metrics.bootstrap(labels, probabilities, groups, resamples=8000)
+        for groups in (lesions, np.arange(len(labels)))
+    )
+    for name in ("accuracy", "balanced accuracy", "macro AUC", "melanoma AUC"):
+        ratio = by_lesion.draws[name].std() / by_image.draws[name].std()
+        assert ratio == pytest.approx(math.sqrt(k), rel=0.05)
+    # And k identical images tell as much as one: the interval of lesions stays as it was.
+    single = metrics.bootstrap(*judged(), resamples=8000)
+    for name, interval in single.headline.items():
+        assert width(by_lesion.headline[name]) == pytest.approx(width(interval), rel=0.05)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_weighted_auc_is_scikit_learns(ties):
+    rng = np.random.default_rng(5)
+    positive = rng.random(150) < 0.3
+    scores = rng.normal(size=150) + positive
+    if ties:
+        scores = scores.round(0)
+        assert len(np.unique(scores)) < 10
+    weights = rng.random((150, 6))
+    weights[:, 3:] = rng.integers(0, 4, size=(150, 3))
+    expected = [roc_auc_score(positive, scores, sample_weight=w) for w in weights.T]
+    assert metrics.weighted_auc(positive, scores, weights) == pytest.approx(expected, abs=1e-12)
+    one_sided = positive[:, None].astype(float)
+    assert np.isnan(metrics.weighted_auc(positive, scores, one_sided)).all()
+
+
+def test_resamples_keep_lesions_whole_and_classes_full():
+    labels, _, lesions = judged(images_per_lesion=3)
+    weights = drawn_weights(labels, lesions, resamples=50)
+    assert weights.shape == (len(labels), 50)
+    for lesion in np.unique(lesions):
+        assert (np.ptp(weights[lesions == lesion], axis=0) == 0).all()
+    for label, count in enumerate(PER_CLASS):
+        assert (weights[labels == label].sum(axis=0) == 3 * count).all()
+
+
+def test_draws_do_not_depend_on_the_size_of_blocks_but_on_the_seed(monkeypatch):
+    given = judged()
+    whole = metrics.bootstrap(*given, resamples=70).draws
+    other = metrics.bootstrap(*given, resamples=70, seed=1).draws
+    monkeypatch.setattr(metrics, "BLOCK", 13 * len(given[0]))
+    blocks = list(metrics.resample_weights(given[0], given[2], resamples=70))
+    assert [block.shape[1] for block in blocks] == [13, 13, 13, 13, 13, 5]
+    pieces = metrics.bootstrap(*given, resamples=70).draws
+    assert np.allclose(whole, pieces, atol=1e-12) and not np.allclose(whole, other)
+
+
+def test_undefined_resamples_are_left_out_or_make_the_interval_undefined():
+    whole = metrics.interval(50, np.arange(101))
+    assert (whole.value, whole.low, whole.high) == (50, pytest.approx(2.5), pytest.approx(97.5))
+    draws = np.r_[np.full(4, np.nan), np.arange(96)]
+    some = metrics.interval(48, draws)
+    assert (some.low, some.high) == pytest.approx((0.025 * 95, 0.975 * 95))
+    draws[:6] = np.nan
+    assert math.isnan(metrics.interval(48, draws).low)
+
+
+def test_a_class_never_called_has_no_ppv():
+    labels, probabilities, lesions = judged()
+    probabilities = probabilities * (np.arange(7) != MEL)
+    row = metrics.bootstrap(labels, probabilities, lesions, resamples=20).per_class.iloc[MEL]
+    assert f"{row['PPV']}" == "– (– to –)" and row["sensitivity"].value == 0
+
+
+def test_intervals_print_as_in_the_text():
+    interval = metrics.Interval(0.519, 0.4701, 0.5659)
+    assert str(interval) == f"{interval}" == "0.519 (0.470 to 0.566)"
+    assert interval.stacked == "0.519\n(0.470 to 0.566)"
+    assert f"{metrics.Interval(7.42, 6, 9.08):.1f}" == "7.4 (6.0 to 9.1)"
+    assert f"{metrics.Interval(7.42, 6, math.inf):.1f}" == "7.4 (6.0 to inf)"
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda a: a.update(lesions=a["lesions"][:-1]), "one entry per image"),
+        (lambda a: a.update(probabilities=a["probabilities"][:, :6]), r"shape \(168, 7\); got"),
+        (lambda a: a.update(shares=SHARES[:6]), "shares must be numbers above 0, one per class"),
+        (lambda a: a.update(shares=np.zeros(7)), "shares must be numbers above 0"),
+        (lambda a: a["labels"].__setitem__(a["labels"] == 3, 4), "no image of class df"),
+        (
+            lambda a: a["lesions"].__setitem__(a["labels"] == 3, "the same"),
+            "class df has a single lesion",
+        ),
+    ],
+)
+def test_bad_input_is_named(change, message):
+    labels, probabilities, lesions = judged()
+    given = {"labels": labels, "probabilities": probabilities, "lesions": lesions.astype(object)}
+    change(given)
+    with pytest.raises(ValueError, match=message):
+        metrics.bootstrap(**{"resamples": 5, **given})

@@ -8,7 +8,6 @@ import sys
 import types
 from importlib import metadata
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
@@ -49,17 +48,17 @@ def commands(monkeypatch):
 
 def lacks(monkeypatch, *names):
     """Make this Python one that has all packages but those."""
-    assert set(names) <= set(start.NEEDED)
-    monkeypatch.setattr(start, "_found", lambda name: name not in names)
+    monkeypatch.setattr(start, "_is_there", lambda name: name not in names)
 
 
 def test_every_package_that_chapters_use_is_looked_for():
     pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     needed = re.search(r"^dependencies = \[(.*?)^\]", pyproject, re.MULTILINE | re.DOTALL)[1]
-    assert set(start.NEEDED.values()) <= set(re.findall(r'"([\w-]+)', needed))
+    packages = {start.PACKAGES.get(name, name) for name in start.NEEDED}
+    assert packages <= set(re.findall(r'"([\w-]+)', needed))
     for name in start.NEEDED:
         assert find_spec(name) is not None, name
-    assert start._found("json") and not start._found("no_such_package_at_all")
+    assert start._is_there("json") and not start._is_there("no_such_package_at_all")
 
 
 def test_where_nothing_is_missing_nothing_is_installed(capsys, no_gpu, elsewhere):
@@ -68,21 +67,19 @@ def test_where_nothing_is_missing_nothing_is_installed(capsys, no_gpu, elsewhere
     assert lines == [f"Versions: {start.versions()}", f"Device: {start.device()}"]
 
 
-def test_on_colab_what_is_missing_is_installed(monkeypatch, commands, colab, capsys):
+@pytest.mark.parametrize("code", [0, 1])
+def test_on_colab_what_is_missing_is_installed(monkeypatch, commands, colab, capsys, code):
     lacks(monkeypatch, "imblearn", "prettytable")
-    start.prepare()
-    pip = [command for command in commands.seen if "pip" in command]
-    assert pip == [
-        [sys.executable, "-m", "pip", "install", "--quiet", "imbalanced-learn", "prettytable"]
-    ]
-    assert "Versions: Python" in capsys.readouterr().out
-
-
-def test_on_colab_an_installation_that_fails_is_named(monkeypatch, commands, colab):
-    lacks(monkeypatch, "prettytable")
-    commands.code = 1
-    with pytest.raises(ModuleNotFoundError, match="The course needs prettytable"):
+    commands.code = code
+    if code:
+        with pytest.raises(ModuleNotFoundError, match="The course needs imbalanced-learn, pretty"):
+            start.prepare()
+    else:
         start.prepare()
+        assert "Versions: Python" in capsys.readouterr().out
+    pip = [command for command in commands.seen if "pip" in command]
+    names = ["imbalanced-learn", "prettytable"]
+    assert pip == [[sys.executable, "-m", "pip", "install", "--quiet", *names]]
 
 
 def test_elsewhere_nothing_is_installed_and_the_error_names_it(
@@ -109,24 +106,8 @@ def test_colab_is_known_by_its_module_and_by_its_variable(elsewhere, monkeypatch
 # --- Versions ------------------------------------------------------------------------------------
 
 
-def test_versions_are_those_installed(monkeypatch):
-    monkeypatch.delenv("KERAS_BACKEND", raising=False)
-    name = "tensorflow" if _has("tensorflow") else "tensorflow-cpu"
-    assert start.versions() == (
-        f"Python {platform.python_version()}, Keras {metadata.version('keras')}, "
-        f"tensorflow {metadata.version(name)}"
-    )
-
-
-def _has(package: str) -> bool:
-    try:
-        return bool(metadata.version(package))
-    except metadata.PackageNotFoundError:
-        return False
-
-
 @pytest.mark.parametrize(
-    "backend, installed, said",
+    "backend, installed, named",
     [
         ("tensorflow", {"tensorflow": "2.20.0"}, "tensorflow 2.20.0"),
         ("tensorflow", {"tensorflow-cpu": "2.21.0"}, "tensorflow 2.21.0"),
@@ -135,7 +116,9 @@ def _has(package: str) -> bool:
         ("jax", {"jax": "0.8.0"}, "jax 0.8.0"),
     ],
 )
-def test_backend_of_keras_is_named(monkeypatch, backend, installed, said):
+def test_versions_are_those_installed_of_python_keras_and_its_backend(
+    monkeypatch, backend, installed, named
+):
     installed = installed | {"keras": "3.13.2"}
 
     def version(package):
@@ -145,7 +128,8 @@ def test_backend_of_keras_is_named(monkeypatch, backend, installed, said):
 
     monkeypatch.setenv("KERAS_BACKEND", backend)
     monkeypatch.setattr(start.metadata, "version", version)
-    assert start.versions().endswith(f", Keras 3.13.2, {said}")
+    python = platform.python_version()
+    assert start.versions() == f"Python {python}, Keras 3.13.2, {named}"
 
 
 def test_versions_import_neither_keras_nor_its_backend():
@@ -161,46 +145,30 @@ def test_versions_import_neither_keras_nor_its_backend():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-# --- The device: a made-up nvidia-smi on PATH ----------------------------------------------------
-
-
-@pytest.fixture
-def nvidia_smi(tmp_path, monkeypatch):
-    """Put a program nvidia-smi on PATH that says `text` and exits with `code`."""
+@pytest.mark.parametrize(
+    ("text", "code", "device"),
+    [
+        ("Tesla T4\\n", 0, "Tesla T4"),
+        ("NVIDIA H100\\nNVIDIA H100\\n", 0, "2 × NVIDIA H100"),
+        ("No devices were found\\n", 6, None),
+        ("", 0, None),
+        ("", 9, None),
+        (None, 0, None),
+    ],
+)
+def test_device_is_what_the_driver_names(tmp_path, no_gpu, text, code, device):
     if os.name == "nt":
         pytest.skip("the made-up nvidia-smi is a shell script")
-
-    def put(text: str, code: int = 0) -> Path:
-        program = tmp_path / "nvidia-smi"
+    program = tmp_path / "nvidia-smi"
+    if text is not None:
         program.write_text(
             f"#!/bin/sh\necho \"$@\" > '{tmp_path}/asked'\nprintf '{text}'\nexit {code}\n"
         )
         program.chmod(0o755)
-        monkeypatch.setenv("PATH", str(tmp_path))
-        return tmp_path / "asked"
-
-    return put
-
-
-def test_gpu_is_named_as_the_driver_does(nvidia_smi):
-    asked = nvidia_smi("Tesla T4\\n")
-    assert start.device() == "Tesla T4"
-    assert asked.read_text().strip() == "--query-gpu=name --format=csv,noheader"
-
-
-def test_several_gpus_are_counted(nvidia_smi):
-    nvidia_smi("NVIDIA H100\\nNVIDIA H100\\n")
-    assert start.device() == "2 × NVIDIA H100"
-
-
-@pytest.mark.parametrize("text, code", [("No devices were found\\n", 6), ("", 0), ("", 9)])
-def test_a_driver_without_gpu_is_a_cpu(nvidia_smi, text, code):
-    nvidia_smi(text, code)
-    assert start.device() == f"CPU with {os.cpu_count()} cores, no GPU"
-
-
-def test_without_driver_it_is_a_cpu(no_gpu):
-    assert start.device() == f"CPU with {os.cpu_count()} cores, no GPU"
+    assert start.device() == (device or f"CPU with {os.cpu_count()} cores, no GPU")
+    if text is not None:
+        asked = (tmp_path / "asked").read_text().strip()
+        assert asked == "--query-gpu=name --format=csv,noheader"
 
 
 def test_a_driver_that_hangs_is_a_cpu(monkeypatch):
@@ -212,7 +180,11 @@ def test_a_driver_that_hangs_is_a_cpu(monkeypatch):
 
 
 def test_a_chapter_can_need_more(monkeypatch, commands, colab):
-    start.need("json", "no_such_package")
-    assert len(commands.seen) == 1 and commands.seen[0][-1] == "no_such_package"
     start.need("json")
-    assert len(commands.seen) == 1
+    assert commands.seen == []
+    lacks(monkeypatch, "onnx", "distributed")
+    start.need("json", "onnx", "distributed")
+    assert [command[-2:] for command in commands.seen] == [["onnx<1.20", "dask[distributed]"]]
+    monkeypatch.delenv("COLAB_RELEASE_TAG")
+    with pytest.raises(ModuleNotFoundError, match=r'pip install onnx "dask\[distributed\]"`'):
+        start.need("onnx", "distributed")

@@ -1,5 +1,6 @@
+"""What a recipe can ask for, and the training that follows it."""
+
 import dataclasses
-import json
 
 import keras
 import numpy as np
@@ -7,39 +8,71 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score
 from small_dataset import small_dataset
 
-from utils import training
-from utils import weights as certificates
-from utils.files import hash_file
-from utils.models import original_cnn
-from utils.splits import lesion_groups, lesion_split
-from utils.weights import CertificateError
-
-TINY = dataclasses.replace(training.ORIGINAL, epochs=2, batch_size=64)
+from utils import models, training
+from utils.augment import predict_averaged, symmetry
+from utils.splits import lesion_folds, lesion_split
+from utils.training import BEST, ORIGINAL, Recipe, Rows
 
 
 @pytest.fixture(scope="module")
-def dataset():
-    return small_dataset()
+def unequal():
+    """A data set in which class 4 is ten times as frequent as the others."""
+    dataset = small_dataset(lesions_per_class=30)
+    often = np.flatnonzero(dataset.labels == 4)
+    rows = np.concatenate([np.arange(len(dataset.labels)), np.tile(often, 9)])
+    metadata = dataset.metadata.iloc[rows].reset_index(drop=True)
+    return dataclasses.replace(
+        dataset, images=dataset.images[rows], labels=dataset.labels[rows], metadata=metadata
+    )
 
 
-@pytest.fixture(scope="module")
-def split(dataset):
-    return lesion_split(dataset)
+def drawn(dataset, **changes):
+    recipe = dataclasses.replace(BEST, batch_size=64, **changes)
+    return Rows(dataset, np.arange(len(dataset.labels)), recipe, seed=0)
 
 
-@pytest.fixture(scope="module")
-def trained(dataset, split, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs")
-    model, certificate = training.train(dataset, split, TINY, name="tiny", folder=folder)
-    return model, certificate, folder
+def shares_seen(rows, epochs=30):
+    counts = np.zeros(7)
+    for _ in range(epochs):
+        for k in range(len(rows)):
+            counts += rows[k][1].sum(axis=0)
+        rows.on_epoch_end()
+    return counts / counts.sum()
 
 
-def test_the_original_network_has_its_published_size():
-    model = original_cnn()
-    assert model.count_params() == 504_103
-    assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == 502_983
-    assert model.input_shape == (None, 28, 28, 3)
-    assert model.output_shape == (None, 7)
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+def test_drawn_rows_have_the_shares_that_their_power_says(unequal, power):
+    rows = drawn(unequal, rebalance="draw", power=power)
+    counts = np.bincount(unequal.labels)
+    expected = counts ** (1 - power) / (counts ** (1 - power)).sum()
+    np.testing.assert_allclose(rows.shares, expected, rtol=1e-9)
+    np.testing.assert_allclose(shares_seen(rows), expected, atol=0.01)
+
+
+def test_an_epoch_without_rebalancing_shows_every_image_once(unequal):
+    rows = drawn(unequal, rebalance="none")
+    images = np.concatenate([rows[k][0] for k in range(len(rows))])
+    assert images.dtype == np.uint8  # no batch is turned into decimals on the way
+    first = sorted(image.tobytes() for image in images)
+    assert first == sorted(image.tobytes() for image in unequal.images)
+    order = rows.order.copy()
+    rows.on_epoch_end()
+    assert not np.array_equal(order, rows.order)
+
+
+def test_oversampled_rows_are_balanced(unequal):
+    np.testing.assert_allclose(shares_seen(drawn(unequal, rebalance="oversample"), 1), 1 / 7)
+
+
+def test_weights_make_every_class_count_the_same_and_average_to_one(unequal):
+    rows = drawn(unequal, rebalance="weight", power=1.0)
+    total, weights = np.zeros(7), []
+    for k in range(len(rows)):
+        _, labels, weight = rows[k]
+        total += (labels * weight[:, None]).sum(axis=0)
+        weights.append(weight)
+    np.testing.assert_allclose(total / total.sum(), 1 / 7, rtol=1e-5)
+    assert np.concatenate(weights).mean() == pytest.approx(1, rel=1e-5)
 
 
 def test_oversampling_balances_the_training_rows_and_takes_no_other():
@@ -64,99 +97,82 @@ def test_balanced_accuracy_is_scikit_learns_over_several_batches():
     assert float(metric.result()) == 0
 
 
-def test_training_leaves_weights_and_a_complete_certificate(trained, dataset, split):
-    model, certificate, folder = trained
-    assert sorted(p.name for p in folder.iterdir()) == ["tiny.json", "tiny.weights.h5"]
-    assert certificate == certificates.read_certificate("tiny", folder=folder)
-    assert certificate.split["fingerprint"] == split.fingerprint
-    assert certificate.data["fingerprint"] == dataset.fingerprint
-    assert len(certificate.history["val_balanced_accuracy"]) == TINY.epochs
+@pytest.mark.parametrize("build", [models.original_cnn, models.small_resnet])
+def test_prior_is_put_back_by_bayes_rule(build):
+    network = build()
+    images = np.random.default_rng(0).integers(0, 256, size=(5, 28, 28, 3), dtype=np.uint8)
+    before = network.predict(images, verbose=0).astype(float)
+    seen = np.array([0.1, 0.2, 0.1, 0.1, 0.3, 0.05, 0.15])
+    shares = np.array([0.05, 0.05, 0.1, 0.01, 0.6, 0.04, 0.15])
+    training.restore_prior(network, seen, shares)
+    expected = before * shares / seen
+    expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(network.predict(images, verbose=0), expected, atol=1e-5)
+
+
+def test_step_sizes_rise_and_fall_as_the_schedule_says():
+    rate = training.optimizer_of(BEST, 1000)._learning_rate
+    values = np.array([float(rate(step)) for step in range(1000)])
+    assert values.argmax() == pytest.approx(100, abs=1)
+    assert values.max() == pytest.approx(BEST.learning_rate, rel=1e-3)
+    assert values[-1] < 0.02 * values.max()
+    constant = training.optimizer_of(ORIGINAL, 1000)
+    assert float(constant.learning_rate) == pytest.approx(1e-3)
+    assert type(constant) is keras.optimizers.Adam
+
+
+@pytest.mark.parametrize(
+    "field, value", [("network", "vgg"), ("rebalance", "smote"), ("schedule", "x"), ("keep", "x")]
+)
+def test_unknown_words_in_a_recipe_are_named_with_what_there_is(field, value):
+    with pytest.raises(ValueError, match=f"{field} is '{value}'; it can be"):
+        Recipe(**{field: value})
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return small_dataset(lesions_per_class=12)
+
+
+def train(dataset, split, recipe, folder, **changes):
+    recipe = dataclasses.replace(recipe, **{"epochs": 2, "batch_size": 32} | changes)
+    return training.train(dataset, split, recipe, name="tiny", folder=folder)
+
+
+def test_the_epoch_with_the_best_validation_value_is_kept(dataset, tmp_path, capsys):
+    split = lesion_split(dataset)
+    recipe = dataclasses.replace(BEST, keep="best", prior=False, average=0.0, colour=0.0)
+    model, certificate = train(dataset, split, recipe, tmp_path, epochs=3)
     values = certificate.history["val_balanced_accuracy"]
-    assert values[certificate.best_epoch - 1] == max(values)
-    groups = lesion_groups(dataset.metadata)
-    assert set(certificate.train_lesions) == set(groups[split.train])
-    assert not set(certificate.train_lesions) & set(groups[split.test])
+    assert len(set(values)) > 1 and values[certificate.best_epoch - 1] == max(values)
+    answers = model.predict(dataset.images[split.validation], verbose=0).argmax(axis=1)
+    score = balanced_accuracy_score(dataset.labels[split.validation], answers)
+    assert score == pytest.approx(max(values), abs=1e-6)
+    *_, line = capsys.readouterr().out.splitlines()
+    assert f"validation balanced accuracy {values[-1]:.3f}, best so far {max(values):.3f}" in line
+    assert f"(epoch {certificate.best_epoch})" in line and line.startswith("epoch  3 of 3")
 
 
-def test_loaded_weights_predict_what_the_trained_model_predicts(trained, dataset, split):
-    model, _, folder = trained
-    loaded, _ = certificates.load_weights("tiny", dataset, test=split.test, folder=folder)
-    images = dataset.images[split.test]
-    np.testing.assert_allclose(
-        loaded.predict(images, verbose=0), model.predict(images, verbose=0), atol=1e-6
+def test_recipe_trains_without_a_validation_part_and_answers_alike_for_all_orientations(
+    dataset, tmp_path
+):
+    fold = lesion_folds(dataset, folds=3)[0]
+    model, certificate = train(dataset, fold, BEST, tmp_path, average=0.9)
+    assert certificate.validation_lesions == [] and certificate.best_epoch == 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["tiny.json", "tiny.weights.h5"]
+    answers = predict_averaged(model, dataset.images[fold.test])
+    turned = predict_averaged(model, symmetry(dataset.images[fold.test], 6))
+    np.testing.assert_allclose(turned, answers, atol=1e-5)
+    with pytest.raises(ValueError, match="this split has none"):
+        train(dataset, fold, ORIGINAL, tmp_path)
+
+
+def test_kept_weights_are_the_running_mean_and_the_seed_decides(dataset, tmp_path):
+    """Without the mean the last weights are kept: the two differ, and both are reproducible."""
+    split = lesion_split(dataset)
+    last, mean, again = (
+        train(dataset, split, BEST, tmp_path, average=average, prior=False)[0].get_weights()[0]
+        for average in (0.0, 0.9, 0.9)
     )
-
-
-def test_weights_are_refused_on_lesions_they_were_trained_on(trained, dataset):
-    _, certificate, folder = trained
-    other = lesion_split(dataset, seed=1)
-    with pytest.raises(CertificateError) as refusal:
-        certificates.load_weights("tiny", dataset, test=other.test, folder=folder)
-    groups = lesion_groups(dataset.metadata)
-    overlap = sorted(set(groups[other.test]) & set(certificate.train_lesions))
-    assert f"{len(overlap):,} of the" in str(refusal.value)
-    assert overlap[0] in str(refusal.value)
-
-
-def test_weights_are_refused_on_lesions_that_chose_them(trained, dataset, split):
-    folder = trained[2]
-    with pytest.raises(CertificateError, match="chosen by"):
-        certificates.load_weights("tiny", dataset, test=split.validation, folder=folder)
-
-
-def test_one_contaminated_lesion_is_enough(trained, dataset, split):
-    folder = trained[2]
-    test = np.append(split.test, split.train[0])
-    with pytest.raises(CertificateError, match="trained on 1 of the"):
-        certificates.load_weights("tiny", dataset, test=test, folder=folder)
-
-
-def test_phantom_and_real_weights_are_not_mixed(trained, split, dataset):
-    certificate = dataclasses.replace(
-        trained[1], data={**trained[1].data, "phantom": not dataset.is_phantom}
-    )
-    with pytest.raises(CertificateError, match="Load weights that were made for these images"):
-        certificates.check_certificate(certificate, dataset, split.test)
-
-
-def test_weights_without_certificate_or_changed_are_refused(trained, dataset, split, tmp_path):
-    _, certificate, folder = trained
-    with pytest.raises(CertificateError, match="without a birth certificate"):
-        certificates.load_weights("nobody", dataset, test=split.test, folder=tmp_path)
-    page = json.dumps(dataclasses.asdict(certificate))
-    (tmp_path / "tiny.json").write_text(page)
-    with pytest.raises(CertificateError, match="missing or is not the file"):
-        certificates.load_weights("tiny", dataset, test=split.test, folder=tmp_path)
-    damaged = bytearray((folder / "tiny.weights.h5").read_bytes())
-    damaged[-1] ^= 1
-    (tmp_path / "tiny.weights.h5").write_bytes(bytes(damaged))
-    with pytest.raises(CertificateError, match="missing or is not the file"):
-        certificates.load_weights("tiny", dataset, test=split.test, folder=tmp_path)
-    (tmp_path / "tiny.json").write_text("{}")
-    with pytest.raises(CertificateError, match="is not a birth certificate"):
-        certificates.load_weights("tiny", dataset, test=split.test, folder=tmp_path)
-
-
-def test_same_seed_gives_the_same_first_weights_and_order(dataset, split, tmp_path):
-    histories = [
-        training.train(
-            dataset, split, dataclasses.replace(TINY, epochs=1), name=name, folder=tmp_path
-        )[1].history["loss"]
-        for name in ("a", "b")
-    ]
-    assert histories[0] == pytest.approx(histories[1], rel=1e-3)
-
-
-def test_published_weights_fit_their_certificate_and_their_lesions():
-    """The pairs in models/ belong together, whatever data this computer has."""
-    files = certificates.MODELS.glob("*.weights.h5")
-    names = sorted(path.name.removesuffix(".weights.h5") for path in files)
-    assert {"original", "original-phantom", "best", "best-phantom"} <= set(names)
-    for name in names:
-        certificate = certificates.read_certificate(name)
-        path = certificates.MODELS / f"{name}.weights.h5"
-        assert hash_file(path) == certificate.weights_sha256
-        assert not set(certificate.train_lesions) & set(certificate.validation_lesions)
-        keras.backend.clear_session()
-        model = training.BUILDERS[certificate.recipe["network"]]()
-        model.load_weights(path)
+    assert np.abs(last - mean).max() > 1e-4
+    np.testing.assert_allclose(again, mean, rtol=1e-3, atol=1e-5)

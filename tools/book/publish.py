@@ -4,7 +4,6 @@ Nothing in the repository changes before every chapter has run and passed the ch
 """
 
 import contextlib
-import os
 import shutil
 import sys
 import tempfile
@@ -49,10 +48,6 @@ def main(arguments: list[str]) -> int:
         return 1
     print(f"Published: {', '.join(path.stem for path, _ in notebooks)}", flush=True)
     reading_time.update_plans()
-    publish_phantom_weights()
-    report_stale_studies()
-    if status := write_cards():
-        return status
     print(f"Done in {(time.perf_counter() - start) / 60:.1f} minutes.")
     return 0
 
@@ -172,57 +167,6 @@ def _fresh_weights() -> Iterator[Callable[[], None]]:
         for path, content in old.items():
             replace_file(path, content)
         raise
-
-
-def publish_phantom_weights() -> None:
-    """Train models/…-phantom where they are missing or the phantom has changed since.
-
-    A few epochs are enough for stand-ins: on the phantom the original network is at its best
-    after one or two (data/phantom.json).
-    """
-    import dataclasses
-
-    os.environ.update(environment())
-    from utils import training
-    from utils.data import load_ham10000
-    from utils.splits import lesion_split
-    from utils.weights import MODELS, CertificateError, read_certificate
-
-    dataset = load_ham10000(source="phantom")
-    for name, recipe, epochs in (
-        ("original-phantom", training.ORIGINAL, 4),
-        ("best-phantom", training.BEST, 6),
-    ):
-        recipe = dataclasses.replace(recipe, epochs=epochs)
-        try:
-            certificate = read_certificate(name)
-            made_from = (certificate.data["fingerprint"], certificate.recipe)
-            if made_from == (dataset.fingerprint, dataclasses.asdict(recipe)):
-                continue
-            print(f"{name}: the phantom or the recipe has changed, trained anew.", flush=True)
-        except CertificateError:
-            print(f"{name}: not there yet, trained now.", flush=True)
-        start = time.perf_counter()
-        training.train(dataset, lesion_split(dataset), recipe, name=name, folder=MODELS)
-        print(f"    {time.perf_counter() - start:.0f} s", flush=True)
-
-
-def report_stale_studies() -> None:
-    """Say which stored runs of `make studies` no longer fit the data or the recipes."""
-    from tools.results.studies import stale_studies
-
-    stale = stale_studies()
-    for name, why in stale.items():
-        print(f"Out of date: the stored run {name} ({why}).", flush=True)
-    if stale:
-        print("`make studies` makes them anew; it takes minutes for each.", flush=True)
-
-
-def write_cards() -> int:
-    """Bring the data set card and the model card up to date; return the exit status."""
-    from tools.results import cards
-
-    return cards.main([])
 
 
 if __name__ == "__main__":

@@ -35,13 +35,14 @@ def words(markdown: str) -> int:
 
 
 def minutes_to_read(notebook: nbformat.NotebookNode) -> int:
-    """Return the minutes for text, code and figures, rounded to `STEP`; the set-up is not read."""
+    """Return the minutes for text, open code and figures, rounded to `STEP`; without the set-up."""
     minutes = 0.0
     for number, cell in enumerate(notebook.cells):
         if WORKED_THROUGH & set(cell.metadata.get("tags", ())) or number == 2:
             continue
         if cell.cell_type == "code":
-            minutes += MINUTES_A_CELL + MINUTES_A_FIGURE * len(pictures(cell))
+            folded = "hide-input" in cell.metadata.get("tags", ())
+            minutes += MINUTES_A_CELL * (not folded) + MINUTES_A_FIGURE * len(pictures(cell))
         else:
             minutes += words(cell.source) / WORDS_A_MINUTE
     return max(STEP, STEP * round(minutes / STEP))

@@ -1,45 +1,30 @@
-"""`make test`: style, tests, exercises, every chapter small on the phantom and on real images."""
+"""`make test`: style, tests, every chapter small on the phantom and on real images."""
 
 import subprocess
 import sys
 import time
 
+from tools.book import trial
 from tools.book.course import ROOT, environment, real_data
 
 PARALLEL = ["-n", "2", "--dist", "loadfile"]
-EXERCISES = (
-    "tests/teach/test_exercises.py"  # it runs chapters: a step of its own, chapter by chapter
-)
-CHAPTERS = ["--nbval-lax", "chapters", *PARALLEL, "-p", "no:cacheprovider"]
 
 
 def steps() -> list[tuple[str, list[str], dict[str, str]]]:
     """Return heading, command and additional environment of every step."""
     python = [sys.executable, "-m"]
     real = real_data()
+    copies = [str(path) for path in trial.write()]
+    nbval = [*python, "pytest", "--nbval-lax", *copies, *PARALLEL, "-p", "no:cacheprovider"]
+    small = {"COURSE_QUICK": "1"}
     found = [
         ("ruff: rules", [*python, "ruff", "check", "."], {}),
         ("ruff: format", [*python, "ruff", "format", "--check", "."], {}),
-        (
-            "pytest",
-            [*python, "pytest", "tests", "--ignore", EXERCISES, *PARALLEL],
-            {"HAM10000_DIR": real or "phantom"},
-        ),
-        ("students' copies and solutions", [*python, "pytest", EXERCISES, "-n", "2"], {}),
-        (
-            "chapters on the phantom",
-            [*python, "pytest", *CHAPTERS],
-            {"COURSE_QUICK": "1", "HAM10000_DIR": "phantom"},
-        ),
+        ("pytest", [*python, "pytest", "tests", *PARALLEL], {"HAM10000_DIR": real or "phantom"}),
+        ("chapters on the phantom", nbval, small | {"HAM10000_DIR": "phantom"}),
     ]
     if real:
-        found.append(
-            (
-                "chapters on the real images",
-                [*python, "pytest", *CHAPTERS],
-                {"COURSE_QUICK": "1", "HAM10000_DIR": real},
-            )
-        )
+        found.append(("chapters on the real images", nbval, small | {"HAM10000_DIR": real}))
     return found
 
 

@@ -1,8 +1,7 @@
-"""Export the published model for the try-it page: `_build/demo/` with model.onnx and manifest.json.
+"""Export the published model for the page "Try it": `_build/demo/model.onnx` and `manifest.json`.
 
-`python -m tools.demo.export_demo` needs no real images. `--measure` does: it fits the refusal again and
-measures what the page says of the model, which is stored in models/ and to be done once for new
-weights.
+`python -m tools.demo.export_demo` needs no real images. `--measure` does: it fits the refusal again
+and measures what the page says of the model. That is to be done once for new weights.
 """
 
 import argparse
@@ -10,31 +9,40 @@ import hashlib
 import json
 import os
 import sys
+import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+
+from tools.book.chapter_code import definitions
 from tools.book.course import ROOT
+from utils.data.phantom import sample
+from utils.files import hash_file, replace_file, write_json
+from utils.open_image import PredictError
+from utils.predict import onnx_answerer
 
 FOLDER = ROOT / "_build" / "demo"
 CHECKED = 256  # images
+TOLERANCE = 1e-4  # largest allowed difference of a probability
+SOURCES = (
+    *(f"models/best{end}" for end in (".weights.h5", ".json", "-refusal.json", "-manifest.json")),
+    *(f"utils/{name}.py" for name in ("models", "refusal")),
+    "chapters/10_putting_it_to_use.ipynb",
+    "tools/demo/export_demo.py",
+)
 
 
-def sources(root: Path = ROOT) -> list[Path]:
-    """Return the files that the export depends on."""
-    models = root / "models"
-    code = ("certificates", "classes", "export", "manifest", "models", "plain_words", "refusal")
-    return [
-        *(models / name for name in ("best.weights.h5", "best.json", "best-refusal.json")),
-        models / "demo.json",
-        *(root / "utils" / f"{name}.py" for name in code),
-        root / "tools" / "export_demo.py",
-    ]
+class ExportError(ValueError):
+    """The exported file does not answer as the model does; the message says how far off it is."""
 
 
 def state(root: Path = ROOT) -> str:
     """Return a check sum of everything that the export depends on."""
     digest = hashlib.sha256()
-    for path in sources(root):
-        digest.update(f"{path.name} ".encode() + path.read_bytes())
+    for name in SOURCES:
+        digest.update(f"{name} {hash_file(root / name)} ".encode())
     return digest.hexdigest()
 
 
@@ -42,59 +50,58 @@ def is_current(folder: Path, now: str) -> bool:
     """Say whether the folder holds an export of this state, whole."""
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        content = (folder / manifest["model"]).read_bytes()
+        return hash_file(folder / manifest["model"]) == manifest["sha256"] and (
+            manifest["made_from"] == now
+        )
     except (OSError, ValueError, KeyError):
         return False
-    same = hashlib.sha256(content).hexdigest() == manifest["sha256"]
-    return same and manifest.get("made_from") == now
 
 
 def export(folder: Path = FOLDER) -> bool:
-    """Write the folder unless it is current already.
+    """Write the folder unless it is current; return whether it was written.
 
-    Parameters
-    ----------
-    folder : Path
-
-    Returns
-    -------
-    bool
-        True if it was written, False if nothing had changed.
+    ExportError or ImportError says why nothing could be exported; the old files stay then.
     """
     now = state()
     if is_current(folder, now):
         return False
-    from utils import export, manifest, refusal
+    from utils.refusal import ask, published  # Keras, which takes seconds
 
-    model, certificate = export.published("best")
-    borders = refusal.read_refusal("best", sha256=certificate.weights_sha256)
-    measured = manifest.read_measured(certificate)
-    images, images_are = _images()
-    export.write_demo(
-        folder,
-        model=refusal.with_strangeness(model, borders),
-        certificate=certificate,
-        refusal=borders,
-        measured=measured,
-        images=images,
-        images_are=images_are,
-        made_from=now,
-    )
+    model, manifest = published()
+    images = sample()[0]
+    images = images[:: len(images) // CHECKED][:CHECKED].astype(np.float32)
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "model.onnx"
+        definitions("10").export_onnx(model, path)
+        facts = {"model": path.name, "sha256": hash_file(path), "bytes": path.stat().st_size}
+        write_json(path.with_name("manifest.json"), manifest | facts)
+        check = compare(onnx_answerer(path.parent).ask, partial(ask, model), images)
+        replace_file(folder / path.name, path.read_bytes())
+    facts |= {"check": check | {"images_are": "the phantom"}, "made_from": now}
+    write_json(folder / "manifest.json", manifest | facts)
     return True
 
 
-def _images():
-    """Return images to compare on: real ones where HAM10000_DIR names them, else the phantom."""
-    if os.environ.get("HAM10000_DIR", "phantom") in ("", "phantom"):
-        from utils.data import phantom
+def compare(ask_file: Callable, ask_model: Callable, images: np.ndarray) -> dict:
+    """Ask both about the same float32 images (n, 28, 28, 3), and say how well they agree.
 
-        images, images_are = phantom.sample()[0], "the phantom"
-    else:
-        from utils import data
-
-        dataset = data.load_ham10000()
-        images, images_are = dataset.images, dataset.source
-    return images[:: len(images) // CHECKED][:CHECKED], images_are
+    ExportError is raised if a top class differs, or any output by more than `TOLERANCE`.
+    """
+    by_file, by_model = ask_file(images), ask_model(images)
+    same = by_file[0].argmax(axis=1) == by_model[0].argmax(axis=1)
+    largest = float(np.max([np.abs(a - b).max() for a, b in zip(by_file, by_model, strict=True)]))
+    if not same.all() or not largest <= TOLERANCE:
+        raise ExportError(
+            f"model.onnx does not answer as the model does: {int((~same).sum())} of {len(images)} "
+            f"images get another top class, the largest difference is {largest:.2g} "
+            f"({TOLERANCE:g} is allowed). Export it again; if that does not help, the converter is "
+            "at fault."
+        )
+    return {
+        "images": len(images),
+        "same_class": float(same.mean()),
+        "largest_difference": largest,
+    }
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -107,7 +114,18 @@ def main(arguments: list[str] | None = None) -> int:
         from tools.demo import measure_demo
 
         measure_demo.measure()
-    written = export()
+    try:
+        written = export()
+    except ImportError as error:
+        print(
+            f"The model cannot be exported: {error}. Install onnx, tf2onnx and onnxruntime (with "
+            "PyTorch as backend: onnxscript).",
+            file=sys.stderr,
+        )
+        return 1
+    except (ExportError, PredictError) as error:
+        print(error, file=sys.stderr)
+        return 1
     where = FOLDER.relative_to(ROOT)
     print(f"{where}: written" if written else f"{where}: nothing has changed")
     return 0

@@ -1,60 +1,90 @@
-"""Fit the refusal and measure what the try-it page says of the model; needs the real images.
+"""Fit the refusal and measure what the page "Try it" says of the model; needs the real images.
 
-Writes models/best-refusal.json and models/demo.json, each stamped with the weights' check sum.
+Writes models/best-refusal.json and models/demo.json, each stamped with the weights' check sum, and
+the numbers in models/best-manifest.json. The words in that file are its own: edit them there.
 """
 
+import dataclasses
+import json
+import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
+from PIL import Image
+from sklearn.datasets import load_digits
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
+from tools.book.chapter_code import definitions
 from tools.book.course import ROOT
+from utils import calibration, data, metrics, splits
+from utils.classes import CLASSES
+from utils.data.photographs import Photographs
 from utils.files import replace_file, write_json
+from utils.open_image import middle_square, shrink
+from utils.refusal import answer_averaged, features, with_strangeness
+from utils.training import class_shares
+from utils.weights import BirthCertificate, load_weights
 
 MODELS = ROOT / "models"
-PER_KIND = 60
+PER_KIND, SHARE, STAGES = 60, 0.03, 3
+chapter = definitions("10")
+
+
+def choosing() -> dict:
+    """Return the kinds of strangers that the stage is chosen by; none of them is measured on."""
+    digits, picture, colour = load_digits().images, chapter.as_picture, chapter.random_colour
+
+    def gradient(rng):
+        across = np.broadcast_to(np.linspace(0, 1, 112)[None, :, None], (112, 112, 1))
+        return picture(colour(rng) * across + colour(rng) * (1 - across))
+
+    def digit(rng):
+        ink = rng.choice(digits)[..., None] / 16
+        paper, pen = np.full(3, 250.0), np.full(3, 20.0)
+        if rng.uniform() < 0.5:
+            paper, pen = colour(rng), colour(rng)
+        small = picture(paper * (1 - ink) + pen * ink)
+        return small.resize((112, 112), Image.Resampling.BILINEAR)
+
+    return {
+        "flower (photograph)": partial(chapter.cut_out, name="flower.jpg"),
+        "wall": lambda rng: picture(chapter.lit(rng, colour(rng))),
+        "colour gradient": gradient,
+        "noise": lambda rng: picture(
+            rng.normal(rng.uniform(60, 200), rng.uniform(20, 90), (28, 28, 3))
+        ),
+        "digit": digit,
+        "bare skin (drawing)": chapter.bare_skin,
+    }
 
 
 def measure() -> dict:
     """Fit, measure, store; return what models/demo.json then holds."""
-    from utils import calibration, data, intervals, refusal, splits
-    from utils.classes import CLASSES
-    from utils.training import class_shares
-    from utils.weights import load_weights
-
     dataset = data.load_ham10000()
     if dataset.is_phantom:
         sys.exit("These numbers are about real images. Set HAM10000_DIR to the folder with them.")
     split = splits.lesion_split(dataset)
     model, certificate = load_weights("best", dataset, test=split.test)
-    borders, choice = _fit(model, dataset, split, certificate)
-    both = refusal.with_strangeness(model, borders)
-    parts = {
-        name: refusal.answer_averaged(both, dataset.images[getattr(split, name)])
-        for name in ("validation", "test")
-    }
-    temperature = calibration.fit_temperature(
-        dataset.labels[split.validation], parts["validation"][0]
+    centre, whiten, chosen_by = fit(model, dataset, split)
+    both = with_strangeness(model, centre, whiten)
+    validation, test = (
+        answer_averaged(both, dataset.images[rows]) for rows in (split.validation, split.test)
     )
-    probabilities, strangeness = parts["test"]
-    probabilities = calibration.apply_temperature(probabilities, temperature)
-    answered = strangeness <= borders.threshold
+    threshold = float(np.quantile(validation[1], 1 - SHARE))
+    temperature = calibration.fit_temperature(dataset.labels[split.validation], validation[0])
+    probabilities = calibration.apply_temperature(test[0], temperature)
+    answered = test[1] <= threshold
     labels = dataset.labels[split.test]
     lesions = splits.lesion_groups(dataset.metadata)[split.test]
-    found = intervals.bootstrap(labels[answered], probabilities[answered], lesions[answered])
+    scores = metrics.bootstrap(labels[answered], probabilities[answered], lesions[answered])
     called = probabilities.argmax(axis=1)
     says = {}
     for c in CLASSES:
-        said = answered & (called == c.kaggle_label)
-        ppv = found.per_class["PPV"][c.kaggle_label]
-        says[c.dx] = {
-            "said": int(said.sum()),
-            "right": int((labels[said] == c.kaggle_label).sum()),
-            "share": round(ppv.value, 4),
-            "low": round(ppv.low, 4),
-            "high": round(ppv.high, 4),
-        }
+        rows = answered & (called == c.kaggle_label)
+        says[c.dx] = {"said": int(rows.sum()), "right": int((labels[rows] == c.kaggle_label).sum())}
+        says[c.dx] |= _rounded(scores.per_class["PPV"][c.kaggle_label], name="share")
     stored = {
         "weights_sha256": certificate.weights_sha256,
         "data": certificate.data,
@@ -66,83 +96,92 @@ def measure() -> dict:
             "test images that are not refused; the interval holds 95 % of 2,000 resamples of "
             "lesions"
         ),
-        "tested": {
-            name: {key: round(getattr(number, key), 4) for key in ("value", "low", "high")}
-            for name, number in found.headline.items()
-        }
+        "tested": {name: _rounded(number) for name, number in scores.headline.items()}
         | {"images": int(answered.sum()), "lesions": len(set(lesions[answered]))},
-        "refusal": _judged(both, borders, strangeness, lesions, labels, parts) | choice,
-        "crop": _cropped(both, borders, dataset, split, temperature),
-        "altered": _altered(both, borders, dataset, split),
+        "refusal": judge(both, threshold, validation[1], test[1], lesions, labels) | chosen_by,
+        "crop": crop(both, threshold, dataset, split, temperature),
+        "altered": alter(both, threshold, dataset.images[split.test]),
     }
+    # Nine digits give back the same float32 numbers.
+    refusal = {
+        "weights": "best",
+        "weights_sha256": certificate.weights_sha256,
+        "data": certificate.data["fingerprint"],
+        "split": certificate.split["fingerprint"],
+        "fitted_on": f"{len(split.train)} training images",
+        "threshold_from": f"{len(split.validation)} validation images, {SHARE:.0%} above it",
+        "threshold": threshold,
+        "centre": [float(f"{v:.9g}") for v in centre],
+        "whiten": [[float(f"{v:.9g}") for v in row] for row in whiten],
+    }
+    manifest = json.loads((MODELS / "best-manifest.json").read_text(encoding="utf-8"))
+    replace_file(MODELS / "best-refusal.json", json.dumps(refusal, separators=(",", ":")) + "\n")
     write_json(MODELS / "demo.json", stored)
+    write_json(MODELS / "best-manifest.json", filled(manifest, certificate, threshold, stored))
     return stored
 
 
-def _fit(model, dataset, split, certificate):
-    """Fit at the end of each stage, take the one that tells the strangers of one part best."""
-    from utils import refusal
-    from utils.strangers import strangers
+def filled(manifest: dict, certificate: BirthCertificate, threshold: float, measured: dict) -> dict:
+    """Return the manifest with what follows from the weights and from what was measured."""
+    birth = dataclasses.asdict(certificate)
+    del birth["history"]
+    for part in ("train_lesions", "validation_lesions"):
+        birth[part] = len(birth[part])
+    classes = [
+        words
+        | {"dx": c.dx, "name": c.name, "malignant": c.malignant, "label": c.kaggle_label}
+        | {"colour": c.colour, "says": measured["says"][c.dx]}
+        for words, c in zip(manifest["classes"], CLASSES, strict=True)
+    ]
+    refusal = manifest["refusal"] | {"threshold": threshold} | measured["refusal"]
+    same = ("temperature", "shares", "crop", "altered", "says_on", "tested")
+    parts = {"classes": classes, "refusal": refusal, "certificate": birth}
+    return manifest | parts | {name: measured[name] for name in same}
 
+
+def fit(model, dataset, split) -> tuple[np.ndarray, np.ndarray, dict]:
+    """Fit the cloud at the end of each stage; the one that the page takes has to be the best."""
     training, validation = (dataset.images[rows] for rows in (split.train, split.validation))
-    others = strangers("choosing", per_kind=PER_KIND).images
-    tried = {}
-    for stage in range(3):
-        borders = refusal.fit_refusal(model, training, validation, stage=stage)
-        both = refusal.with_strangeness(model, borders, stage=stage)
-        own, foreign = (refusal.answer_averaged(both, x)[1] for x in (validation, others))
-        tried[f"stage {stage + 1}"] = _auc(own, foreign)
-        if stage == refusal.STAGE:
-            chosen = borders
-    best = max(tried, key=tried.get)
-    if best != f"stage {refusal.STAGE + 1}":
-        sys.exit(f"{best} tells strangers best ({tried}); set STAGE in utils/refusal.py to it.")
-    chosen.made_from.update(
-        weights="best",
-        weights_sha256=certificate.weights_sha256,
-        data=certificate.data["fingerprint"],
-        split=certificate.split["fingerprint"],
-        fitted_on=f"{len(training)} training images",
-        threshold_from=f"{len(validation)} validation images, {refusal.SHARE:.0%} above it",
+    others, _ = chapter.strangers(choosing(), per_kind=PER_KIND, upright=("digit",), part=0)
+    clouds, aucs = [], []
+    for stage in range(STAGES):
+        points = features(model, stage=stage).predict(training, batch_size=512, verbose=0)
+        clouds.append(chapter.fit_cloud(points))
+        both = with_strangeness(model, *clouds[-1], stage=stage)
+        aucs.append(_auc(*(answer_averaged(both, images)[1] for images in (validation, others))))
+    if max(aucs) != aucs[0]:
+        sys.exit(f"A later stage tells strangers best ({aucs}); make it that of utils/refusal.py.")
+    return *clouds[0], {"chosen_by": {f"stage {k}": round(v, 4) for k, v in enumerate(aucs, 1)}}
+
+
+def judge(both, threshold, validation, test, lesions, labels) -> dict:
+    """Say who is refused, of the real images (by their strangeness) and of strangers."""
+    others, kinds = chapter.strangers(chapter.KINDS, per_kind=PER_KIND)
+    strange = answer_averaged(both, others)[1]
+    refused = test > threshold
+    draws = metrics.resample_weights(labels, lesions)
+    share = metrics.interval(
+        refused.mean(), np.concatenate([refused @ w / w.sum(axis=0) for w in draws])
     )
-    replace_file(MODELS / "best-refusal.json", refusal.write_refusal(chosen) + "\n")
-    return refusal.read_refusal("best"), {"chosen_by": {k: round(v, 4) for k, v in tried.items()}}
-
-
-def _judged(both, borders, strangeness, lesions, labels, parts):
-    from utils import refusal
-    from utils.intervals import interval, resample_weights
-    from utils.strangers import strangers
-
-    others = strangers("measuring", per_kind=PER_KIND)
-    foreign = refusal.answer_averaged(both, others.images)[1]
-    refused = strangeness > borders.threshold
-    draws = np.concatenate([refused @ w / w.sum(axis=0) for w in resample_weights(labels, lesions)])
-    share = interval(refused.mean(), draws)
     return {
-        "auc": round(_auc(strangeness, foreign), 4),
+        "auc": round(_auc(test, strange), 4),
         "refused_real": int(refused.sum()),
         "n_real": len(refused),
         "refused_real_share": round(share.value, 4),
         "refused_real_low": round(share.low, 4),
         "refused_real_high": round(share.high, 4),
-        "refused_validation": int((parts["validation"][1] > borders.threshold).sum()),
-        "n_validation": len(parts["validation"][1]),
-        "refused_strangers": int((foreign > borders.threshold).sum()),
-        "n_strangers": len(foreign),
-        "by_kind": {
-            kind: round(float((foreign[others.kinds == kind] > borders.threshold).mean()), 4)
-            for kind in dict.fromkeys(others.kinds.tolist())
-        },
+        "refused_validation": int((validation > threshold).sum()),
+        "n_validation": len(validation),
+        "refused_strangers": int((strange > threshold).sum()),
+        "n_strangers": len(strange),
+        "by_kind": {kind: _share(strange[kinds == kind] > threshold) for kind in chapter.KINDS},
         "per_kind": PER_KIND,
     }
 
 
-def _altered(both, borders, dataset, split):
-    """Share of the test images that is refused when light and colour are others."""
-    from utils import refusal
-
-    images = dataset.images[split.test].astype(float)
+def alter(both, threshold, test: np.ndarray) -> dict[str, float]:
+    """Return the share of the test images that is refused when light and colour are others."""
+    images = test.astype(float)
     mean = images.mean(axis=(1, 2), keepdims=True)
     changes = {
         "as they are": images,
@@ -155,51 +194,42 @@ def _altered(both, borders, dataset, split):
         # in this data set.
         "tinted brown": images * [0.62, 0.55, 0.50],
     }
-    shares = {}
-    for name, changed in changes.items():
-        _, found = refusal.answer_averaged(both, np.clip(changed, 0, 255))
-        shares[name] = round(float((found > borders.threshold).mean()), 4)
-    return shares
+    return {
+        name: _share(answer_averaged(both, np.clip(changed, 0, 255))[1] > threshold)
+        for name, changed in changes.items()
+    }
 
 
-def _cropped(both, borders, dataset, split, temperature):
+def crop(both, threshold, dataset, split, temperature: float) -> dict:
     """Compare the middle square of the photographs with the whole, squeezed to a square."""
-    import io
-    import os
-    import zipfile
-
-    from PIL import Image
-    from sklearn.metrics import balanced_accuracy_score
-
-    from utils import calibration, refusal
-    from utils.data.photographs import ZIPS
-    from utils.metrics import decide
-    from utils.training import class_shares
-
-    folder = Path(os.environ["HAM10000_DIR"]).expanduser()
-    archives = [zipfile.ZipFile(folder / name) for name in ZIPS]
-    members = {Path(n).stem: (a, n) for a in archives for n in a.namelist() if n.endswith(".jpg")}
-    squares = []
-    for name in dataset.metadata["image_id"].to_numpy()[split.test]:
-        archive, member = members[name]
-        with Image.open(io.BytesIO(archive.read(member))) as photograph:
-            width, height = photograph.size
-            left = (width - height) // 2
-            square = photograph.convert("RGB").crop((left, 0, left + height, height))
-            squares.append(np.asarray(square.resize((28, 28), Image.Resampling.BOX)))
+    with Photographs(Path(os.environ["HAM10000_DIR"]).expanduser()) as photographs:
+        ids = dataset.metadata["image_id"].to_numpy()[split.test]
+        squares = np.stack([shrink(middle_square(photographs.open(name))) for name in ids])
     labels, shares = dataset.labels[split.test], class_shares(dataset.labels[split.train])
-    found, called = {}, []
-    for name, images in (("whole", dataset.images[split.test]), ("square", np.stack(squares))):
-        probabilities, strangeness = refusal.answer_averaged(both, images)
+    results, called = {}, []
+    for name, images in (("whole", dataset.images[split.test]), ("square", squares)):
+        probabilities, strangeness = answer_averaged(both, images)
         probabilities = calibration.apply_temperature(probabilities, temperature)
         called.append(probabilities.argmax(axis=1))
-        balanced = balanced_accuracy_score(labels, decide(probabilities, shares))
-        found[name] = {
-            "accuracy": round(float((called[-1] == labels).mean()), 4),
+        balanced = balanced_accuracy_score(labels, metrics.decide(probabilities, shares))
+        results[name] = {
+            "accuracy": _share(called[-1] == labels),
             "balanced_accuracy": round(float(balanced), 4),
-            "refused": round(float((strangeness > borders.threshold).mean()), 4),
+            "refused": _share(strangeness > threshold),
         }
-    return found | {"same_answer": round(float((called[0] == called[1]).mean()), 4)}
+    return results | {"same_answer": _share(called[0] == called[1])}
+
+
+def _share(true: np.ndarray) -> float:
+    return round(float(true.mean()), 4)
+
+
+def _rounded(number, *, name: str = "value") -> dict[str, float]:
+    return {
+        name: round(number.value, 4),
+        "low": round(number.low, 4),
+        "high": round(number.high, 4),
+    }
 
 
 def _auc(own: np.ndarray, foreign: np.ndarray) -> float:

@@ -2,267 +2,232 @@
 
 Every measurement runs in a process of its own, one after the other. Computers are noisy: compare
 the numbers of one run with each other, as the ratios of its table do, and not with another run's.
+``--quick`` tries it out on the phantom and leaves results and page alone; ``--page`` measures
+nothing and writes the page from what is stored.
 """
 
-import argparse
 import datetime
 import importlib.util
-import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 
-from tools.book.course import ROOT, environment
-from tools.measure import bench_page
-from tools.measure.bench_machine import machine
-from utils.files import write_json
+from tools.measure import harness
+from tools.measure.harness import measured, peak_memory
 
-QUICK_RESULTS = ROOT / "_build" / "bench-quick.json"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How much is measured. The defaults are those of `make bench`.
-
-    Attributes
-    ----------
-    rows : int or None
-        Take only so many images; None takes all.
-    original_epochs : int
-        Passes of the original procedure.
-    recipe, short : dict
-        Fields of `utils.training.Recipe` that the two runs of the course's recipe change: the
-        full one, and the one that only has to reach the original's quality. The short one takes
-        smaller batches and larger steps, and a running mean that does not reach back to the
-        untrained network; found on the validation part.
-    factors : tuple of int
-        Multiples of the phantom.
-    size, steps : int
-        Pixels along each side of the upscaled images, and batches timed there.
-    calls : int
-        Predictions of one image.
-    """
-
-    rows: int | None = None
-    original_epochs: int = 50
-    recipe: dict = field(default_factory=dict)
-    short: dict = field(
-        default_factory=lambda: {
-            "epochs": 2,
-            "batch_size": 64,
-            "learning_rate": 3e-3,
-            "average": 0.97,
-        }
-    )
-    factors: tuple[int, ...] = (1, 2, 4)
-    size: int = 64
-    steps: int = 30
-    calls: int = 50
+PAGE = harness.ROOT / "how-long-things-take.md"
+PHANTOM = {"HAM10000_DIR": "phantom"}
+COLUMNS = ["what", "seconds", "peak memory (MB)", "balanced accuracy", "macro AUC", "as a ratio"]
+# `recipe` and `short` are changes of the course's recipe: in full, and what only has to reach the
+# original's quality. That takes smaller batches and larger steps, and a running mean that does not
+# reach back to the untrained network; found on the validation part.
+PLAN = {
+    "original": 50,  # epochs
+    "recipe": {},
+    "short": {"epochs": 2, "batch_size": 64, "learning_rate": 3e-3, "average": 0.97},
+    "factors": [1, 2, 4],  # multiples of the phantom
+    "size": 64,  # pixels along each side of the enlarged images
+    "steps": 30,  # batches timed there
+    "calls": 50,  # predictions of one image
+}
+SMALL = {"original": 1, "recipe": {"epochs": 1}, "short": {"epochs": 1, "average": 0.5}}
+QUICK = PLAN | SMALL | {"factors": [1, 2], "steps": 2, "calls": 3}
 
 
-QUICK = Plan(
-    rows=700,
-    original_epochs=1,
-    recipe={"epochs": 1},
-    short={"epochs": 1, "average": 0.5},
-    factors=(1, 2),
-    steps=2,
-    calls=3,
-)
-
-Measure = Callable[[str, dict], dict]
-
-
-class BenchError(RuntimeError):
-    """A measurement did not come to its end; the message says which."""
-
-
-def in_own_process(task: str, settings: dict) -> dict:
-    """Run a function of `tools.measure.bench_tasks` in a process of its own and return its result.
-
-    Raises
-    ------
-    BenchError
-        If the process fails; its own message stands above.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "result.json"
-        command = [
-            sys.executable,
-            "-m",
-            "tools.measure.bench_tasks",
-            task,
-            json.dumps(settings),
-            str(file),
-        ]
-        status = subprocess.run(command, cwd=ROOT, env=environment()).returncode
-        if status or not file.is_file():
-            raise BenchError(
-                f"the measurement {task!r} ended with status {status} before its result was "
-                "written (137 or -9: the memory did not suffice). Nothing was stored."
-            )
-        return json.loads(file.read_text(encoding="utf-8"))
-
-
-def bench(plan: Plan | None = None, *, measure: Measure = in_own_process) -> dict:
-    """Measure everything and return the results; nothing is stored.
-
-    Parameters
-    ----------
-    plan : Plan
-        How much to measure.
-    measure : function
-        Takes the name of a function of `tools.measure.bench_tasks` and its settings, returns its result.
-
-    Returns
-    -------
-    dict
-        ``date``, ``machine``, ``versions``, ``data``, ``seconds`` and ``measured``, which holds a
-        dict (or a list of them) of seconds, peak memory in MB and more for each measurement.
-    """
-    plan, start = plan or Plan(), time.perf_counter()
+def bench(plan: dict, *, env: dict | None = None, apart=harness.apart) -> dict:
+    """Measure everything and return the results; nothing is stored."""
+    start, results = time.perf_counter(), {"csv pyarrow": None, "growth": [], "pixels": []}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        prepared = _told(
-            "the data, the Kaggle CSV, the phantom drawn several times",
-            measure,
-            "prepare",
-            folder=folder,
-            rows=plan.rows,
-            factors=list(plan.factors),
-            size=plan.size,
-        )
-        if prepared["phantom"]:  # the measurements need not try a download each
-            os.environ["HAM10000_DIR"] = "phantom"
-        measured = _measured(plan, measure, Path(folder), prepared["csv"])
-    versions = measured["nothing"].pop("versions")
+        drawn = {"factors": plan["factors"], "size": plan["size"]}
+        data = apart("bench.prepare", env=env, folder=folder, **drawn)
+        if data["phantom"]:  # the measurements need not try a download each
+            env = PHANTOM
+        for key, task, settings in measurements(plan, folder):
+            print(f"[{time.strftime('%H:%M:%S')}] {key}", flush=True)
+            result = apart(task, env=env, **settings)
+            if isinstance(results.get(key), list):
+                results[key].append(result)
+            else:
+                results[key] = result
     return {
         "date": datetime.date.today().isoformat(),
-        "machine": machine(),
-        "versions": versions,
-        "data": {key: prepared[key] for key in ("source", "phantom", "images")},
+        "machine": harness.machine(),
+        "versions": results["nothing"].pop("versions"),
+        "data": data,
         "seconds": round(time.perf_counter() - start, 1),
-        "measured": measured,
+        "measured": results,
     }
 
 
-def _measured(plan: Plan, measure: Measure, folder: Path, csv: str) -> dict:
-    # Long and short runs of both ways stand side by side, so that a change of the machine's pace
-    # during the run touches both.
-    parts, rows, found = str(folder / "parts.npz"), plan.rows, {}
+def measurements(plan: dict, folder: str) -> Iterator[tuple[str, str, dict]]:
+    """Yield the key, the function and the settings of each measurement, in their order.
 
-    def run(key, text, task, **settings):
-        found[key] = _told(text, measure, task, **settings)
+    Long and short runs of both ways stand side by side, so that a change of the machine's pace
+    during the run touches both.
+    """
+    csv, once = {"csv": f"{folder}/images.csv"}, {"epochs": 1}
+    original, course = csv | {"parts": f"{folder}/parts.npz"}, "networks.course"
+    yield "nothing", "bench.nothing", {}
+    for engine in (None, "pyarrow"):
+        if engine is None or importlib.util.find_spec(engine):
+            yield f"csv {engine or 'pandas'}", "bench.read_csv", csv | {"engine": engine}
+    for key in ("cold", "warm"):
+        yield key, "bench.load", {"cache": f"{folder}/cache"}
+    yield "original epoch", "networks.original", original | once | {"judge": False}
+    yield "course epoch", course, {"changes": once, "judge": False}
+    for factor in plan["factors"]:
+        file = f"{folder}/times-{factor}.npz"
+        yield "growth", "networks.epoch", {"file": file, "factor": factor}
+    for size in (28, plan["size"]):
+        file = f"{folder}/pixels-{size}.npz"
+        yield "pixels", "networks.epoch", {"file": file, "steps": plan["steps"]}
+    file = f"{folder}/pixels-28.npz"
+    yield "prediction", "networks.predict", {"file": file, "calls": plan["calls"]}
+    yield "short", course, {"changes": plan["short"]}
+    yield "recipe", course, {"changes": plan["recipe"]}
+    yield "original", "networks.original", original | {"epochs": plan["original"]}
 
-    run("nothing", "Python and Keras, nothing done", "nothing")
-    run("csv pandas", "Kaggle CSV with pandas", "read_csv", csv=csv, engine=None)
-    found["csv pyarrow"] = None
-    if importlib.util.find_spec("pyarrow"):
-        run("csv pyarrow", "Kaggle CSV with pyarrow", "read_csv", csv=csv, engine="pyarrow")
+
+# --- Reading: each function imports what it needs, so that the memory it holds is its own --------
+
+
+def prepare(*, folder: str, factors: list[int], size: int) -> dict:
+    """Write what the measurements read, and fill the cache; return what the data are."""
+    import numpy as np
+    import pandas as pd
+    from PIL import Image
+
+    from utils import data
+    from utils.data import phantom
+    from utils.splits import lesion_split
+
+    dataset, place = data.load_ham10000(), Path(folder)
+    images, labels = dataset.images, dataset.labels
+    pixels = images.reshape(len(labels), -1)
+    table = pd.DataFrame(pixels, columns=[f"pixel{k:04d}" for k in range(pixels.shape[1])])
+    table.assign(label=labels).to_csv(place / "images.csv", index=False)  # in the form of Kaggle's
+    split = lesion_split(dataset)
+    learn = np.sort(np.concatenate([split.train, split.validation]))
+    np.savez(place / "parts.npz", learn=learn, test=split.test)
+    for side in (28, size):
+        bilinear = ((side, side), Image.Resampling.BILINEAR)
+        resized = np.stack([Image.fromarray(image).resize(*bilinear) for image in images])
+        np.savez(place / f"pixels-{side}.npz", images=resized, labels=labels)
+    drawn = [phantom.sample(seed)[:2] for seed in range(max(factors))]
+    for factor in factors:
+        many, theirs = map(np.concatenate, zip(*drawn[:factor], strict=True))
+        np.savez(place / f"times-{factor}.npz", images=many, labels=theirs)
+    return {"source": dataset.source, "phantom": dataset.is_phantom, "images": len(labels)}
+
+
+def nothing() -> dict:
+    """Start Python and Keras with its backend, and do nothing: what every training holds."""
+    from utils import training  # noqa: F401
+    from utils.weights import versions
+
+    return {"peak_mb": peak_memory(), "versions": versions()}
+
+
+def read_csv(*, csv: str, engine: str | None) -> dict:
+    """Read the Kaggle CSV with pandas, by its own parser or by the engine named."""
+    import numpy as np
+    import pandas as pd
+
+    with measured() as result:
+        table = pd.read_csv(csv, engine=engine)
+        images = np.array(table.drop(columns="label")).reshape(-1, 28, 28, 3)
+    return result | {"images": len(images)}
+
+
+def load(*, cache: str) -> dict:
+    """Call `load_ham10000` with its cache in the folder named, empty or filled."""
+    from utils import data
+
+    data.CACHE_DIR = Path(cache)
+    with measured() as result:
+        dataset = data.load_ham10000()
+    return result | {"images": len(dataset.labels)}
+
+
+# --- The page ------------------------------------------------------------------------------------
+
+
+def lines(results: dict) -> Iterator[list[str]]:
+    """Yield the rows of the table, one string for each of `COLUMNS`."""
+    found, data, key = results["measured"], results["data"], "balanced accuracy"
+    old, new, short = found["original"], found["recipe"], found["short"]
+    source = "the phantom" if data["phantom"] else data["source"]
+    reached = "" if short["validation"][key] >= old["test"][key] else " not"
+    csv, pyarrow, one = found["csv pandas"], found["csv pyarrow"], found["original epoch"]
+    yield _line(f"Original procedure, pandas way, {old['epochs']} epochs", old)
+    yield _line(f"The course's recipe, {new['epochs']} epochs", new, old)
+    goal = f"the original's quality{reached} reached"
+    yield _line(f"The recipe cut to {short['epochs']} epochs: {goal}", short, old)
+    yield _line("Load, oversample, train 1 epoch: pandas way", one)
+    yield _line("The same the course's way", found["course epoch"], one)
+    yield _line("Python and Keras started, nothing done", found["nothing"])
+    yield _line("Read the Kaggle CSV with pandas", csv)
+    if pyarrow:
+        yield _line("The same with pyarrow", pyarrow, csv)
+    yield _line(f"`load_ham10000`, no cache: {source}", found["cold"], csv)
+    yield _line("`load_ham10000`, from its cache", found["warm"], csv)
+    first = None
+    for row in found["growth"]:
+        how = f"(× {row['factor']}; read in {_number(row['load_seconds'])} s)"
+        yield _line(f"One augmented epoch, {row['images']:,} phantom images {how}", row, first)
+        first = first or row
+    small, large = found["pixels"]
+    step = "A step of {batch} images of {size} × {size} pixels"
+    yield _line(step.format(**small), small)
+    yield _line(step.format(**large), large, small)
+    yield _line("One image, averaged over its 8 symmetries", found["prediction"])
+
+
+def _line(text: str, result: dict, other: dict | None = None) -> list[str]:
+    keys = ("seconds", "peak_mb")
+    numbers = [_number(result[key]) if key in result else "" for key in keys]
+    quality = [f"{result['test'][key]:.3f}" if "test" in result else "" for key in COLUMNS[3:5]]
+    ratio = ""
+    if other:
+        seconds, memory = (_number(result[key] / other[key]) for key in keys)
+        ratio = f"time × {seconds}, memory × {memory}"
+    return [text, *numbers, *quality, ratio]
+
+
+def _number(value: float) -> str:
+    """Write a number with two or three digits that count."""
+    if value < 0.095:
+        return f"{value:.2g}"
+    return f"{value:,.{0 if value >= 99.5 else 1 if value >= 9.95 else 2}f}"
+
+
+def section(results: dict) -> str:
+    """Return what the page shows: machine, versions, data, what is absent, and the table."""
+    computer, versions, data = results["machine"], results["versions"], results["data"]
+    backend = versions["backend"]
+    remarks = [
+        f"Measured on {results['date']} in one run of {results['seconds'] / 60:.0f} minutes on "
+        f"{computer['cpu']}, {computer['cores']} cores, {computer['memory_gb']:.0f} GB of memory "
+        f"({computer['system']}), with Python {versions['python']}, Keras {versions['keras']} and "
+        f"{harness.BACKENDS[backend]} {versions[backend]}.",
+        f"Data: {data['source']}, {data['images']:,} images.",
+    ]
+    if not results["measured"]["csv pyarrow"]:
+        remarks.append("pyarrow is not installed there, so its row is absent.")
+    table = harness.markdown(list(lines(results)), COLUMNS, numbers=range(1, 5))
+    return "\n".join([*remarks, "", table])
+
+
+def measure(*, quick: bool = False) -> Iterator[dict]:
+    """Yield the results, once; a quick run only shows them."""
+    if quick:
+        print(section(bench(QUICK, env=PHANTOM)))
     else:
-        print("[ – ] pyarrow is not installed: that way of reading is left out", flush=True)
-    cache = str(folder / "cache")
-    run("cold", "load_ham10000 without its cache", "load", cache=cache)
-    run("warm", "load_ham10000 from its cache", "load", cache=cache)
-    one = {"csv": csv, "parts": parts, "epochs": 1}
-    run("original epoch", "one epoch, pandas way", "original", **one)
-    run("course epoch", "one epoch, the course's way", "course", rows=rows, changes={"epochs": 1})
-    for key in ("original epoch", "course epoch"):
-        for part in ("validation", "test"):
-            found[key].pop(part, None)  # one epoch says nothing about quality
-    found["growth"] = [
-        _told(
-            f"one augmented epoch of × {factor}",
-            measure,
-            "epoch",
-            file=str(folder / f"times-{factor}.npz"),
-            steps=None,
-        )
-        | {"factor": factor}
-        for factor in plan.factors
-    ]
-    found["pixels"] = [
-        _per_step(
-            _told(
-                f"steps at {size} × {size} pixels",
-                measure,
-                "epoch",
-                file=str(folder / f"pixels-{size}.npz"),
-                steps=plan.steps,
-            )
-        )
-        for size in (28, plan.size)
-    ]
-    run(
-        "prediction",
-        "single predictions",
-        "predict",
-        file=str(folder / "pixels-28.npz"),
-        calls=plan.calls,
-    )
-    run("short", "the course's recipe, short", "course", rows=rows, changes=plan.short)
-    run("recipe", "the course's recipe", "course", rows=rows, changes=plan.recipe)
-    epochs = plan.original_epochs
-    run("original", "the original procedure", "original", csv=csv, parts=parts, epochs=epochs)
-    return found
-
-
-def _per_step(found: dict) -> dict:
-    return found | {"seconds": found["seconds"] / found["steps"]}
-
-
-def _told(text: str, measure: Measure, task: str, **settings) -> dict:
-    print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
-    found = measure(task, settings)
-    took = f"{found['seconds']:.3g} s" if "seconds" in found else "done"
-    memory = f", {found['peak_mb']:,.0f} MB" if "peak_mb" in found else ""
-    print(f"           {took}{memory}", flush=True)
-    return found
-
-
-def show(results: dict) -> str:
-    """Return the results as a PrettyTable with the machine above, ready to print."""
-    from utils.report import table
-
-    title = f"How long things take ({bench_page.source(results)})"
-    made = table(bench_page.lines(results), bench_page.COLUMNS, title=title)
-    for column in bench_page.COLUMNS[1:-1]:
-        made.align[column] = "r"
-    return "\n".join([*bench_page.remarks(results), str(made)])
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Measure, store, write the page, print the table; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tools.measure.bench", description=__doc__)
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help="tiny, on the phantom, to see that it runs; leaves results and page alone",
-    )
-    parser.add_argument(
-        "--page", action="store_true", help="measure nothing, write the page from the results"
-    )
-    chosen = parser.parse_args(arguments)
-    try:
-        if chosen.page:
-            bench_page.write_page(bench_page.read_results())
-            return 0
-        if chosen.quick:
-            os.environ["HAM10000_DIR"] = "phantom"
-        results = bench(QUICK if chosen.quick else Plan())
-    except (BenchError, ValueError) as error:
-        print(f"\n{error}", file=sys.stderr)
-        return 1
-    write_json(QUICK_RESULTS if chosen.quick else bench_page.RESULTS, results)
-    if not chosen.quick:
-        bench_page.write_page(results)
-    print(show(results))
-    return 0
+        yield bench(PLAN)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    quick = {"action": "store_true", "help": "tiny, on the phantom, to see that it runs"}
+    sys.exit(harness.command("bench", measure, section, page=PAGE, quick=quick))

@@ -4,8 +4,7 @@ How it works. Pixels become logits, so that every draw is a valid picture. The l
 components of the logits carry colour, size, shape and place of a lesion; in this space each class
 is a mixture of normal distributions. What the components leave out is fine texture, drawn as
 noise with the spectrum of the class. A lesion's images share a part of their random numbers.
-
-`tools.results.phantom_fit` fits the parameters, and says how it keeps patients out of them.
+`tools.results.phantom` fits the parameters, and says how it keeps patients out of them.
 """
 
 import hashlib
@@ -19,7 +18,10 @@ import pandas as pd
 from scipy.fft import idctn
 from scipy.special import expit
 
+from utils.augment import symmetry
 from utils.classes import DX
+
+__all__: list[str] = []
 
 PARAMETERS = Path(__file__).resolve().parents[2] / "data" / "phantom.npz"
 CODE_VERSION = 2  # raise it whenever the same file and seed give other images than before
@@ -37,6 +39,7 @@ SITES = (
     *("abdomen", "acral", "back", "chest", "ear", "face", "foot", "genital", "hand"),
     *("lower extremity", "neck", "scalp", "trunk", "unknown", "upper extremity"),
 )
+TURNS = (0, 6, 3, 5, 4, 2, 7, 1)  # the drawn numbers as `symmetry` counts
 NAMES = frozenset(
     "centre basis class_of support weights means factors likeness texture loudness loudness_sd "
     "lesions sex_kind age_kind age_sex site_kind site_sex site_band".split()
@@ -44,15 +47,7 @@ NAMES = frozenset(
 
 
 def load(path: Path = PARAMETERS) -> dict[str, np.ndarray]:
-    """Read the parameters that `tools.results.phantom_fit.save` wrote.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the file is not there.
-    ValueError
-        If it is not a whole parameter file of this version.
-    """
+    """Read the parameters; an error says what is wrong with the file and what to do."""
     advice = "Restore it with `git checkout -- data/phantom.npz`, or fit it with `make phantom`."
     if not path.is_file():
         raise FileNotFoundError(f"the phantom's parameters are missing: no file {path}. {advice}")
@@ -65,9 +60,9 @@ def load(path: Path = PARAMETERS) -> dict[str, np.ndarray]:
         raise ValueError(f"{path} lacks {', '.join(sorted(missing))}. {advice}")
     shapes = {"basis": (COMPONENTS, PIXELS), "lesions": (len(DX), len(DX_TYPES), MOST_IMAGES)}
     for name, shape in shapes.items():
-        found = parameters[name].shape
-        if found != shape:
-            raise ValueError(f"{path}: expected {name} of shape {shape}, found {found}. {advice}")
+        if parameters[name].shape != shape:
+            actual = parameters[name].shape
+            raise ValueError(f"{path}: {name} has shape {actual}, expected {shape}. {advice}")
     return parameters
 
 
@@ -88,14 +83,8 @@ def sample(
 ) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
     """Draw a whole synthetic data set: as many images and lesions per class as HAM10000 has.
 
-    The lesions stand in random order of classes, the images of a lesion in adjacent rows.
-
-    Parameters
-    ----------
-    seed : int
-        The same seed gives the same images on the same computer.
-    path : Path
-        The parameters.
+    The same seed gives the same images on the same computer. The lesions stand in random order
+    of classes, the images of a lesion in adjacent rows.
 
     Returns
     -------
@@ -103,13 +92,7 @@ def sample(
     labels : ndarray of int64, shape (10015,)
         The Kaggle coding.
     metadata : DataFrame
-        10,015 rows: image_id, lesion_id, dx, dx_type, age (years, NaN where unknown), sex,
-        localization.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If the parameters are missing or damaged.
+        10,015 rows as in `utils.data.LesionImages`; what is unknown is NaN or "unknown".
     """
     model = load(path)
     rng = np.random.default_rng(seed)
@@ -118,38 +101,38 @@ def sample(
     label, dx_type, images_each = lesions[:, 0], lesions[:, 1], lesions[:, 2] + 1
     kind = 2 * dx_type + (images_each > 1)
     sex, age, site = _draw_metadata(model, label, kind, rng)
-    of = np.repeat(np.arange(len(lesions)), images_each)  # the lesion of every image
+    lesion = np.repeat(np.arange(len(lesions)), images_each)  # of every image
     metadata = pd.DataFrame(
         {
-            "image_id": [f"PHANTOM_{i + 1:07d}" for i in range(len(of))],
-            "lesion_id": [f"PHANTOM_L{i + 1:06d}" for i in of],
-            "dx": np.array(DX, dtype=object)[label[of]],
-            "dx_type": np.array(DX_TYPES, dtype=object)[dx_type[of]],
-            "age": np.array([np.nan if a is None else a for a in AGES])[age[of]],
-            "sex": np.array(SEXES, dtype=object)[sex[of]],
-            "localization": np.array(SITES, dtype=object)[site[of]],
+            "image_id": [f"PHANTOM_{i + 1:07d}" for i in range(len(lesion))],
+            "lesion_id": [f"PHANTOM_L{i + 1:06d}" for i in lesion],
+            "dx": np.array(DX, dtype=object)[label[lesion]],
+            "dx_type": np.array(DX_TYPES, dtype=object)[dx_type[lesion]],
+            "age": np.array([np.nan if a is None else a for a in AGES])[age[lesion]],
+            "sex": np.array(SEXES, dtype=object)[sex[lesion]],
+            "localization": np.array(SITES, dtype=object)[site[lesion]],
         }
     )
-    images = _draw_images(model, label, dx_type, of, rng)
-    return images, label[of].astype(np.int64), metadata
+    images = _draw_images(model, label, dx_type, lesion, rng)
+    return images, label[lesion].astype(np.int64), metadata
 
 
-def _draw_images(model, label, dx_type, of, rng) -> np.ndarray:
-    component = np.empty(len(of), dtype=np.int64)
-    for (c, t), here in _alike(label[of], dx_type[of]):
+def _draw_images(model, label, dx_type, lesion, rng) -> np.ndarray:
+    component = np.empty(len(lesion), dtype=np.int64)
+    for (c, t), here in _alike(label[lesion], dx_type[lesion]):
         weights = np.where(model["class_of"] == c, model["weights"][:, t], 0).astype(np.float64)
         component[here] = rng.choice(len(weights), size=len(here), p=weights / weights.sum())
     # Images of a lesion come from one component, except at the lower levels of likeness: there
     # each has its own, as if taken from another distance and in other light.
-    first = np.searchsorted(of, np.arange(len(label)))
+    first = np.searchsorted(lesion, np.arange(len(label)))
     level = rng.integers(0, LEVELS, len(label))
-    component = np.where(level[of] >= LEVELS // 2, component[first[of]], component)
+    component = np.where(level[lesion] >= LEVELS // 2, component[first[lesion]], component)
     turn = rng.integers(0, 8, len(label))
-    shared = model["likeness"][level].astype(np.float32)[of]
-    latent = rng.standard_normal((len(label), COMPONENTS), dtype=np.float32)[of]
+    shared = model["likeness"][level].astype(np.float32)[lesion]
+    latent = rng.standard_normal((len(label), COMPONENTS), dtype=np.float32)[lesion]
     latent *= np.sqrt(shared)
     latent += np.sqrt(1 - shared) * rng.standard_normal(latent.shape, dtype=np.float32)
-    loudness = rng.standard_normal(len(of)).astype(np.float32)
+    loudness = rng.standard_normal(len(lesion)).astype(np.float32)
 
     lower = np.tril_indices(COMPONENTS)
     for k in np.unique(component):
@@ -160,10 +143,10 @@ def _draw_images(model, label, dx_type, of, rng) -> np.ndarray:
 
     basis, centre = model["basis"].astype(np.float32), model["centre"].astype(np.float32)
     texture = model["texture"].astype(np.float32)
-    images = np.empty((len(of), SIZE, SIZE, 3), dtype=np.uint8)
-    for start in range(0, len(of), 1000):  # in pieces, to keep the memory small
-        rows = slice(start, min(start + 1000, len(of)))
-        c, k = label[of[rows]], component[rows]
+    images = np.empty((len(lesion), SIZE, SIZE, 3), dtype=np.uint8)
+    for start in range(0, len(lesion), 1000):  # in pieces, to keep the memory small
+        rows = slice(start, min(start + 1000, len(lesion)))
+        c, k = label[lesion[rows]], component[rows]
         noise = rng.standard_normal((len(c), SIZE, SIZE, 3), dtype=np.float32)
         for j in np.unique(c):
             mine = c == j
@@ -172,9 +155,9 @@ def _draw_images(model, label, dx_type, of, rng) -> np.ndarray:
         noise = idctn(noise, axes=(1, 2), norm="ortho") * scale[:, None, None, None]
         logits = (latent[rows] @ basis + centre).reshape(noise.shape) + noise
         pixels = _to_pixels(logits)
-        for g in range(8):
-            mine = turn[of[rows]] == g
-            images[rows][mine] = _turned(pixels[mine], g)
+        for t in range(8):
+            mine = turn[lesion[rows]] == t
+            images[rows][mine] = symmetry(pixels[mine], TURNS[t])
     return images
 
 
@@ -223,8 +206,3 @@ def _even_draw(shares: np.ndarray, number: int, rng: np.random.Generator) -> np.
 def _to_pixels(logits: np.ndarray) -> np.ndarray:
     levels = (255 + 2 * MARGIN) * expit(logits) - MARGIN
     return np.rint(levels).clip(0, 255).astype(np.uint8)
-
-
-def _turned(images: np.ndarray, g: int) -> np.ndarray:
-    """Apply one of the eight symmetries of the square to all images."""
-    return np.rot90(images if g < 4 else images.transpose(0, 2, 1, 3), g % 4, axes=(1, 2))

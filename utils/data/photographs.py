@@ -6,32 +6,113 @@ import io
 import os
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
-from utils.data.records import (
-    DAMAGE,
-    IMAGES,
-    DataError,
-    IncompleteError,
-    Reading,
-    Source,
-    digest,
-    find_metadata,
-    labels_of,
-    read_metadata,
-    refuse_html,
-)
+from utils.data import records
+from utils.data.records import IMAGES, DataError, IncompleteError, LesionImages, Source
 from utils.files import hash_file
+
+__all__: list[str] = []
 
 ZIPS = ("HAM10000_images_part_1.zip", "HAM10000_images_part_2.zip")
 JPEG_FOLDERS = (".", "HAM10000_images_part_1", "HAM10000_images_part_2")
+
+
+class _Place(NamedTuple):
+    """Where a JPEG is: in a zip (then with its name there) or on its own; `mark` tells versions."""
+
+    path: Path
+    member: str
+    mark: str
+
+    def __str__(self) -> str:
+        return f"{self.path}, {self.member}" if self.member else str(self.path)
+
+
+class Photographs:
+    """The JPEGs in a folder by image id: those of the official zips, else those on their own.
+
+    Use it in a ``with`` statement, which closes the zips; several threads may read at once. A
+    `DataError` says which image is missing, there twice or damaged. `places` tells where the
+    images are, if that is known already.
+    """
+
+    def __init__(self, folder: Path, places: dict[str, _Place] | None = None) -> None:
+        self.folder = folder
+        self.places = places or _by_id(_in_zips(folder)) or _by_id(_in_folders(folder))
+        if not self.places:
+            raise DataError(
+                f"The folder {folder} holds neither {' nor '.join(ZIPS)} nor any JPEG. See "
+                "data/README.md for where they come from."
+            )
+        self.ids = list(self.places)
+        self._closing = ExitStack()
+        zips = {place.path for place in self.places.values() if place.member}
+        self._archives = {zip_: self._closing.enter_context(zipfile.ZipFile(zip_)) for zip_ in zips}
+
+    def __enter__(self) -> Photographs:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.close()
+
+    def fetch(self, image_id: str) -> bytes:
+        """Return the JPEG as it is stored."""
+        if image_id not in self.places:
+            raise DataError(
+                f"The image {image_id} is none of the {len(self.ids):,} in {self.folder}. Correct "
+                "the id, or put the file there that holds the image (see data/README.md)."
+            )
+        path, member, _ = self.places[image_id]
+        return self._archives[path].read(member) if member else path.read_bytes()
+
+    def open(self, image_id: str) -> Image.Image:
+        """Return the photograph in its full size, RGB."""
+        return self._decode(image_id)[0]
+
+    def read(self, image_id: str, size: int) -> np.ndarray:
+        """Return the photograph shrunk with PIL's area filter, uint8 (size, size, 3)."""
+        return np.asarray(self.open(image_id).resize((size, size), Image.Resampling.BOX))
+
+    def read_all(self, image_ids: list[str], size: int) -> tuple[np.ndarray, dict[str, int]]:
+        """Shrink photographs on all cores: uint8 (n, size, size, 3), and each file's CRC-32."""
+        images = np.empty((len(image_ids), size, size, 3), np.uint8)
+
+        def work(row: int) -> int:
+            image, check = self._decode(image_ids[row])
+            images[row] = image.resize((size, size), Image.Resampling.BOX)
+            return check
+
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            checks = pool.map(work, range(len(images)))
+            bar = tqdm(
+                checks, desc="Reading images", total=len(images), unit=" images", leave=False,
+                mininterval=0.5,
+            )  # fmt: skip
+            return images, dict(zip(image_ids, bar, strict=True))
+
+    def _decode(self, image_id: str) -> tuple[Image.Image, int]:
+        """Return the photograph and the CRC-32 of its file."""
+        try:
+            data = self.fetch(image_id)
+            with Image.open(io.BytesIO(data)) as image:
+                return image.convert("RGB"), zlib.crc32(data)
+        except DataError:
+            raise
+        except records.DAMAGE as error:
+            raise DataError(
+                f"{self.places[image_id]}: the image {image_id} cannot be decoded "
+                f"({type(error).__name__}: {error}). The file is damaged: download it again "
+                "(see data/README.md)."
+            ) from error
 
 
 def _image_id(name: str) -> str:
@@ -41,83 +122,10 @@ def _image_id(name: str) -> str:
     return stem if ending.lower() in ("jpg", "jpeg") and base[0] != "." else ""
 
 
-def _match(where: dict[str, str], metadata: pd.DataFrame, path: Path) -> None:
-    """Raise unless images and metadata name the same ids."""
-    known = set(metadata["image_id"])
-    for ids, what in (
-        (sorted(known - where.keys()), "has metadata but no image"),
-        (sorted(where.keys() - known), "is an image without metadata"),
-    ):
-        if ids:
-            place = f" ({where[ids[0]]})" if ids[0] in where else ""
-            raise DataError(
-                f"{ids[0]}{place} {what}; {len(ids):,} such image(s) in all. The metadata is "
-                f"{path}. Use images and metadata of the same version, complete: see "
-                "data/README.md for where each file comes from."
-            )
-
-
-def _decode(
-    metadata: pd.DataFrame, fetch: Callable[[str], bytes], where: dict[str, str], size: int
-) -> tuple[np.ndarray, dict[str, int]]:
-    """Decode and shrink every image on all cores; also return the CRC-32 of each file."""
-    ids = metadata["image_id"].tolist()
-    images = np.empty((len(ids), size, size, 3), np.uint8)
-    checks: dict[str, int] = {}
-
-    def work(rows: range) -> int:
-        for row in rows:
-            try:
-                data = fetch(ids[row])
-                with Image.open(io.BytesIO(data)) as image:
-                    small = image.convert("RGB").resize((size, size), Image.Resampling.BOX)
-            except DAMAGE as error:
-                raise DataError(
-                    f"{where[ids[row]]}: the image {ids[row]} cannot be decoded "
-                    f"({type(error).__name__}: {error}). The file is damaged: download it again "
-                    "(see data/README.md)."
-                ) from error
-            images[row] = small
-            checks[ids[row]] = zlib.crc32(data)
-        return len(rows)
-
-    blocks = [range(start, min(start + 64, len(ids))) for start in range(0, len(ids), 64)]
-    with (
-        ThreadPoolExecutor(os.cpu_count() or 1) as pool,
-        tqdm(
-            total=len(ids), desc="Reading images", unit=" images", leave=False, mininterval=0.5
-        ) as bar,
-    ):
-        for done in pool.map(work, blocks):
-            bar.update(done)
-    return images, checks
-
-
-def _jpeg_fingerprint(checks: dict[str, int], metadata_hash: str) -> str:
-    # The same for zips and for the folder they unpack to: ids and CRC-32 of the JPEGs.
-    return digest("jpeg", *(f"{i}:{checks[i]:08x}" for i in sorted(checks)), metadata_hash)
-
-
-def find_zips(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> Source | None:
-    """Find the two official zips with their metadata; None if neither zip is there."""
-    paths = [folder / name for name in ZIPS]
-    metadata_path = find_metadata(folder)
-    present = [path for path in paths if path.is_file()]
-    if not present:
-        return None
-    missing = [path.name for path in paths if path not in present]
-    if metadata_path is None:
-        missing.append("HAM10000_metadata.csv (or .tab)")
-    if missing:
-        raise IncompleteError(
-            f"{folder} holds {', '.join(p.name for p in present)} but not {' and '.join(missing)}. "
-            "Put the missing file(s) beside it: see data/README.md for where they come from."
-        )
-    where: dict[str, str] = {}
-    checks: dict[str, int] = {}
-    members: dict[str, tuple[Path, str]] = {}
-    for path in paths:
-        refuse_html(path)
+def _in_zips(folder: Path) -> Iterator[_Place]:
+    """Yield the files in the official zips, as far as those are there."""
+    for path in (folder / name for name in ZIPS if (folder / name).is_file()):
+        records.refuse_html(path)
         try:
             with zipfile.ZipFile(path) as archive:
                 entries = archive.infolist()
@@ -127,73 +135,96 @@ def find_zips(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> S
                 f"({path.stat().st_size:,} bytes). Delete it and download it again "
                 "(see data/README.md)."
             ) from error
-        for entry in entries:
-            image = _image_id(entry.filename)
-            if not image:
-                continue
-            place = f"{path}, {entry.filename}"
-            if image in where:
-                raise DataError(
-                    f"{place}: the image id {image} is there twice, first as {where[image]}. "
-                    "Keep one of them: download the zips again (see data/README.md)."
-                )
-            where[image], checks[image] = place, entry.CRC
-            members[image] = (path, entry.filename)
-    key = _jpeg_fingerprint(checks, hash_file(metadata_path))
+        yield from (_Place(path, entry.filename, f"{entry.CRC:08x}") for entry in entries)
 
-    def read() -> Reading:
-        metadata = read_metadata(metadata_path, expected_rows=expected_rows)
-        _match(where, metadata, metadata_path)
-        archives = {path: zipfile.ZipFile(path) for path in paths}
-        try:
-            images, _ = _decode(
-                metadata, lambda i: archives[members[i][0]].read(members[i][1]), where, size
+
+def _in_folders(folder: Path) -> Iterator[_Place]:
+    """Yield the JPEGs in the folder itself and in those that the zips unpack to."""
+    for here in (folder / name for name in JPEG_FOLDERS if (folder / name).is_dir()):
+        with os.scandir(here) as entries:
+            for entry in entries:
+                if _image_id(entry.name) and entry.is_file():
+                    stat = entry.stat()
+                    yield _Place(here / entry.name, "", f"{stat.st_size}:{stat.st_mtime_ns}")
+
+
+def _by_id(places: Iterator[_Place]) -> dict[str, _Place]:
+    """Return the places of JPEGs by image id; raise if an id is there twice."""
+    by_id: dict[str, _Place] = {}
+    for place in places:
+        image_id = _image_id(place.member or place.path.name)
+        if image_id in by_id:
+            raise DataError(
+                f"{place}: the image id {image_id} is there twice, first as {by_id[image_id]}. "
+                "Keep one of them, or download the zips again (see data/README.md)."
             )
-        finally:
-            for archive in archives.values():
-                archive.close()
-        return Reading(images, labels_of(metadata["dx"]), metadata, key)
+        if image_id:
+            by_id[image_id] = place
+    return by_id
 
-    return Source("HAM10000 from the official zips", key, read)
+
+def _fingerprint(checks: dict[str, str], metadata_path: Path) -> str:
+    # The same for zips and for the folder they unpack to: ids and CRC-32 of the JPEGs.
+    images = (f"{image}:{checks[image]}" for image in sorted(checks))
+    return records.digest("jpeg", *images, hash_file(metadata_path))
+
+
+def find_zips(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> Source | None:
+    """Find the two official zips with their metadata; None if neither zip is there."""
+    metadata_path = records.find_metadata(folder)
+    present = [name for name in ZIPS if (folder / name).is_file()]
+    if not present:
+        return None
+    missing = [name for name in ZIPS if name not in present]
+    if metadata_path is None:
+        missing.append("HAM10000_metadata.csv (or .tab)")
+    if missing:
+        raise IncompleteError(
+            f"{folder} holds {', '.join(present)} but not {' and '.join(missing)}. "
+            "Put the missing file(s) beside it: see data/README.md for where they come from."
+        )
+    places = _by_id(_in_zips(folder))
+    key = _fingerprint({image: place.mark for image, place in places.items()}, metadata_path)
+    return _source("the official zips", key, places, metadata_path, size, expected_rows)
 
 
 def find_jpegs(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> Source | None:
     """Find a folder of the JPEGs, or of the two folders that the zips unpack to."""
-    where: dict[str, str] = {}
-    stats = []
-    for place in (folder / name for name in JPEG_FOLDERS):
-        if not place.is_dir():
-            continue
-        with os.scandir(place) as entries:
-            for entry in entries:
-                image = _image_id(entry.name)
-                if not image or not entry.is_file():
-                    continue
-                if image in where:
-                    raise DataError(
-                        f"{entry.path}: the image id {image} is there twice, first as "
-                        f"{where[image]}. Remove one of the two."
-                    )
-                where[image] = entry.path
-                stat = entry.stat()
-                stats.append(f"{image}:{stat.st_size}:{stat.st_mtime_ns}")
-    if not where:
+    places = _by_id(_in_folders(folder))
+    if not places:
         return None
-    metadata_path = find_metadata(folder)
+    metadata_path = records.find_metadata(folder)
     if metadata_path is None:
         raise IncompleteError(
-            f"{folder} holds {len(where):,} JPEG(s) but no HAM10000_metadata.csv (or .tab). Put it "
-            "there: see data/README.md for where it comes from."
+            f"{folder} holds {len(places):,} JPEG(s) but no HAM10000_metadata.csv (or .tab). Put "
+            "it there: see data/README.md for where it comes from."
         )
-    metadata_hash = hash_file(metadata_path)
-
-    def read() -> Reading:
-        metadata = read_metadata(metadata_path, expected_rows=expected_rows)
-        _match(where, metadata, metadata_path)
-        images, checks = _decode(metadata, lambda i: Path(where[i]).read_bytes(), where, size)
-        fingerprint = _jpeg_fingerprint(checks, metadata_hash)
-        return Reading(images, labels_of(metadata["dx"]), metadata, fingerprint)
-
     # Hashing every file at every call would cost seconds; a changed file has a new size or time.
-    key = digest("folder", str(folder.resolve()), *sorted(stats), metadata_hash)
-    return Source("HAM10000 from a folder of JPEGs", key, read)
+    stats = sorted(f"{image}:{place.mark}" for image, place in places.items())
+    key = records.digest("folder", str(folder.resolve()), *stats, hash_file(metadata_path))
+    return _source("a folder of JPEGs", key, places, metadata_path, size, expected_rows)
+
+
+def _source(form, key, places, metadata_path, size, expected_rows) -> Source:
+    name = f"HAM10000 from {form}"
+
+    def read() -> LesionImages:
+        metadata = records.read_metadata(metadata_path, expected_rows=expected_rows)
+        lonely = sorted(set(metadata["image_id"]) ^ places.keys())
+        if lonely:
+            known = places.get(lonely[0])
+            what = (
+                f"({known}) is an image without metadata" if known else "has metadata but no image"
+            )
+            raise DataError(
+                f"{lonely[0]} {what}; {len(lonely):,} such image(s) in all. The metadata is "
+                f"{metadata_path}. Use images and metadata of the same version, complete: see "
+                "data/README.md for where each file comes from."
+            )
+        with Photographs(metadata_path.parent, places) as photographs:
+            images, checks = photographs.read_all(metadata["image_id"].tolist(), size)
+        checks = {image: f"{check:08x}" for image, check in checks.items()}
+        fingerprint = _fingerprint(checks, metadata_path)
+        return LesionImages(images, records.labels_of(metadata["dx"]), metadata, name, fingerprint)
+
+    return Source(name, key, read)

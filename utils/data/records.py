@@ -1,11 +1,11 @@
-"""Hold what all readers of HAM10000 share: their records and errors, checks, and the metadata."""
+"""What all readers of HAM10000 share: the record they return, errors, and the metadata."""
 
 from __future__ import annotations
 
 import hashlib
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,14 +15,18 @@ from PIL import Image
 
 from utils.classes import CLASSES, DX
 
+__all__: list[str] = []
+
 IMAGES = 10_015
 METADATA_NAMES = tuple("HAM10000_metadata" + end for end in (".csv", ".tab", ".tsv", ""))
 COLUMNS = ("image_id", "lesion_id", "dx", "dx_type", "age", "sex", "localization")
+PHANTOM = "the phantom (synthetic lesions, no patient's image)"
+AGAIN = "Download it again (see data/README.md)."
 
 # What the decoder and the zip reader raise on damaged bytes.
 DAMAGE = (
-    OSError, SyntaxError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error,
-    Image.DecompressionBombError,
+    OSError, SyntaxError, ValueError, EOFError, RuntimeError, KeyError, zipfile.BadZipFile,
+    zlib.error, Image.DecompressionBombError,
 )  # fmt: skip
 
 
@@ -35,25 +39,51 @@ class IncompleteError(DataError):
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
-    """What a reader returns: images (N, size, size, 3) uint8, labels (N,) int64, N metadata rows.
+class LesionImages:
+    """Images of skin lesions with their labels and metadata, row for row.
 
-    `fingerprint` identifies the content that was read, whatever its size on the way out.
+    Attributes
+    ----------
+    images : ndarray of uint8, shape (N, size, size, 3)
+        Red, green and blue, 0 to 255.
+    labels : ndarray of int64, shape (N,)
+        The Kaggle coding, as in `utils.classes`.
+    metadata : DataFrame
+        N rows with a RangeIndex: image_id, lesion_id, dx, dx_type, age (years, float), sex,
+        localization. What a source does not tell is missing (None or NaN).
+    source : str
+        Where the images come from, in words.
+    fingerprint : str
+        Identifies the content: the same for the same source files, size and resize filter.
     """
 
     images: np.ndarray
     labels: np.ndarray
     metadata: pd.DataFrame
+    source: str
     fingerprint: str
+
+    @property
+    def is_phantom(self) -> bool:
+        """True if the lesions are synthetic."""
+        return self.source == PHANTOM
+
+    @property
+    def has_lesions(self) -> bool:
+        """True if every image has a lesion id, without which no honest split is possible."""
+        return bool(self.metadata["lesion_id"].notna().all())
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A complete source that was found: its name for people, a cheap key, and how to read it."""
+    """Files that hold all images: their name in words, a key that is had without decoding them.
+
+    What `read` returns has the fingerprint of the files, whatever the size of its images.
+    """
 
     name: str
     key: str
-    read: Callable[[], Reading]
+    read: Callable[[], LesionImages]
 
 
 def digest(*parts: str | bytes) -> str:
@@ -70,9 +100,9 @@ def refuse_html(path: Path) -> None:
     with path.open("rb") as file:
         if file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
             raise DataError(
-                f"{path} is not data but a web page (it starts with '<'): the site sent an error "
-                "or login page and the browser saved it under this name. Open it in a browser to "
-                "see what the site said, delete it, and download it again."
+                f"{path} is not data but a web page (it starts with '<'): an error or login page, "
+                "saved under this name. Open it in a browser to see what the site said, delete "
+                "it, and download it again."
             )
 
 
@@ -86,18 +116,26 @@ def require_size(size: int, sizes: tuple[int, ...], what: str) -> None:
         )
 
 
+def require_rows(path: Path, rows: int, expected_rows: int) -> None:
+    """Raise unless a file describes as many images as it must."""
+    if rows != expected_rows:
+        raise DataError(
+            f"{path} has {rows:,} rows where {expected_rows:,} were expected, one for each image. "
+            "It is cut off or of another data set: download it again (see data/README.md)."
+        )
+
+
 # --- Metadata -----------------------------------------------------------------------------------
 
 
-def metadata_frame(columns: dict[str, Iterable]) -> pd.DataFrame:
-    """Build the metadata table: text columns with None where empty, `age` float64 with NaN."""
+def metadata_frame(columns: dict[str, Sequence]) -> pd.DataFrame:
+    """Build the metadata table: text with None, `age` with NaN where a source tells nothing."""
+    rows = len(columns["image_id"])
     table = {}
     for name in COLUMNS:
-        values = columns[name]
-        if name == "age":
-            table[name] = np.asarray(values, dtype=np.float64)
-        else:
-            table[name] = [value or None for value in np.asarray(values, dtype=object).tolist()]
+        values = np.asarray(columns.get(name, [""] * rows), dtype=object).tolist()
+        table[name] = [value or None for value in values]
+    table["age"] = np.asarray(columns.get("age", [np.nan] * rows), dtype=np.float64)
     return pd.DataFrame(table)
 
 
@@ -107,28 +145,8 @@ def find_metadata(folder: Path) -> Path | None:
 
 
 def read_metadata(path: Path, *, expected_rows: int = IMAGES) -> pd.DataFrame:
-    """Read `HAM10000_metadata` with 7 or 8 columns, separated by commas or tabs.
-
-    Parameters
-    ----------
-    path : Path
-        The file. The eighth column of newer versions, `dataset`, is left out.
-    expected_rows : int
-        Number of images that the table must describe.
-
-    Returns
-    -------
-    DataFrame
-        `expected_rows` rows in the order of the file, the columns of `COLUMNS`.
-
-    Raises
-    ------
-    DataError
-        On a missing column, an unknown diagnosis, a duplicated or empty image id, an empty lesion
-        id, an age that is no number, or another number of rows.
-    """
+    """Read `HAM10000_metadata`, separated by commas or tabs; refuse what it cannot hold."""
     refuse_html(path)
-    again = "Download the file again (see data/README.md) or correct this line."
     try:
         with path.open(encoding="utf-8-sig") as file:
             separator = "\t" if "\t" in file.readline() else ","
@@ -136,21 +154,20 @@ def read_metadata(path: Path, *, expected_rows: int = IMAGES) -> pd.DataFrame:
             path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig"
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not a readable table: {error}. {again}") from error
-    missing = [name for name in COLUMNS if name not in raw.columns]
-    if missing:
+        raise DataError(f"{path} is not a readable table: {error}. {AGAIN}") from error
+    if missing := [name for name in COLUMNS if name not in raw.columns]:
         raise DataError(
             f"{path} lacks the column(s) {', '.join(missing)}; it has {', '.join(raw.columns)}. "
-            "Download HAM10000_metadata again (see data/README.md)."
+            f"{AGAIN}"
         )
     raw = raw.fillna("").reset_index(drop=True)  # a line that is too short leaves NaN
 
     def refuse(bad: pd.Series, column: str, what: str) -> None:
-        if bad.any():
-            row = int(np.flatnonzero(bad)[0])
+        for row in np.flatnonzero(bad)[:1]:
             raise DataError(
                 f"{path}, line {row + 2}, column {column}, image {raw['image_id'][row]!r}: {what} "
-                f"({raw[column][row]!r}; {int(bad.sum())} such line(s) in all). {again}"
+                f"({raw[column][row]!r}; {bad.sum()} such line(s) in all). Correct this line, or "
+                "download the file again (see data/README.md)."
             )
 
     refuse(raw["image_id"] == "", "image_id", "there is no image id")
@@ -160,23 +177,11 @@ def read_metadata(path: Path, *, expected_rows: int = IMAGES) -> pd.DataFrame:
     empty = raw["age"].str.lower().isin(["", "nan", "unknown"])
     age = pd.to_numeric(raw["age"].mask(empty, "nan"), errors="coerce")
     refuse((age.isna() & ~empty) | (age < 0) | (age > 120), "age", "this is no age in years")
-    if len(raw) != expected_rows:
-        raise DataError(
-            f"{path} has {len(raw):,} rows where {expected_rows:,} were expected, one for each "
-            "image. It is cut off or of another data set: download it again (see data/README.md)."
-        )
-    return metadata_frame({**{name: raw[name] for name in COLUMNS}, "age": age})
+    require_rows(path, len(raw), expected_rows)
+    return metadata_frame({**raw[list(COLUMNS)], "age": age})
 
 
 def labels_of(dx: Iterable[str]) -> np.ndarray:
     """Return the labels in the Kaggle coding, int64 (N,), of diagnoses."""
     code = {lesion.dx: lesion.kaggle_label for lesion in CLASSES}
     return np.array([code[name] for name in dx], dtype=np.int64)
-
-
-def bare_metadata(ids: list[str], labels: np.ndarray) -> pd.DataFrame:
-    """Build the metadata of a source that tells nothing but the diagnosis."""
-    empty = [""] * len(ids)
-    columns = dict.fromkeys(COLUMNS, empty)
-    known = {"image_id": ids, "dx": [DX[i] for i in labels], "age": [np.nan] * len(ids)}
-    return metadata_frame({**columns, **known})

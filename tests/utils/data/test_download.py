@@ -3,6 +3,7 @@
 import hashlib
 import io
 import logging
+import socket
 import subprocess
 import sys
 import threading
@@ -11,21 +12,27 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import datafiles
+import kagglehub
 import pooch
 import pytest
+import requests
 
-from utils.data import download, sources
-from utils.data.download import DownloadError, Group, Limits, RemoteFile
+from utils.data import download
+from utils.data.download import DownloadError
+from utils.data.photographs import ZIPS
+from utils.data.records import DataError
+from utils.data.tables import KAGGLE_CSV
 
 CONTENT = b"PK" + bytes(range(256)) * 400
 SHA256 = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
-QUICK = Limits(answer=1.0, connect=1.0, read=0.5)
+METADATA = "HAM10000_metadata.csv"
 
 
 class Handler(BaseHTTPRequestHandler):
     """A server that is as unreliable as its path says."""
 
     def do_HEAD(self):  # noqa: N802
+        self.server.looked.append(self.path)
         self.send_response(200)
         self.end_headers()
 
@@ -44,14 +51,10 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
         if name == "cut":
             return
-        if name == "pause":  # long enough for others to come
-            time.sleep(0.4)
-        if name == "slow":
-            time.sleep(1.5)
-        if name == "damaged":
-            self.wfile.write(bytes(len(body) - half))
-            return
-        self.wfile.write(body[half:])
+        end = time.monotonic() + {"crowd": 60, "slow": 1.5}.get(name, 0)
+        while time.monotonic() < end and not (name == "crowd" and len(self.server.looked) == 8):
+            time.sleep(0.05)  # a crowd: until all eight have come
+        self.wfile.write(bytes(len(body) - half) if name == "damaged" else body[half:])
 
     def log_message(self, *_):
         pass
@@ -60,7 +63,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server():
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        running.asked = []
+        running.asked, running.looked = [], []
         running.daemon_threads = True
         running.block_on_close = False
         running.url = f"http://127.0.0.1:{running.server_address[1]}"
@@ -78,9 +81,23 @@ def closed():
         return f"http://127.0.0.1:{gone.server_address[1]}"
 
 
-def make_group(*urls, name="part.zip", page="https://example.org/page", hash=SHA256):
-    file = RemoteFile(name, urls, None, hash)
-    return Group("dataverse", "a file", page, None, (file,))
+@pytest.fixture(autouse=True)
+def little_patience(monkeypatch):
+    for name, seconds in (("ANSWER", 1.0), ("CONNECT", 1.0), ("READ", 0.5)):
+        monkeypatch.setattr(download, name, seconds)
+
+
+def make_file(name, *urls, size=None, hash=SHA256):
+    return {"name": name, "urls": list(urls), "bytes": size, "hash": hash}
+
+
+def make_group(*files, page="https://example.org/page", handle=None):
+    return {"page": page, "handle": handle, "files": list(files)}
+
+
+def fetch(folder, *urls):
+    file = make_file("part.zip", *urls)
+    return download.fetch(file, folder, make_group(file))
 
 
 def names_in(folder):
@@ -88,28 +105,21 @@ def names_in(folder):
     return sorted(path.name for path in folder.iterdir() if path.name != ".download.lock")
 
 
-def fetch(folder, *urls, **options):
-    group = make_group(*urls, **options)
-    return download.fetch(group.files[0], folder, group, limits=QUICK)
-
-
-def test_a_good_download(tmp_path, server):
-    path = fetch(tmp_path / "new", f"{server.url}/good")
-    assert path.name == "part.zip" and path.read_bytes() == CONTENT
-    assert names_in(path.parent) == ["part.zip"]
-    assert server.asked[0][1].startswith("Mozilla/5.0")
-
-
-def test_the_path_of_the_folder_is_not_printed(tmp_path, server, capfd):
+def test_a_good_download(tmp_path, server, capfd):
     notes = io.StringIO()
     pooch.get_logger().setLevel(logging.DEBUG)
     handler = logging.StreamHandler(notes)
     pooch.get_logger().addHandler(handler)
-    fetch(tmp_path, f"{server.url}/good")
+    path = fetch(tmp_path / "new", f"{server.url}/good")
     pooch.get_logger().removeHandler(handler)
+    assert path.name == "part.zip" and path.read_bytes() == CONTENT
+    assert names_in(path.parent) == ["part.zip"] and path.stat().st_mode & 0o777 == 0o644
+    assert server.asked[0][1].startswith("Mozilla/5.0")
     out, err = capfd.readouterr()
-    assert str(tmp_path) not in out + err + notes.getvalue()
+    assert str(tmp_path) not in out + err + notes.getvalue(), "the folder's path is printed"
     assert "100%" in err, "no progress bar"
+    fetch(tmp_path / "new", f"{server.url}/good")
+    assert len(server.asked) == 1, "downloaded again"
 
 
 @pytest.mark.parametrize(
@@ -118,43 +128,32 @@ def test_the_path_of_the_folder_is_not_printed(tmp_path, server, capfd):
         ("404", "404"),
         ("503", "503"),
         ("cut", "IncompleteRead"),
-        ("damaged", "checksum mismatch"),
+        ("damaged", "does not match the known hash"),
         ("html", "a web page came instead of the file"),
         ("slow", "Read timed out"),
     ],
 )
-def test_a_failed_download_leaves_nothing_and_names_the_manual_route(tmp_path, server, path, word):
+def test_a_failed_download_leaves_nothing_and_the_second_address_stands_in(
+    tmp_path, server, path, word
+):
     with pytest.raises(DownloadError) as caught:
         fetch(tmp_path, f"{server.url}/{path}")
-    message = str(caught.value)
-    for part in (
-        word,
-        "part.zip could not be downloaded",
-        "https://example.org/page",
-        "data/raw",
-        "load_ham10000()",
-    ):
-        assert part in message
+    route = ("By hand", "https://example.org/page", "data/raw", "load_ham10000()")
+    for part in (word, "part.zip could not be downloaded", *route):
+        assert part in str(caught.value)
     assert names_in(tmp_path) == []
+    second = fetch(tmp_path, f"{server.url}/{path}", f"{server.url}/good")
+    assert second.read_bytes() == CONTENT and names_in(tmp_path) == ["part.zip"]
 
 
-@pytest.mark.parametrize("path", ["404", "503", "cut", "damaged", "html", "slow"])
-def test_the_second_source_stands_in(tmp_path, server, path):
-    got = fetch(tmp_path, f"{server.url}/{path}", f"{server.url}/good")
-    assert got.read_bytes() == CONTENT
-    assert names_in(tmp_path) == ["part.zip"]
-
-
-def test_a_failed_download_can_be_started_again(tmp_path, server):
-    with pytest.raises(DownloadError):
-        fetch(tmp_path, f"{server.url}/cut")
-    assert fetch(tmp_path, f"{server.url}/good").read_bytes() == CONTENT
-
-
-def test_manual_route_on_colab_names_upload_and_drive(monkeypatch):
-    assert "Drive" not in download.manual_route("kaggle")
+def test_manual_route_names_the_call_and_on_colab_upload_and_drive(monkeypatch):
+    groups = download.registry()
+    assert "Drive" not in download.manual_route(groups["kaggle"])
+    assert "load_ham10000(64)" in download.manual_route(groups["dataverse"], size=64)
+    route = download.manual_route(groups["dermamnist"], ["dermamnist_128.npz"])
+    assert "load_ham10000(128, source='dermamnist')" in route
     monkeypatch.setenv("COLAB_RELEASE_TAG", "release")
-    route = download.manual_route("kaggle")
+    route = download.manual_route(groups["kaggle"])
     assert "upload the files" in route and "drive.mount('/content/drive')" in route
     assert "os.environ['HAM10000_DIR'] = '/content/drive/MyDrive/ham10000'" in route
     code = route[route.index("from google.colab") :]
@@ -163,13 +162,13 @@ def test_manual_route_on_colab_names_upload_and_drive(monkeypatch):
 
 def test_eight_processes_at_once_download_a_file_once(tmp_path, server):
     program = (
-        "import sys; from pathlib import Path; from utils import download as d; "
-        "file = d.RemoteFile('part.zip', (sys.argv[1],), None, sys.argv[2]); "
-        "group = d.Group('dataverse', 'a file', 'https://example.org', None, (file,)); "
-        "path = d.fetch(file, Path(sys.argv[3]), group, limits=d.Limits(10, 10, 30)); "
-        "print(len(path.read_bytes()))"
+        "import sys; from pathlib import Path; from utils.data import download; "
+        "download.ANSWER = download.CONNECT = download.READ = 60; "
+        "file = {'name': 'part.zip', 'urls': [sys.argv[1]], 'bytes': None, 'hash': sys.argv[2]}; "
+        "group = {'page': 'https://example.org', 'handle': None, 'files': [file]}; "
+        "print(len(download.fetch(file, Path(sys.argv[3]), group).read_bytes()))"
     )
-    command = [sys.executable, "-c", program, f"{server.url}/pause", SHA256, str(tmp_path / "raw")]
+    command = [sys.executable, "-c", program, f"{server.url}/crowd", SHA256, str(tmp_path / "raw")]
     root = Path(download.__file__).parents[2]
     running = [
         subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -189,35 +188,22 @@ def test_no_network_is_noticed_soon(tmp_path, closed):
     assert time.monotonic() - start < 3
 
 
-def test_a_server_that_never_answers_costs_no_more_than_its_limit():
-    # A socket that listens and never accepts: the connection stands, the answer does not come.
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        start = time.monotonic()
-        assert not download.reachable(f"http://127.0.0.1:{silent.getsockname()[1]}", 0.5)
-        assert time.monotonic() - start < 2
-
-
-def test_a_name_look_up_that_hangs_costs_no_more_than_its_limit(monkeypatch):
-    import requests
-
-    monkeypatch.setattr(requests, "head", lambda *_, **__: time.sleep(5))
+def test_a_server_that_never_answers_and_a_name_look_up_that_hangs_cost_their_limit(monkeypatch):
     start = time.monotonic()
-    assert not download.reachable("http://example.org", 0.3)
-    assert time.monotonic() - start < 2
+    # A socket that listens and never accepts: the connection stands, the answer does not come.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert not download.reachable(f"http://127.0.0.1:{silent.getsockname()[1]}")
+    monkeypatch.setattr(requests, "head", lambda *_, **__: time.sleep(5))
+    assert not download.reachable("http://example.org")
+    assert time.monotonic() - start < 3
 
 
-def test_a_file_that_is_there_is_not_downloaded_again(tmp_path, server):
-    (tmp_path / "part.zip").write_bytes(CONTENT)
-    fetch(tmp_path, f"{server.url}/good")
-    assert server.asked == []
-
-
-def test_another_file_of_the_name_is_neither_taken_nor_overwritten(tmp_path, server):
+@pytest.mark.parametrize("known", [{}, {"size": 5}])
+def test_another_file_of_the_name_is_neither_taken_nor_overwritten(tmp_path, known):
     (tmp_path / "part.zip").write_bytes(b"PK of another version")
-    with pytest.raises(DownloadError, match=r"not the published file.*Move it away.*by hand"):
-        fetch(tmp_path, f"{server.url}/good")
+    file = make_file("part.zip", "https://example.org", **known)
+    with pytest.raises(DownloadError, match=r"not the published file.* 21 bytes.*away.*By hand"):
+        download.fetch(file, tmp_path, make_group(file))
     assert (tmp_path / "part.zip").read_bytes() == b"PK of another version"
 
 
@@ -226,138 +212,100 @@ def test_another_file_of_the_name_is_neither_taken_nor_overwritten(tmp_path, ser
 
 def test_the_registry_lists_what_the_readers_look_for():
     groups = download.registry()
-    names = {name: {file.name for file in group.files} for name, group in groups.items()}
-    assert names["kaggle"] == {sources.KAGGLE_CSV, "HAM10000_metadata.csv"}
-    assert names["dataverse"] == {*sources.ZIPS, "HAM10000_metadata.csv"}
+    names = {name: {f["name"] for f in group["files"]} for name, group in groups.items()}
+    assert names["kaggle"] == {KAGGLE_CSV, METADATA}
+    assert names["dataverse"] == {*ZIPS, METADATA}
     assert names["dermamnist"] == {
-        "dermamnist.npz",
-        "dermamnist_64.npz",
-        "dermamnist_128.npz",
-        "dermamnist_224.npz",
-    }
+        "dermamnist.npz", "dermamnist_64.npz", "dermamnist_128.npz", "dermamnist_224.npz",
+    }  # fmt: skip
     lengths = {"md5": 32, "sha256": 64}
     for group in groups.values():
-        assert group.page.startswith("https://")
-        for file in group.files:
-            assert all(url.startswith("https://") for url in file.urls)
-            assert file.urls or group.handle, f"{file.name} has no source"
-            if file.urls:
-                algorithm, value = file.hash.split(":")
+        assert group["page"].startswith("https://")
+        for file in group["files"]:
+            assert all(url.startswith("https://") for url in file["urls"])
+            # At most two addresses are asked in turn, so that 10 s without network are enough.
+            assert 1 <= len(file["urls"]) + bool(group["handle"]) <= 2
+            if file["urls"]:
+                algorithm, value = file["hash"].split(":")
                 assert len(value) == lengths[algorithm] and int(value, 16)
 
 
+def test_the_waiting_time_without_network_stays_within_ten_seconds(monkeypatch):
+    monkeypatch.undo()
+    assert 2 * download.ANSWER <= 10
+
+
 @pytest.fixture
-def kaggle(tmp_path, server):
-    """Return a Kaggle group on the local server, and a stand-in for kagglehub's function."""
-    shop = tmp_path / "kaggle's cache"
+def kaggle(tmp_path, server, monkeypatch):
+    """Return a Kaggle group on the local server, its files, and what kagglehub was asked for."""
+    shop, asked = tmp_path / "kaggle's cache", []
     shop.mkdir()
     datafiles.make_kaggle(shop)
-    metadata = RemoteFile("HAM10000_metadata.csv", (f"{server.url}/good",), None, SHA256)
-    csv = RemoteFile(sources.KAGGLE_CSV, (), None, None)
-    group = Group("kaggle", "the CSV", f"{server.url}/page", "someone/lesions", (csv, metadata))
+    metadata = make_file(METADATA, f"{server.url}/good")
+    csv = make_file(KAGGLE_CSV, hash=None)
 
     def get(handle, *, path):
         assert handle == "someone/lesions"
+        asked.append(path)
+        if not (shop / path).exists():
+            raise RuntimeError("403 Client Error")
         return str(shop / path)
 
-    return shop, group, get
+    monkeypatch.setattr(kagglehub, "dataset_download", get)
+    return shop, make_group(csv, metadata, page=server.url, handle="someone/lesions"), asked
 
 
 def test_kaggle(tmp_path, kaggle):
-    shop, group, get = kaggle
+    shop, group, asked = kaggle
     raw = tmp_path / "raw"
-    paths = download.fetch_kaggle(raw, group=group, download=get, limits=QUICK)
-    assert names_in(raw) == sorted(path.name for path in paths)
-    for path in paths:
-        assert path.read_bytes() == (shop / path.name).read_bytes()
-
-    def again(*_, **__):
-        raise AssertionError("downloaded again")
-
-    assert download.fetch_kaggle(raw, group=group, download=again, limits=QUICK) == []
+    for _ in "first", "second":  # what is there is not downloaded again
+        download.fetch_source("kaggle", raw, group=group)
+        assert names_in(raw) == sorted(asked) == sorted([METADATA, KAGGLE_CSV])
+    for name in asked:
+        assert (raw / name).read_bytes() == (shop / name).read_bytes()
 
 
 def test_metadata_of_another_name_is_not_downloaded_again(tmp_path, kaggle):
-    _, group, get = kaggle
-    raw = tmp_path / "raw"
-    raw.mkdir()
-    datafiles.write_metadata(raw, datafiles.make_metadata(), "HAM10000_metadata.tab", "\t")
-    download.fetch_kaggle(raw, group=group, download=get, limits=QUICK)
-    assert names_in(raw) == sorted(["HAM10000_metadata.tab", sources.KAGGLE_CSV])
+    datafiles.write_metadata(tmp_path, datafiles.make_metadata(), "HAM10000_metadata.tab", "\t")
+    download.fetch_source("kaggle", tmp_path, group=kaggle[1])
+    assert kaggle[2] == [KAGGLE_CSV]
 
 
-def test_the_metadata_has_a_second_source(tmp_path, kaggle):
-    _, group, get = kaggle
-
-    def only_csv(handle, *, path):
-        if "metadata" in path:
-            raise RuntimeError("403 Client Error")
-        return get(handle, path=path)
-
-    raw = tmp_path / "raw"
-    download.fetch_kaggle(raw, group=group, download=only_csv, limits=QUICK)
-    assert (raw / "HAM10000_metadata.csv").read_bytes() == CONTENT
+def test_the_metadata_has_a_second_address(tmp_path, kaggle):
+    (kaggle[0] / METADATA).unlink()
+    download.fetch_source("kaggle", tmp_path / "raw", group=kaggle[1])
+    assert (tmp_path / "raw" / METADATA).read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize("trouble", ["error", "html"])
+@pytest.mark.parametrize("trouble", ["403", "a web page"])
 def test_kaggle_trouble_names_the_manual_route(tmp_path, kaggle, trouble):
-    shop, group, get = kaggle
-
-    def fails(handle, *, path):
-        if path == sources.KAGGLE_CSV:
-            if trouble == "error":
-                raise RuntimeError("403 Client Error")
-            (shop / path).write_bytes(b"<html>Sign in</html>")
-        return get(handle, path=path)
-
-    raw = tmp_path / "raw"
+    shop, group, _ = kaggle
+    (shop / KAGGLE_CSV).unlink()
+    if trouble == "a web page":
+        (shop / KAGGLE_CSV).write_bytes(b"<html>Sign in</html>")
     with pytest.raises(DownloadError) as caught:
-        download.fetch_kaggle(raw, group=group, download=fails, limits=QUICK)
-    message = str(caught.value)
-    for part in (
-        "403" if trouble == "error" else "a web page",
-        f"{sources.KAGGLE_CSV} could not be downloaded",
-        group.page,
-        "data/raw",
-        "load_ham10000()",
-    ):
-        assert part in message
-    assert names_in(raw) == ["HAM10000_metadata.csv"]
+        download.fetch_source("kaggle", tmp_path / "raw", group=group)
+    route = (group["page"], "data/raw", "load_ham10000()")
+    for part in (trouble, f"{KAGGLE_CSV} could not be downloaded", *route):
+        assert part in str(caught.value)
+    assert names_in(tmp_path / "raw") == [METADATA]
 
 
 def test_kaggle_without_network(tmp_path, kaggle, closed):
-    _, group, _ = kaggle
-    group = Group("kaggle", group.what, closed, group.handle, group.files)
-
-    def asked(*_, **__):
-        raise AssertionError("kagglehub was asked without network")
-
+    _, group, asked = kaggle
     start = time.monotonic()
-    with pytest.raises(DownloadError, match=f"{sources.KAGGLE_CSV}.*no network"):
-        download.fetch_kaggle(tmp_path / "raw", group=group, download=asked, limits=QUICK)
-    assert time.monotonic() - start < 3
-
-
-def test_the_waiting_times_without_network_stay_within_ten_seconds():
-    # At most two addresses are asked in turn before "auto" goes on to the phantom.
-    assert 2 * Limits().answer <= 10
-    assert max(len(file.urls) for g in download.registry().values() for file in g.files) <= 2
+    with pytest.raises(DownloadError, match=f"{KAGGLE_CSV}.*no network"):
+        download.fetch_source("kaggle", tmp_path / "raw", group=group | {"page": closed})
+    assert time.monotonic() - start < 3 and asked == []
 
 
 def test_dermamnist_of_a_size_that_is_not_published(tmp_path):
-    with pytest.raises(sources.DataError, match="28 × 28 or 64 × 64 or 128 × 128 or 224 × 224"):
-        download.fetch_dermamnist(32, tmp_path)
+    with pytest.raises(DataError, match="28 × 28 or 64 × 64 or 128 × 128 or 224 × 224"):
+        download.fetch_source("dermamnist", tmp_path, 32)
 
 
 def test_the_official_zips(tmp_path, server):
-    files = tuple(
-        RemoteFile(name, (f"{server.url}/good",), len(CONTENT), SHA256)
-        for name in ("HAM10000_metadata.csv", *sources.ZIPS)
-    )
-    group = Group("dataverse", "the zips", "https://example.org", None, files)
+    files = [make_file(n, f"{server.url}/good", size=len(CONTENT)) for n in (METADATA, *ZIPS)]
     datafiles.write_metadata(tmp_path, datafiles.make_metadata(), "HAM10000_metadata.tab", "\t")
-    paths = download.fetch_dataverse(tmp_path, group=group, limits=QUICK)
-    assert [path.name for path in paths] == list(sources.ZIPS)
-    (tmp_path / sources.ZIPS[0]).write_bytes(b"PK shorter")
-    with pytest.raises(DownloadError, match="it has 10 bytes"):
-        download.fetch_dataverse(tmp_path, group=group, limits=QUICK)
+    paths = download.fetch_source("dataverse", tmp_path, group=make_group(*files))
+    assert [path.name for path in paths] == list(ZIPS)

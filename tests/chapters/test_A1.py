@@ -1,0 +1,211 @@
+"""Appendix A1: two devices give the loss of one, a lost worker costs nothing, images on disk."""
+
+import dataclasses
+import logging
+import os
+import random
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+from small_dataset import small_dataset
+
+from tools.book.chapter_code import definitions
+from tools.book.course import ROOT
+from utils.models import small_resnet
+from utils.training import BEST, Rows
+
+distributed = pytest.importorskip("distributed")
+A1 = definitions("A1")
+
+# --- Several devices -----------------------------------------------------------------------------
+
+TWO_DEVICES = """
+import keras, numpy as np
+from tools.book.chapter_code import definitions
+
+layers, devices = keras.layers, keras.distribution.list_devices("cpu")
+rng, draw_weights = np.random.default_rng(0), definitions("A1").draw_weights
+images, labels = rng.random((48, 8, 8, 3), dtype="float32"), rng.integers(0, 7, 48)
+
+
+def losses(devices):
+    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
+    network = keras.Sequential([
+        keras.Input((8, 8, 3)), layers.Conv2D(8, 3, activation="relu"),
+        layers.BatchNormalization(), layers.GlobalAveragePooling2D(), layers.Dropout(0.2),
+        layers.Dense(7, activation="softmax"),
+    ])
+    draw_weights(network, 0)
+    network.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
+    run = network.fit(images, labels, batch_size=16, epochs=4, shuffle=False, verbose=0)
+    return run.history["loss"], len(network.layers[-1].kernel.value.devices())
+
+
+print("@@", [losses(devices[:1]), losses(devices)])
+"""
+
+
+def test_two_devices_give_the_loss_of_one():
+    pytest.importorskip("jax")
+    virtual = "--xla_force_host_platform_device_count=2"
+    env = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": virtual}
+    command = [sys.executable, "-c", TWO_DEVICES]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    (one, copies_of_one), (two, copies_of_two) = eval(done.stdout.partition("@@")[2])
+    assert (copies_of_one, copies_of_two) == (1, 2)
+    assert len(set(one)) == 4, "nothing was learned, so nothing is compared"
+    np.testing.assert_allclose(two, one, rtol=1e-3)
+
+
+def test_weights_follow_their_own_seed_and_no_other_generator():
+    def weights(seed, before):
+        random.seed(before)
+        network = small_resnet((4,), blocks=(1,), stem=3)
+        A1.draw_weights(network, seed)
+        dropout = next(layer for layer in network.layers if hasattr(layer, "seed_generator"))
+        state = keras.ops.convert_to_numpy(dropout.seed_generator.state)
+        return [*network.get_weights(), state]
+
+    first, again, other = weights(1, before=5), weights(1, before=6), weights(2, before=5)
+    for a, b in zip(first, again, strict=True):
+        np.testing.assert_array_equal(a, b)
+    kernels = [k for k, a in enumerate(first) if a.ndim >= 2]
+    assert len(kernels) == 5  # stem, two of the block, the shortcut, the dense layer
+    for k in kernels:
+        assert first[k].std() > 0 and not np.array_equal(first[k], other[k])
+    assert not np.array_equal(first[-1], other[-1])
+    # he_normal, as the network asks for: the spread is that of its number of inputs
+    wide = small_resnet((64,), blocks=(1,), stem=64)
+    A1.draw_weights(wide, 0)
+    kernel = max((w for w in wide.get_weights() if w.ndim == 4), key=np.size)
+    assert kernel.std() == pytest.approx(np.sqrt(2 / (9 * 64)), rel=0.05)
+
+
+# --- Several workers -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    settings = A1.worker_settings(str(tmp_path_factory.mktemp("compiled")), phantom=True)
+    quiet = {"dashboard_address": ":0", "silence_logs": logging.CRITICAL}
+    with (
+        distributed.LocalCluster(2, threads_per_worker=1, env=settings, **quiet) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+JOBS = [(fold, seed) for fold in range(5) for seed in range(2)]
+
+
+def job(fold, seed):
+    time.sleep(0.2)
+    return fold, np.random.default_rng([fold, seed]).random()
+
+
+def test_killed_worker_costs_no_answer_and_changes_none(client):
+    undisturbed = dict(A1.as_they_finish(job, JOBS))
+    assert undisturbed == {one: job(*one) for one in JOBS}
+    before = set(client.run(os.getpid).values())
+    answers, lost = {}, 0
+    for arguments, answer in A1.as_they_finish(job, JOBS):
+        assert arguments not in answers, "a repeated job was reported twice"
+        answers[arguments] = answer
+        if len(answers) >= 3 and not lost:
+            lost = A1.kill_busy_worker(client)
+    assert lost >= 1, "no worker was killed, so nothing was tested"
+    assert answers == undisturbed
+    client.wait_for_workers(2, timeout=60)
+    after = set(client.run(os.getpid).values())
+    assert len(before & after) == 1 and len(after) == 2
+
+
+def test_without_work_nobody_is_killed(client):
+    before = set(client.run(os.getpid).values())
+    assert A1.kill_busy_worker(client) == 0
+    assert set(client.run(os.getpid).values()) == before
+
+
+def test_answers_come_as_they_are_ready_and_a_job_that_fails_is_an_error_here(client):
+    def wait(seconds):
+        time.sleep(seconds)
+        return 1 / seconds
+
+    arguments = [one for one, _ in A1.as_they_finish(wait, [(2.0,), (0.1,)])]
+    assert arguments == [(0.1,), (2.0,)]
+    with pytest.raises(ZeroDivisionError):
+        dict(A1.as_they_finish(wait, [(1,), (0,)]))
+
+
+def test_settings_reach_the_workers(client):
+    def environment():
+        import os
+
+        return dict(os.environ)
+
+    settings = A1.worker_settings("folder", phantom=True)
+    del settings["JAX_COMPILATION_CACHE_DIR"]  # the fixture's is another folder
+    assert settings["HAM10000_DIR"] == "phantom"
+    assert settings.items() <= client.submit(environment).result().items()
+    assert "HAM10000_DIR" not in A1.worker_settings("folder", phantom=False)
+
+
+# --- Images on disk ------------------------------------------------------------------------------
+
+
+def test_batches_from_disk_are_those_from_memory(tmp_path):
+    dataset, path = small_dataset(), tmp_path / "images.npy"
+    A1.write_images(path, iter(dataset.images), dataset.images.shape)
+    on_disk = A1.ImagesOnDisk(path)
+    assert (len(on_disk), on_disk.shape) == (len(dataset.images), dataset.images.shape)
+    np.testing.assert_array_equal(np.load(path), dataset.images)
+    assert type(on_disk[3:5]) is np.ndarray, "a map would keep the file open"
+    recipe, rows = dataclasses.replace(BEST, batch_size=32), np.arange(len(dataset.labels))
+    memory, disk = (
+        Rows(dataclasses.replace(dataset, images=images), rows, recipe, seed=3)
+        for images in (dataset.images, on_disk)
+    )
+    for _ in range(2):
+        assert len(memory) == len(disk) > 2
+        for number in range(len(memory)):
+            for a, b in zip(memory[number], disk[number], strict=True):
+                np.testing.assert_array_equal(a, b)
+                assert a.dtype == b.dtype and type(b) is np.ndarray
+        memory.on_epoch_end(), disk.on_epoch_end()
+
+
+HOLDS = """
+import sys
+import numpy as np
+from tools.book.chapter_code import definitions
+from tools.measure.harness import peak_memory
+
+a1, (path, way) = definitions("A1"), sys.argv[1:]
+images = a1.ImagesOnDisk(path) if way == "disk" else np.load(path)
+order, total = np.random.default_rng(0).permutation(len(images)), 0
+for start in range(0, len(images), 128):
+    total += int(images[order[start : start + 128]].sum())
+print(total, peak_memory())
+"""
+
+
+def test_images_on_disk_are_not_held(tmp_path):
+    """120 MB of images: from disk a process stays small, although it reads every row."""
+    path, shape = tmp_path / "large.npy", (2_500, 128, 128, 3)
+    block = np.random.default_rng(0).integers(0, 256, shape[1:], dtype=np.uint8)
+    A1.write_images(path, (np.roll(block, row, axis=0) for row in range(shape[0])), shape)
+
+    def run(way):
+        command = [sys.executable, "-c", HOLDS, str(path), way]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
+        total, peak = done.stdout.split()
+        return int(total), float(peak)
+
+    (sum_in_memory, memory), (sum_from_disk, disk) = run("memory"), run("disk")
+    assert sum_in_memory == sum_from_disk
+    assert memory - disk > 0.7 * path.stat().st_size / 1e6

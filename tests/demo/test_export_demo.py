@@ -1,0 +1,251 @@
+"""The exported model answers as Keras does; its manifest and the stored numbers fit the weights."""
+
+import hashlib
+import json
+import shutil
+from functools import partial
+
+import numpy as np
+import pytest
+
+from tools.book.course import ROOT
+from tools.demo import export_demo, measure_demo
+from utils import augment, predict
+from utils.calibration import apply_temperature
+from utils.classes import CLASSES
+from utils.data.phantom import sample
+from utils.refusal import answer_averaged, ask, published
+from utils.weights import read_certificate
+
+onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+pytest.importorskip("tf2onnx", reason="tf2onnx is not installed")
+pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+MODELS = ROOT / "models"
+chapter = measure_demo.chapter
+
+
+@pytest.fixture(scope="module")
+def images():
+    return sample()[0][::39][:256].astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo") / "made"
+    assert export_demo.export(folder) is True
+    return folder
+
+
+@pytest.fixture(scope="module")
+def manifest(exported):
+    return json.loads((exported / "manifest.json").read_text(encoding="utf-8"))
+
+
+# --- Exporting and comparing ---------------------------------------------------------------------
+
+
+def test_folder_holds_the_model_and_what_is_known_of_it(exported, manifest):
+    assert sorted(p.name for p in exported.iterdir()) == ["manifest.json", "model.onnx"]
+    content = (exported / "model.onnx").read_bytes()
+    assert manifest["sha256"] == hashlib.sha256(content).hexdigest()
+    assert manifest["bytes"] == len(content) < 2_000_000
+    check = manifest["check"]
+    assert check["images"] == 256 and check["same_class"] == 1
+    assert check["largest_difference"] <= 1e-4
+    graph = onnx.load(exported / "model.onnx").graph
+    assert [i.name for i in graph.input] == [manifest["input"]["name"]]
+    assert {o.name for o in graph.output} == set(manifest["outputs"].values())
+    assert "HAM_" not in json.dumps(manifest)
+
+
+def test_another_answer_is_refused(exported, images):
+    by_file = predict.onnx_answerer(exported).ask
+    model = partial(ask, published()[0])
+    assert export_demo.compare(by_file, model, images)["same_class"] == 1
+
+    def off(views, *, probability=0.0, strangeness=0.0):
+        p, s = model(views)
+        return p + probability, s + strangeness
+
+    def other_class(views):
+        p, s = model(views)
+        return p[:, ::-1], s
+
+    # A difference that is too small to change a class counts too, in either output.
+    for wrong in (
+        other_class,
+        partial(off, probability=2e-4),
+        partial(off, strangeness=2e-4),
+        partial(off, strangeness=np.nan),
+    ):
+        with pytest.raises(export_demo.ExportError, match="model.onnx does not answer as the mo"):
+            export_demo.compare(by_file, wrong, images)
+
+
+def test_file_alone_leads_to_the_published_answer(exported, manifest, images):
+    model, _ = published()
+    probabilities, strangeness = answer_averaged(model, images[:12])
+    wanted = apply_temperature(probabilities, manifest["temperature"])
+    for k in range(12):
+        image = images[k].astype(np.uint8)
+        for answer in (predict.predict(image, model=exported), predict.predict(image)):
+            assert np.allclose(list(answer.probabilities.values()), wanted[k], atol=1e-4)
+            assert answer.strangeness == pytest.approx(strangeness[k], abs=1e-4)
+
+
+def test_nothing_is_exported_twice_and_everything_that_matters_counts(exported, tmp_path):
+    folder = tmp_path / "demo"
+    shutil.copytree(exported, folder)
+    before = (folder / "manifest.json").read_bytes()
+    assert export_demo.export(folder) is False
+    assert (folder / "manifest.json").read_bytes() == before
+    now = export_demo.state()
+    assert export_demo.is_current(folder, now) and not export_demo.is_current(folder, "other")
+    (folder / "model.onnx").write_bytes(b"half")
+    assert not export_demo.is_current(folder, now)
+
+    for name in export_demo.SOURCES:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    assert export_demo.state(tmp_path) == now
+    with (tmp_path / "models" / "best-manifest.json").open("a") as file:
+        file.write("\n")
+    assert export_demo.state(tmp_path) != now
+
+
+def test_a_failed_export_leaves_the_old_files_and_says_why(tmp_path, monkeypatch, capsys):
+    (tmp_path / "manifest.json").write_text("old")
+    monkeypatch.setattr(export_demo, "TOLERANCE", -1)
+    with pytest.raises(export_demo.ExportError):
+        export_demo.export(tmp_path)
+    assert [p.read_text() for p in tmp_path.iterdir()] == ["old"]
+
+    def lacks(*_):
+        raise ImportError("No module named 'tf2onnx'")
+
+    monkeypatch.setattr(export_demo, "export", lacks)
+    assert export_demo.main([]) == 1
+    assert "tf2onnx'. Install onnx, tf2onnx" in capsys.readouterr().err
+
+
+def test_damaged_folders_are_told(exported, tmp_path):
+    folder = tmp_path / "demo"
+    with pytest.raises(predict.PredictError, match="manifest.json.*export_demo"):
+        predict.onnx_answerer(folder)
+    shutil.copytree(exported, folder)
+    (folder / "model.onnx").write_bytes(b"other")
+    with pytest.raises(predict.PredictError, match="not the one"):
+        predict.onnx_answerer(folder)
+    (folder / "manifest.json").write_text("{}")
+    with pytest.raises(predict.PredictError, match="KeyError"):
+        predict.onnx_answerer(folder)
+
+
+# --- The manifest and what was measured ----------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def stored():
+    names = {"measured": "demo", "refusal": "best-refusal", "manifest": "best-manifest"}
+    return {
+        part: json.loads((MODELS / f"{name}.json").read_text(encoding="utf-8"))
+        for part, name in names.items()
+    }
+
+
+def test_manifest_is_what_the_tool_would_write(stored):
+    certificate = read_certificate("best")
+    weights = hashlib.sha256((MODELS / "best.weights.h5").read_bytes()).hexdigest()
+    assert certificate.weights_sha256 == weights
+    for part in ("measured", "refusal"):
+        assert stored[part]["weights_sha256"] == weights, "tools.demo.export_demo --measure"
+    threshold = stored["refusal"]["threshold"]
+    again = measure_demo.filled(stored["manifest"], certificate, threshold, stored["measured"])
+    assert again == stored["manifest"]
+    assert (MODELS / "best-refusal.json").stat().st_size < 200_000
+
+
+def test_every_class_has_plain_words_with_a_source(stored):
+    for words, c in zip(stored["manifest"]["classes"], CLASSES, strict=True):
+        assert words["dx"] == c.dx
+        assert words["source"].startswith("https://") and len(words["meaning"].split()) >= 8
+        says = words["says"]
+        assert says["share"] == pytest.approx(says["right"] / says["said"], abs=1e-4)
+        assert says["low"] <= says["share"] <= says["high"]
+
+
+def test_symmetries_are_those_of_training(stored):
+    image = np.random.default_rng(0).integers(0, 255, (1, 28, 28, 3))
+    ways = stored["manifest"]["symmetries"]
+    assert len(ways) == 8
+    for number, how in enumerate(ways):
+        turned = np.rot90(image[0], how["rotate"] // 90)
+        turned = turned[:, ::-1] if how["flip"] else turned
+        assert np.array_equal(turned, augment.symmetry(image, number)[0]), number
+
+
+def test_stored_numbers_fit_together(stored):
+    measured, refusal = stored["measured"], stored["measured"]["refusal"]
+    answered = refusal["n_real"] - refusal["refused_real"]
+    assert sum(says["said"] for says in measured["says"].values()) == answered
+    assert measured["tested"]["images"] == answered
+    right = sum(says["right"] for says in measured["says"].values())
+    assert measured["tested"]["accuracy"]["value"] == pytest.approx(right / answered, abs=1e-4)
+    assert refusal["refused_real"] / refusal["n_real"] <= 0.05
+    assert refusal["refused_validation"] / refusal["n_validation"] <= 0.031
+    assert refusal["auc"] >= 0.97
+    assert max(refusal["chosen_by"], key=refusal["chosen_by"].get) == "stage 1"
+    # The chapter draws the same strangers as were measured on, and refuses as many of each kind.
+    (model, manifest), (images, kinds) = published(), chapter.strangers(chapter.KINDS)
+    strange = answer_averaged(model, images)[1] > manifest["refusal"]["threshold"]
+    refused = {kind: round(float(strange[kinds == kind].mean()), 4) for kind in chapter.KINDS}
+    assert refused == refusal["by_kind"]
+    strangers = sum(round(share * refusal["per_kind"]) for share in refusal["by_kind"].values())
+    assert strangers == refusal["refused_strangers"]
+    assert refusal["n_strangers"] == refusal["per_kind"] * len(refusal["by_kind"]) >= 300
+
+
+def test_stored_numbers_are_those_of_the_real_images(real_data_folder, stored):
+    from utils import calibration, data, splits
+    from utils.weights import check_certificate
+
+    dataset = data.load_ham10000()
+    if dataset.is_phantom:
+        pytest.skip("no real images")
+    split = splits.lesion_split(dataset)
+    check_certificate(read_certificate("best"), dataset, split.test)
+    model, manifest = published()
+    measured, threshold = stored["measured"], manifest["refusal"]["threshold"]
+    probabilities, strange = answer_averaged(model, dataset.images[split.test])
+    assert (strange > threshold).sum() == measured["refusal"]["refused_real"]
+    called = calibration.apply_temperature(probabilities, measured["temperature"]).argmax(axis=1)
+    labels = dataset.labels[split.test]
+    for c in CLASSES:
+        rows = (strange <= threshold) & (called == c.kaggle_label)
+        assert rows.sum() == measured["says"][c.dx]["said"]
+        assert (labels[rows] == c.kaggle_label).sum() == measured["says"][c.dx]["right"]
+    validation, strange = answer_averaged(model, dataset.images[split.validation])
+    fitted = calibration.fit_temperature(dataset.labels[split.validation], validation)
+    assert fitted == pytest.approx(measured["temperature"], rel=1e-3)
+    assert np.quantile(strange, 0.97) == pytest.approx(threshold, rel=1e-5)
+
+
+# --- Pictures that show no lesion ----------------------------------------------------------------
+
+
+def test_strangers_are_of_every_kind_and_the_two_parts_are_apart():
+    sets = []
+    for kinds, part in ((chapter.KINDS, 1), (measure_demo.choosing(), 0)):
+        images, names = chapter.strangers(kinds, per_kind=6, part=part)
+        assert images.shape == (6 * len(kinds), 28, 28, 3) and images.dtype == np.uint8
+        assert list(dict.fromkeys(names.tolist())) == list(kinds)
+        sets.append(({image.tobytes() for image in images}, set(kinds)))
+        assert len(sets[-1][0]) == len(images), "the same picture twice"
+        # More of a kind does not change the first ones.
+        fewer, _ = chapter.strangers(kinds, per_kind=2, part=part)
+        assert np.array_equal(fewer[:2], images[:2]) and np.array_equal(fewer[-2:], images[-6:-4])
+        for kind in ("face skin (photograph)", "far spots (drawing)", "bare skin (drawing)"):
+            if kind in kinds:
+                red, green, blue = images[names == kind].mean(axis=(0, 1, 2))
+                assert red > green > blue, kind
+    assert not sets[0][0] & sets[1][0] and not sets[0][1] & sets[1][1]

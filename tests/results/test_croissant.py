@@ -1,0 +1,120 @@
+"""The Croissant descriptions in data/ say what the files hold and what the loader gives."""
+
+import gzip
+import hashlib
+import json
+
+import datafiles
+import pytest
+
+from tools.book.set_repository import address
+from utils.classes import CLASSES
+from utils.data import phantom
+from utils.data.download import registry
+from utils.data.records import COLUMNS
+
+try:
+    import mlcroissant
+except ImportError:  # not among the course's packages: see pyproject.toml
+    mlcroissant = None
+
+with_mlcroissant = pytest.mark.skipif(
+    mlcroissant is None, reason="mlcroissant is not installed: `pip install mlcroissant`"
+)
+NAMES = ("croissant.json", "croissant-phantom.json")
+
+
+@pytest.fixture
+def described(root):
+    return lambda name: json.loads((root / "data" / name).read_text(encoding="utf-8"))
+
+
+def files_in(description):
+    return {file["name"]: file for file in description["distribution"] if "contentUrl" in file}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_columns_and_classes_are_those_of_the_loader(described, name):
+    sets = {one["@id"]: one for one in described(name)["recordSet"]}
+    assert [field["name"] for field in sets["images"]["field"]] == list(COLUMNS)
+    columns = [field["source"]["extract"]["column"] for field in sets["images"]["field"]]
+    assert columns == list(COLUMNS)
+    assert sets["diagnoses"]["data"] == [
+        {
+            "diagnoses/dx": c.dx,
+            "diagnoses/name": c.name,
+            "diagnoses/malignant": c.malignant,
+            "diagnoses/label": c.kaggle_label,
+            "diagnoses/dermamnist": c.dermamnist_label,
+        }
+        for c in CLASSES
+    ]
+
+
+def test_official_files_are_those_of_the_registry(described):
+    files = files_in(described("croissant.json"))
+    listed = registry()["dataverse"]["files"]
+    assert sorted(files) == sorted(file["name"] for file in listed)
+    for file in listed:
+        algorithm, digest = file["hash"].split(":")
+        assert files[file["name"]][algorithm] == digest
+        assert files[file["name"]]["contentSize"] == f"{file['bytes']} B"
+        assert files[file["name"]]["contentUrl"] in file["urls"]
+
+
+def test_files_of_the_phantom_are_those_beside_the_description(described, root):
+    description = described("croissant-phantom.json")
+    files = files_in(description)
+    assert sorted(files) == ["phantom.npz", "phantom_metadata.csv.gz"]
+    for name, file in files.items():
+        content = (root / "data" / name).read_bytes()
+        assert file["sha256"] == hashlib.sha256(content).hexdigest(), "`make phantom` renews it"
+        assert file["contentSize"] == f"{len(content)} B"
+    rows = phantom.sample()[2].to_csv(index=False, lineterminator="\n")
+    stored = gzip.decompress((root / "data" / "phantom_metadata.csv.gz").read_bytes())
+    assert stored.decode() == rows, "`make phantom` writes the records anew"
+    assert description["version"] == f"{phantom.CODE_VERSION}.0.0"
+    assert description["url"] == f"{address()}/tree/main/data"
+    for count in (f"{rows.count('PHANTOM_0'):,}", "7,470"):
+        assert count in description["description"]
+
+
+@with_mlcroissant
+@pytest.mark.parametrize("name", NAMES)
+def test_mlcroissant_finds_no_error_and_the_one_that_is_there(described, name):
+    dataset = mlcroissant.Dataset(jsonld=described(name))
+    assert not dataset.metadata.ctx.issues.errors
+    assert {one.id for one in dataset.metadata.record_sets} >= {"diagnoses", "images"}
+    broken = described(name)
+    broken["recordSet"][-1]["field"][0]["source"]["fileObject"]["@id"] = "nowhere.csv"
+    with pytest.raises(mlcroissant.ValidationError, match="nowhere.csv"):
+        mlcroissant.Dataset(jsonld=broken)
+
+
+@with_mlcroissant
+def test_records_of_the_phantom_can_be_read(root):
+    dataset = mlcroissant.Dataset(jsonld=root / "data" / "croissant-phantom.json")
+    read = list(dataset.records("images"))  # checks the check sum too
+    rows = phantom.sample()[2].to_dict("records")
+    assert len(read) == len(rows)
+    for row, record in list(zip(rows, read, strict=True))[::500]:
+        for column, value in row.items():
+            expected = value.encode() if isinstance(value, str) else value
+            assert record[f"images/{column}"] == expected or value != value
+
+
+@with_mlcroissant
+def test_records_of_the_official_files_can_be_read(described, tmp_path):
+    metadata = datafiles.make_official(tmp_path)
+    description = described("croissant.json")
+    for name, file in files_in(description).items():
+        algorithm = "sha256" if "sha256" in file else "md5"
+        file[algorithm] = hashlib.new(algorithm, (tmp_path / name).read_bytes()).hexdigest()
+    dataset = mlcroissant.Dataset(
+        jsonld=description, mapping={path.name: str(path) for path in tmp_path.iterdir()}
+    )
+    images = list(dataset.records("images"))
+    assert [r["images/lesion_id"].decode() for r in images] == metadata["lesion_id"].tolist()
+    pictures = {r["pictures/image_id"].decode(): r for r in dataset.records("pictures")}
+    assert sorted(pictures) == sorted(metadata["image_id"])
+    assert next(iter(pictures.values()))["pictures/image"].mode == "RGB"

@@ -1,0 +1,90 @@
+"""`make studies`: which runs there should be, and what makes one stale."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from small_dataset import small_dataset
+
+from tools.results import studies
+from utils.augment import predict_averaged
+from utils.data import load_ham10000
+from utils.splits import lesion_groups, lesion_split
+from utils.training import BEST
+from utils.weights import (
+    Judged,
+    load_weights,
+    make_certificate,
+    read_contaminated_run,
+    read_run,
+    run_names,
+)
+
+
+def test_a_study_says_when_it_is_out_of_date(tmp_path):
+    dataset = small_dataset(lesions_per_class=30)
+    split, recipe = lesion_split(dataset), {"network": "original_cnn", "keep": "last"}
+    study = studies.Study("run", dataset, recipe, split, 0, lambda: None)
+    assert study.stale(folder=tmp_path) == "not made yet"
+    rows = split.test
+    names = [dataset.metadata["image_id"].to_numpy(dtype=str), lesion_groups(dataset.metadata)]
+    answers = np.zeros((len(rows), 7), np.float32)
+    part = Judged(*(x[rows].astype(str) for x in names), dataset.labels[rows], answers, answers)
+    made_from = {"name": "run", "recipe": recipe, "dataset": dataset, "split": split, "seed": 0}
+    certificate = make_certificate(**made_from, history={"loss": [1]}, seconds=1)
+    studies.write_run(certificate, {"test": part}, folder=tmp_path)
+    assert study.stale(folder=tmp_path) == ""
+    for changes, why in (
+        ({"recipe": {}}, "recipe"),
+        ({"seed": 1}, "recipe"),
+        ({"split": lesion_split(dataset, seed=1)}, "split"),
+        ({"dataset": small_dataset(lesions_per_class=30, seed=1)}, "data"),
+    ):
+        assert why in dataclasses.replace(study, **changes).stale(folder=tmp_path)
+    (tmp_path / "run.npz").write_bytes(b"")
+    assert study.stale(folder=tmp_path) == "damaged"
+
+
+def test_every_step_of_the_ablation_changes_one_thing_and_ends_at_the_recipe():
+    steps = studies.ablation()
+    assert list(steps) == sorted(steps), "the names give the order in which they are shown"
+    taken = [recipe for name, recipe in steps.items() if "-or-" not in name]
+    assert taken[-1] == BEST
+    assert len({str(recipe) for recipe in steps.values()}) == len(steps)
+
+
+def test_scaled_input_is_the_original_network_behind_one_layer():
+    network = studies.scaled_cnn()
+    assert network.count_params() == 504_103
+    first = network.layers[0](np.array([[[[0, 127.5, 255]]]], np.float32))
+    np.testing.assert_allclose(np.asarray(first).ravel(), [-1, 0, 1])
+
+
+def test_stored_runs_are_those_that_the_command_would_make_now(real_data_folder):
+    """The numbers in chapters 6 to 8 are read from runs whose certificates match."""
+    dataset = load_ham10000()
+    wanted = {study.name: study.stale() for study in studies.all_studies(dataset)}
+    stale = {name: why for name, why in wanted.items() if why}
+    if stale.keys() == wanted.keys() and set(stale.values()) == {"made from other data"}:
+        pytest.skip("the stored runs were made from other files of the same images")
+    assert not stale, f"run `make studies`: {stale}"
+    of_larger_images = {f"step-12-or-{studies.PIXELS}-pixels"} - set(wanted)  # not had here
+    assert set(run_names()) - of_larger_images == set(wanted), "a run belongs to no study"
+    labels = dict(zip(dataset.metadata["image_id"], dataset.labels, strict=True))
+    for name in wanted:
+        for part in read_contaminated_run(name).parts.values():
+            assert [labels[i] for i in part.image_ids] == part.labels.tolist()
+
+
+def test_published_best_weights_are_those_of_the_first_seed(real_data_folder):
+    dataset = load_ham10000()
+    run = read_run("best-seed-0")
+    if run.certificate.data["fingerprint"] != dataset.fingerprint:
+        pytest.skip("the stored runs were made from other files of the same images")
+    test = lesion_split(dataset).test[:100]
+    ids = dataset.metadata["image_id"].to_numpy()[test].tolist()
+    assert ids == run.parts["test"].image_ids[:100].tolist()
+    model, certificate = load_weights("best", dataset, test=test)
+    assert certificate.history == run.certificate.history
+    answers = predict_averaged(model, dataset.images[test])
+    np.testing.assert_allclose(answers, run.parts["test"].probabilities[:100], atol=1e-3)

@@ -1,0 +1,206 @@
+"""Weights and stored runs: written, read back equal, refused where they have seen the test."""
+
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+from small_dataset import small_dataset
+
+from tools.results.studies import write_run
+from utils import weights
+from utils.files import hash_file
+from utils.models import BUILDERS, original_cnn
+from utils.splits import image_split, lesion_groups, lesion_split
+from utils.weights import MODELS, CertificateError, Judged, read_contaminated_run, read_run
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return small_dataset(lesions_per_class=30)
+
+
+@pytest.fixture(scope="module")
+def split(dataset):
+    return lesion_split(dataset)
+
+
+def certificate(dataset, split, name="tiny", **recipe):
+    history = {"loss": [2, 1], "val_balanced_accuracy": [0.4, 0.3]}
+    recipe = {"network": "original_cnn", "keep": "best"} | recipe
+    made_from = {"dataset": dataset, "split": split, "seed": 0}
+    return weights.make_certificate(
+        name=name, recipe=recipe, history=history, seconds=1, **made_from
+    )
+
+
+@pytest.fixture(scope="module")
+def saved(dataset, split, tmp_path_factory):
+    """A network that was compiled and trained for a step, saved."""
+    folder, model = tmp_path_factory.mktemp("runs"), original_cnn()
+    model.compile("adam", loss="sparse_categorical_crossentropy")
+    model.train_on_batch(dataset.images[:8], dataset.labels[:8])
+    return model, weights.save_weights(model, certificate(dataset, split), folder=folder), folder
+
+
+def test_a_certificate_says_what_the_weights_have_seen(saved, dataset, split):
+    _, born, folder = saved
+    assert sorted(p.name for p in folder.iterdir()) == ["tiny.json", "tiny.weights.h5"]
+    assert born == weights.read_certificate("tiny", folder=folder)
+    assert born.split["fingerprint"] == split.fingerprint
+    assert born.data["fingerprint"] == dataset.fingerprint
+    groups = lesion_groups(dataset.metadata)
+    assert set(born.train_lesions) == set(groups[split.train])
+    assert set(born.validation_lesions) == set(groups[split.validation])
+    assert born.best_epoch == 1
+    assert certificate(dataset, split, keep="last").best_epoch == 2
+
+
+def test_weights_alone_are_saved_and_predict_as_before(saved, dataset, split):
+    """The optimiser's state would be twice as large again; files that hold it are read as well."""
+    model, _, folder = saved
+    path = folder / "tiny.weights.h5"
+    assert path.stat().st_size < 5 * model.count_params()
+    loaded, born = weights.load_weights("tiny", dataset, test=split.test, folder=folder)
+    images = dataset.images[split.test]
+    expected = model.predict(images, verbose=0)
+    np.testing.assert_allclose(loaded.predict(images, verbose=0), expected, atol=1e-6)
+    model.save_weights(folder / "large.weights.h5")  # as Keras does it
+    assert (folder / "large.weights.h5").stat().st_size > 10 * model.count_params()
+    large = dataclasses.replace(born, weights_sha256=hash_file(folder / "large.weights.h5"))
+    loaded = weights.network_of("large", large, folder=folder)
+    np.testing.assert_allclose(loaded.predict(images, verbose=0), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "part, message", [("train", "were trained on"), ("validation", "were chosen by")]
+)
+def test_one_lesion_that_was_seen_is_enough_to_refuse(saved, dataset, split, part, message):
+    row = getattr(split, part)[0]
+    test = np.append(split.test, row)
+    with pytest.raises(CertificateError, match=f"{message} 1 of the") as refusal:
+        weights.load_weights("tiny", dataset, test=test, folder=saved[2])
+    assert lesion_groups(dataset.metadata)[row] in str(refusal.value)
+
+
+def test_another_split_or_source_is_refused(saved, dataset, split):
+    _, born, folder = saved
+    other = lesion_split(dataset, seed=1)
+    overlap = set(lesion_groups(dataset.metadata)[other.test]) & set(born.train_lesions)
+    with pytest.raises(CertificateError, match=f"{len(overlap):,} of the .*, …"):
+        weights.load_weights("tiny", dataset, test=other.test, folder=folder)
+    phantom = dataclasses.replace(born, data={**born.data, "phantom": not dataset.is_phantom})
+    with pytest.raises(CertificateError, match="Load weights that were made for these images"):
+        weights.check_certificate(phantom, dataset, split.test)
+
+
+def test_weights_without_certificate_or_changed_are_refused(saved, dataset, split, tmp_path):
+    def refused(message, name="tiny"):
+        with pytest.raises(CertificateError, match=message):
+            weights.load_weights(name, dataset, test=split.test, folder=tmp_path)
+
+    refused("without a birth certificate", name="nobody")
+    (tmp_path / "tiny.json").write_text(json.dumps(dataclasses.asdict(saved[1])))
+    refused("missing or is not the file")
+    damaged = bytearray((saved[2] / "tiny.weights.h5").read_bytes())
+    damaged[-1] ^= 1
+    (tmp_path / "tiny.weights.h5").write_bytes(bytes(damaged))
+    refused("missing or is not the file")
+    (tmp_path / "tiny.json").write_text("{}")
+    refused("is not a birth certificate")
+
+
+def test_published_weights_fit_their_certificate_and_their_lesions():
+    """The pairs in models/ belong together, whatever data this computer has."""
+    names = sorted(path.name.removesuffix(".weights.h5") for path in MODELS.glob("*.weights.h5"))
+    assert {"original", "original-phantom", "best", "best-phantom"} <= set(names)
+    for name in names:
+        born = weights.read_certificate(name)
+        assert not set(born.train_lesions) & set(born.validation_lesions)
+        keras.backend.clear_session()
+        assert born.recipe["network"] in BUILDERS
+        weights.network_of(name, born, folder=MODELS)
+
+
+# --- Stored runs ---------------------------------------------------------------------------------
+
+
+def judged(dataset, rows):
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(7), size=len(rows))
+    return Judged(
+        dataset.metadata["image_id"].to_numpy(dtype=str)[rows],
+        lesion_groups(dataset.metadata)[rows].astype(str),
+        dataset.labels[rows],
+        probabilities.astype(np.float32),
+        probabilities[::-1].astype(np.float32),
+    )
+
+
+def stored(dataset, split, folder, **parts):
+    answers = {part: judged(dataset, rows) for part, rows in parts.items()}
+    return write_run(certificate(dataset, split, "run"), answers, folder=folder), answers
+
+
+def test_a_run_comes_back_as_it_was_written(dataset, split, tmp_path):
+    rows = {"validation": split.validation, "test": split.test}
+    born, answers = stored(dataset, split, tmp_path, **rows)
+    run = read_run("run", folder=tmp_path)
+    assert run.certificate == born and list(run.parts) == list(answers)
+    for part in answers:
+        for field in dataclasses.fields(Judged):
+            again, written = (getattr(x[part], field.name) for x in (run.parts, answers))
+            np.testing.assert_array_equal(again, written)
+            assert again.dtype == written.dtype
+    assert weights.run_names("ru", folder=tmp_path) == ["run"]
+    assert weights.run_names("best", folder=tmp_path) == []
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["run.json", "run.npz"]
+
+
+def test_a_split_by_image_is_refused_and_can_be_read_on_purpose(dataset, tmp_path):
+    split = image_split(dataset)
+    stored(dataset, split, tmp_path, test=split.test)
+    groups = lesion_groups(dataset.metadata)
+    overlap = sorted(set(groups[split.train]) & set(groups[split.test]))
+    with pytest.raises(CertificateError, match="'run' was trained on") as refusal:
+        read_run("run", folder=tmp_path)
+    assert f"{len(overlap):,} of the" in str(refusal.value) and overlap[0] in str(refusal.value)
+    assert read_contaminated_run("run", folder=tmp_path).parts["test"].labels.size
+
+
+def test_lesions_that_chose_the_weights_may_be_those_of_the_validation_part_only(
+    dataset, split, tmp_path
+):
+    stored(dataset, split, tmp_path, validation=split.validation)
+    read_run("run", folder=tmp_path)
+    stored(dataset, split, tmp_path, test=split.validation)
+    with pytest.raises(CertificateError, match="was chosen by"):
+        read_run("run", folder=tmp_path)
+
+
+def test_missing_and_changed_runs_are_named(dataset, split, tmp_path):
+    stored(dataset, split, tmp_path, test=split.test)
+    with pytest.raises(CertificateError, match="no stored run 'other'. The stored runs are: run"):
+        read_run("other", folder=tmp_path)
+    path = tmp_path / "run.npz"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(CertificateError, match="run.npz in .* not the file"):
+        read_run("run", folder=tmp_path)
+
+
+def test_predictions_of_a_wrong_shape_are_not_stored(dataset, split, tmp_path):
+    part = dataclasses.replace(judged(dataset, split.test), single=np.zeros((3, 7)))
+    with pytest.raises(ValueError, match="'test' needs probabilities of shape"):
+        write_run(certificate(dataset, split), {"test": part}, folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", weights.run_names())
+def test_stored_runs_are_read_and_refused_as_they_should(name):
+    run = read_contaminated_run(name)
+    assert run.parts and all(part.probabilities.shape[1] == 7 for part in run.parts.values())
+    if name in ("older-image-split", "older-oversampled-first"):
+        with pytest.raises(CertificateError, match="was trained on"):
+            read_run(name)
+    else:
+        read_run(name)

@@ -1,0 +1,61 @@
+"""What nbval runs: copies of the chapters in which an exercise that goes wrong is an error.
+
+One run of a chapter proves three things at once: its cells run; the students' copy, which lacks the
+solutions, runs as it is handed out; and after it every solution passes its check. So a copy holds
+the chapter without its solutions, and all solutions, in order, at the end.
+"""
+
+import ast
+import copy
+from pathlib import Path
+
+import nbformat
+
+from tools.book.course import ROOT, chapters
+from utils.files import replace_file
+
+# The set-up cell looks for the course in the folder above.
+FOLDER = ROOT / "_build"
+
+
+def trial_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Return a chapter with its solutions at the end, and with the verdict of each check asserted.
+
+    As handed out, an exercise is not solved; with its solution, it is. Outputs stay only where
+    nbval compares them (the tag ``nbval-check-output``).
+    """
+    trial = copy.deepcopy(notebook)
+    solutions = [c for c in trial.cells if "solution" in _tags(c)]
+    trial.cells = [c for c in trial.cells if "solution" not in _tags(c)]
+    trial.cells += [c for c in solutions if c.cell_type == "code"]
+    for cell in trial.cells:
+        if {"starter", "solution"} & _tags(cell):
+            verdict = "is True" if "solution" in _tags(cell) else "is not True"
+            cell.source = _with_verdict(cell.source, verdict)
+        if cell.cell_type == "code" and "nbval-check-output" not in _tags(cell):
+            cell.outputs = []
+    return trial
+
+
+def write(folder: Path = FOLDER) -> list[Path]:
+    """Write a copy of every chapter; return their paths."""
+    paths = []
+    for chapter in chapters():
+        text = nbformat.writes(trial_copy(nbformat.read(chapter, as_version=4)), version=4)
+        paths.append(folder / chapter.name)
+        replace_file(paths[-1], text + "\n")
+    return paths
+
+
+def _tags(cell: nbformat.NotebookNode) -> set[str]:
+    return set(cell.metadata.get("tags", ()))
+
+
+def _with_verdict(source: str, verdict: str) -> str:
+    """Assert what the check in a cell's last statement says, if there is one."""
+    last = ast.parse(source).body[-1]
+    if not isinstance(last, ast.Expr):
+        return source
+    check = ast.get_source_segment(source, last)
+    before = "\n".join(source.splitlines()[: last.lineno - 1])
+    return f"{before}\nfeedback = {check}\nassert feedback.passed {verdict}, feedback\nfeedback"

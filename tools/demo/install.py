@@ -1,0 +1,116 @@
+"""`python -m tools.demo.install`: put the page "Try it" together in the rendered book.
+
+Its files, the runtime from npm and the exported model go there, and not into the staged book:
+Jupyter Book loads every script and style sheet below ``_static/`` on every page, and these are for
+one page only.
+"""
+
+import gzip
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tools.book import npm
+from tools.book.course import ROOT, environment
+from utils.files import replace_file, write_json
+
+# Name in the package onnxruntime-web → name here. The smallest build that runs the model:
+# WebAssembly only, its own JavaScript bundled.
+RUNTIME = {
+    "ort.wasm.bundle.min.mjs": "ort.js",
+    "ort-wasm-simd-threaded.wasm": "ort.wasm.gz",
+}
+MODEL = ("manifest.json", "model.onnx")
+PAGE = ("*.js", "*.css", "samples/*.png")
+
+
+def install(html: Path, *, root: Path = ROOT) -> list[str]:
+    """Put everything that the page "Try it" needs into ``_static/demo/`` of a rendered book.
+
+    Where the runtime or the model cannot be had, the book is whole without them: the page then
+    says that the model is not part of this build, and why.
+
+    Parameters
+    ----------
+    html : Path
+        The rendered book.
+    root : Path
+        The repository, or a copy; its ``_build/`` holds what was fetched or exported before.
+
+    Returns
+    -------
+    list of str
+        What is missing, a sentence each; empty if the page is complete.
+    """
+    place = html / "_static" / "demo"
+    shutil.rmtree(place, ignore_errors=True)
+    (place / "samples").mkdir(parents=True)
+    for pattern in PAGE:
+        for path in (root / "demo").glob(pattern):
+            shutil.copyfile(path, place / path.relative_to(root / "demo"))
+    problems = [step(place, root) for step in (_install_runtime, _install_model)]
+    missing = [problem for problem in problems if problem]
+    loaded = [place / name for name in (*RUNTIME.values(), *MODEL) if (place / name).is_file()]
+    build = {
+        "ready": not missing,
+        # The first line for the page, all of it for who builds the book.
+        "missing": [problem.splitlines()[0] for problem in missing],
+        "bytes": sum(path.stat().st_size for path in loaded),
+    }
+    write_json(place / "build.json", build)
+    return missing
+
+
+def _install_runtime(place: Path, root: Path) -> str:
+    try:
+        package = npm.install(root / "demo", root=root) / "onnxruntime-web"
+    except npm.NpmError as error:
+        return f"The runtime onnxruntime-web is missing.\n{error}"
+    for name, here in RUNTIME.items():
+        path = package / "dist" / name
+        if here.endswith(".gz"):
+            # Servers differ in what they compress; packed here, it is small from all of them.
+            packed = package.parents[1] / here
+            if not packed.is_file() or packed.stat().st_mtime < path.stat().st_mtime:
+                replace_file(packed, gzip.compress(path.read_bytes(), 9, mtime=0))
+            path = packed
+        shutil.copyfile(path, place / here)
+    return ""
+
+
+def _install_model(place: Path, root: Path) -> str:
+    # It writes nothing if nothing has changed, and fetches no data.
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.demo.export_demo"],
+        cwd=root,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+    )
+    if done.returncode:
+        return (
+            "The model could not be exported; `python -m tools.demo.export_demo` says why.\n"
+            f"{done.stdout.strip()[-1500:]}"
+        )
+    for name in MODEL:
+        shutil.copyfile(root / "_build" / "demo" / name, place / name)
+    return ""
+
+
+def main(arguments: list[str]) -> int:
+    """Put the page's parts into the rendered book (``_build/html`` or the folder named)."""
+    html = Path(arguments[0]) if arguments else ROOT / "_build" / "html"
+    if not (html / "try-it.html").is_file():
+        print(f"{html} holds no rendered book with this page; run `make book`.", file=sys.stderr)
+        return 1
+    missing = install(html)
+    for problem in missing:
+        print(problem, file=sys.stderr)
+    print("The page Try it is without a model." if missing else "The page Try it is complete.")
+    return bool(missing)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

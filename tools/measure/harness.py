@@ -1,0 +1,151 @@
+"""What all measurements share: a process of its own for each, this machine, files, pages.
+
+``python -m tools.measure.harness MODULE.FUNCTION SETTINGS FILE`` is such a process. What is
+imported at the top counts to the memory it holds, so that is little.
+"""
+
+import argparse
+import contextlib
+import importlib
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+MODELS = ROOT / "models"
+BACKENDS = {"tensorflow": "TensorFlow", "torch": "PyTorch", "jax": "JAX"}
+
+
+class MeasureError(RuntimeError):
+    """A measurement did not come to its end, or cannot be right; the message says which."""
+
+
+def apart(task: str, *, env: dict[str, str] | None = None, **settings) -> dict:
+    """Return what ``MODULE.FUNCTION`` of `tools.measure` returns in a process of its own."""
+    from tools.book.course import environment
+    from tools.book.process import run_python
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "result.json"
+        command = ["-m", "tools.measure.harness", task, json.dumps(settings), file]
+        status = run_python(command, env=environment() | (env or {}), capture=False).returncode
+        if status:
+            raise MeasureError(
+                f"The measurement {task} {env or ''} ended with status {status}; its own message "
+                "stands above (137 or -9: the memory did not suffice). Nothing of it was stored."
+            )
+        return json.loads(file.read_text(encoding="utf-8"))
+
+
+@contextlib.contextmanager
+def measured() -> Iterator[dict]:
+    """Yield a dict that gets, at the end of the block, its ``seconds`` and ``peak_mb``."""
+    result, start = {}, time.perf_counter()
+    yield result
+    result |= {"seconds": time.perf_counter() - start, "peak_mb": peak_memory()}
+
+
+def peak_memory(process: int | None = None) -> float:
+    """Return the most memory that a process, this one unless named, has held, in 10**6 bytes.
+
+    On Linux from ``/proc``: `resource.getrusage` counts what the parent held at the start, too.
+    """
+    with contextlib.suppress(OSError, TypeError):
+        status = Path(f"/proc/{process or 'self'}/status").read_text()
+        return int(re.search(r"^VmHWM:\s+(\d+)", status, re.MULTILINE)[1]) * 1024 / 1e6
+    if sys.platform == "darwin" and process is None:
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    import psutil
+
+    memory = psutil.Process(process).memory_info()
+    return getattr(memory, "peak_wset", memory.rss) / 1e6  # the former on Windows
+
+
+def machine() -> dict[str, str | int | float]:
+    """Describe this computer, naming neither its owner nor a folder."""
+    import psutil
+
+    cpu, listed = platform.processor(), Path("/proc/cpuinfo")
+    if sys.platform == "darwin":
+        command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        cpu = subprocess.run(command, capture_output=True, text=True).stdout
+    elif listed.is_file():
+        model = re.search(r"^model name\s*:(.*)", listed.read_text(), re.MULTILINE)
+        cpu = model[1] if model else cpu
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "cpu": " ".join(cpu.split()) or "unknown processor",
+        "cores": usable or 1,
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def stored(name: str) -> dict:
+    """Return what ``models/NAME.json`` holds."""
+    return json.loads((MODELS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def markdown(rows: list[list[str]], columns: list[str], *, numbers: range) -> str:
+    """Return a Markdown table; columns whose places are in `numbers` stand to the right."""
+    from prettytable import PrettyTable, TableStyle
+
+    table = PrettyTable(columns)
+    table.add_rows(rows)
+    table.set_style(TableStyle.MARKDOWN)
+    for place, column in enumerate(columns):
+        table.align[column] = "r" if place in numbers else "l"
+    return table.get_string()
+
+
+def command(
+    name: str,
+    measure: Callable[..., Iterator[dict]],
+    section: Callable[[dict], str] = lambda results: json.dumps(results, indent=1),
+    *,
+    page: Path | None = None,
+    arguments: list[str] | None = None,
+    **options: dict,
+) -> int:
+    """Measure, store in ``models/NAME.json``, show, write the page; return the exit status.
+
+    `measure` takes the options, each given as `argparse` reads it, and yields the results as often
+    as they are to be stored. `section` makes of them what stands between the page's markers.
+    """
+    from tools.book.splice import splice
+    from utils.files import replace_file, write_json
+
+    parser = argparse.ArgumentParser()
+    for option, form in options.items():
+        parser.add_argument(f"--{option}", **form)
+    parser.add_argument("--page", action="store_true", help="measure nothing, show what is stored")
+    chosen = vars(parser.parse_args(arguments))
+    show = chosen.pop("page")
+    try:
+        for results in () if show else measure(**chosen):
+            write_json(MODELS / f"{name}.json", results)
+            show = True
+        if show:
+            print(text := section(stored(name)))
+            if page:
+                replace_file(page, splice(page.read_text(encoding="utf-8"), name, text))
+    except (MeasureError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    task, given, result_file = sys.argv[1:]
+    module, function = task.split(".")
+    run = getattr(importlib.import_module(f"tools.measure.{module}"), function)
+    Path(result_file).write_text(json.dumps(run(**json.loads(given))), encoding="utf-8")

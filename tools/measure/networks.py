@@ -1,0 +1,210 @@
+"""What is measured of networks. Each function runs in a process of its own: `harness.apart`."""
+
+import dataclasses
+import datetime
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from imblearn.over_sampling import RandomOverSampler
+
+from tools.measure.harness import measured, peak_memory
+from utils.augment import predict_averaged
+from utils.data import LesionImages, load_ham10000
+from utils.metrics import headline
+from utils.models import BUILDERS, original_cnn, small_resnet
+from utils.splits import lesion_split
+from utils.training import BEST, Rows, class_shares, compiled, train
+from utils.weights import device_name, load_weights, versions
+
+PAIRS, IDLE_PAIRS = 4, 25  # of epochs; short ones are noisy, so many of them
+
+
+def original(*, csv: str, parts: str, epochs: int, judge: bool = True) -> dict:
+    """Run the older notebook's procedure in its own way: one table of pixels, copied.
+
+    Read the CSV, shuffle, copy rows of the rare classes until all are as frequent as the
+    largest, train with the last fifth of these rows as validation, keep the epoch with the best
+    accuracy there. Two things differ: the test part holds lesions of its own, and the checkpoint
+    is written.
+    """
+    with measured() as result, tempfile.TemporaryDirectory() as folder:
+        table, rows = pd.read_csv(csv), np.load(parts)
+        learn, test = table.iloc[rows["learn"]].sample(frac=1, random_state=0), rows["test"]
+        x_test, y_test = table.iloc[test].drop(columns="label"), table["label"].to_numpy()[test]
+        x, y = learn.drop(columns="label"), learn["label"]
+        x, y = RandomOverSampler(random_state=0).fit_resample(x, y)
+        x = np.array(x).reshape(-1, 28, 28, 3)
+        keras.utils.set_random_seed(0)
+        model = original_cnn()
+        loss = "sparse_categorical_crossentropy"
+        model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=loss, metrics=["accuracy"])
+        best = keras.callbacks.ModelCheckpoint(
+            f"{folder}/best.weights.h5",
+            monitor="val_accuracy",
+            save_best_only=True,
+            save_weights_only=True,
+        )
+        fit = {"batch_size": 128, "validation_split": 0.2, "callbacks": [best], "verbose": 0}
+        model.fit(x, y.to_numpy(), epochs=epochs, **fit)
+        model.load_weights(best.filepath)
+    if judge:
+        images = np.array(x_test).reshape(-1, 28, 28, 3)
+        result["test"] = headline(y_test, model.predict(images, batch_size=512, verbose=0))
+    return result | {"epochs": epochs}
+
+
+def course(*, changes: dict, judge: bool = True) -> dict:
+    """Run the course's recipe, with some fields changed, on lesions split by `lesion_split`."""
+    recipe = dataclasses.replace(BEST, **changes)
+    with measured() as result, tempfile.TemporaryDirectory() as folder:
+        dataset = load_ham10000()
+        split = lesion_split(dataset)
+        model, _ = train(dataset, split, recipe, name="bench", folder=Path(folder))
+    # Where the answers are put back to the natural shares, decide as if all classes were as
+    # frequent: what the original procedure learns from its copied rows.
+    shares = class_shares(dataset.labels[split.train]) if recipe.prior else None
+    for part in ("validation", "test") if judge else ():
+        rows = getattr(split, part)
+        answers = predict_averaged(model, dataset.images[rows])
+        result[part] = headline(dataset.labels[rows], answers, shares=shares)
+    return result | {"epochs": recipe.epochs}
+
+
+def epoch(*, file: str, steps: int | None = None, **labels) -> dict:
+    """Train once on an npz of images, uint8 (n, size, size, 3), and labels; tell the seconds.
+
+    With `steps` on so many batches only, and then the seconds are those of one. `labels` are
+    passed on.
+    """
+    with measured() as loading, np.load(file) as arrays:
+        images, classes = arrays["images"], arrays["labels"]
+    dataset = LesionImages(images, classes, pd.DataFrame(index=range(len(images))), "bench", "")
+    rows = np.arange(len(images))[: steps and steps * BEST.batch_size]
+    seconds, batches = timed_epoch(small_resnet(size=images.shape[1]), dataset, rows)
+    return labels | {
+        "load_seconds": loading["seconds"],
+        "seconds": seconds / (batches if steps else 1),
+        "batch": min(BEST.batch_size, len(rows)),
+        "peak_mb": peak_memory(),
+        "images": len(images),
+        "size": images.shape[1],
+    }
+
+
+def timed_epoch(network: keras.Model, dataset: LesionImages, rows: np.ndarray) -> tuple[float, int]:
+    """Train a network once over some rows; return the seconds and the number of batches.
+
+    Two batches go before, untimed: Keras compiles the step at the first one.
+    """
+    batches = Rows(dataset, rows, BEST, seed=0)
+    model = compiled(network, BEST, steps=len(batches))
+    model.fit(batches, steps_per_epoch=min(2, len(batches)), verbose=0)
+    with measured() as result:
+        model.fit(Rows(dataset, rows, BEST, seed=1), verbose=0)
+    return result["seconds"], len(batches)
+
+
+def predict(*, file: str, calls: int) -> dict:
+    """Predict one image at a time, averaged over the eight symmetries; tell the median."""
+    model, images, seconds = BUILDERS[BEST.network](), np.load(file)["images"], []
+    for number in range(calls + 3):  # Keras compiles in the first ones
+        with measured() as result:
+            predict_averaged(model, images[number % len(images)][None])
+        seconds.append(result["seconds"])
+    return result | {"seconds": statistics.median(seconds[3:]), "calls": calls}
+
+
+def answers(*, file: str, weights: str, images: int) -> dict:
+    """Write the answers of published weights for test images into a file; time an epoch."""
+    dataset = load_ham10000()
+    split = lesion_split(dataset)
+    test = split.test[:images]
+    model, _ = load_weights(weights, dataset, test=test)
+    np.save(file, model.predict(dataset.images[test], batch_size=128, verbose=0))
+    data = {"source": dataset.source, "fingerprint": dataset.fingerprint}
+    return {
+        "versions": versions(),
+        "device": device_name(),
+        "seconds_per_epoch": timed_epoch(BUILDERS[BEST.network](), dataset, split.train)[0],
+        "rows": len(split.train),
+        "training": None,
+        "data": data | {"split": split.fingerprint, "phantom": dataset.is_phantom},
+    }
+
+
+def device(*, rows: int | None = None) -> dict:
+    """Measure this process' backend on its device: epochs of real batches, and of one batch.
+
+    The `ratio` is the shortest epoch of one and the same batch over the shortest real one;
+    ``idle_`` stands for a network with next to nothing to compute, `batches_seconds` for none.
+    """
+    dataset, backend, layers = load_ham10000(), keras.backend.backend(), keras.layers
+    chosen = lesion_split(dataset).train[:rows]
+    batches = Rows(dataset, chosen, BEST, seed=1)
+    with measured() as alone:
+        for number in range(len(batches)):
+            batches[number]
+    network = BUILDERS[BEST.network]()
+    idle = keras.Sequential([keras.Input(network.input_shape[1:]), layers.GlobalAveragePooling2D()])
+    idle.add(layers.Dense(network.output_shape[-1], activation="softmax"))
+    idle.compile(optimizer="sgd", loss="categorical_crossentropy")
+    idle_real, idle_same = timed_pairs(idle, batches, pairs=IDLE_PAIRS)
+    model = compiled(network, BEST, steps=(2 + 2 * PAIRS) * len(batches))
+    real, same = timed_pairs(model, batches, pairs=PAIRS)
+    return {
+        "device": device_name(),
+        "backend": backend,
+        "version": versions()[backend],
+        "batch": BEST.batch_size,
+        "rows": len(chosen),
+        "seconds": round(statistics.median(real), 2),
+        "ratio": round(min(same) / min(real), 2),
+        "idle_seconds": round(statistics.median(idle_real), 3),
+        "idle_ratio": round(min(idle_same) / min(idle_real), 2),
+        "batches_seconds": round(alone["seconds"], 4),
+        "data": dataset.source,
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def timed_pairs(
+    model: keras.Model, batches: keras.utils.PyDataset, *, pairs: int
+) -> tuple[list[float], list[float]]:
+    """Train on real batches and on one and the same batch, an epoch each in turn.
+
+    Returns the seconds of the epochs of either kind. The first two epochs are not counted: the
+    step is compiled there, under JAX once more in the second. Compare the shortest ones: other
+    programs only make an epoch longer.
+    """
+
+    kept, begins, ends = None, [], []
+
+    class Turns(keras.utils.PyDataset):
+        def __len__(self) -> int:
+            return len(batches)
+
+        def __getitem__(self, number: int):
+            return batches[number] if kept is None else kept
+
+        def on_epoch_end(self) -> None:
+            batches.on_epoch_end()
+
+    # Keras calls a data set's `on_epoch_end` once more before the first epoch, so a callback is
+    # what changes between the two.
+    def begin(epoch: int, logs: dict | None = None) -> None:
+        nonlocal kept
+        kept = batches[0] if epoch % 2 else None
+        begins.append(time.perf_counter())
+
+    def end(epoch: int, logs: dict | None = None) -> None:
+        ends.append(time.perf_counter())
+
+    turn = keras.callbacks.LambdaCallback(on_epoch_begin=begin, on_epoch_end=end)
+    model.fit(Turns(), epochs=2 + 2 * pairs, callbacks=[turn], verbose=0, shuffle=False)
+    seconds = [after - before for before, after in zip(begins, ends, strict=True)]
+    return seconds[2::2], seconds[3::2]
