@@ -328,14 +328,15 @@ def test_functions_named_in_the_brief_exist():
     named = set(re.findall(r"`(\w+)\.(\w+)\b", text("project-brief")))
     modules = {p.stem for p in (ROOT / "utils").glob("*.py")}
     checked = [(module, name) for module, name in named if module in modules]
-    assert len(checked) >= 12
+    assert len(checked) >= 8
     for module, name in checked:
         assert hasattr(importlib.import_module(f"utils.{module}"), name), f"{module}.{name}"
 
 
-# Messages of Python, git and TensorFlow, which the course does not write itself.
+# Messages of Python, git, pooch and TensorFlow, which the course does not write itself.
 OTHERS = re.compile(
     r"(CalledProcess|ModuleNotFound|Name|Import|Attribute|ResourceExhausted)Error|No module named"
+    r"|…: ValueError: … hash of"
 )
 
 
