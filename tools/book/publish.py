@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 
-from tools.book import stamp
+from tools.book import reading_time, stamp
 from tools.book.course import (
     ROOT,
     ChapterError,
@@ -25,7 +25,6 @@ from tools.book.course import (
     pictures,
     real_images,
 )
-from tools.teach import reading_time
 from utils.data import DataError
 from utils.files import replace_file
 
