@@ -1,4 +1,4 @@
-"""`tools.teach.colab` without an environment: what it puts where, what it reads, what it calls failed."""
+"""`tools.teach.colab` without an environment: what it puts where, reads, and calls failed."""
 
 import json
 import os
@@ -330,7 +330,7 @@ def test_issue_step_runs_with_a_stub_gh(tmp_path, open_issue, done):
 
 def test_replaced_packages_of_colab_are_found_and_new_ones_are_not():
     before = {"protobuf": "5.29.6", "numpy": "2.1.3", "tensorflow": "2.20.0"}
-    now = {"protobuf": "7.36.2", "numpy": "2.1.3", "jupyterquiz": "2.9"}
+    now = {"protobuf": "7.36.2", "numpy": "2.1.3", "pooch": "1.9"}
     assert colab.replaced(before, now) == [
         "protobuf 5.29.6 became 7.36.2",
         "tensorflow 2.20.0 became nothing",

@@ -69,16 +69,16 @@ def test_where_nothing_is_missing_nothing_is_installed(capsys, no_gpu, elsewhere
 
 @pytest.mark.parametrize("code", [0, 1])
 def test_on_colab_what_is_missing_is_installed(monkeypatch, commands, colab, capsys, code):
-    lacks(monkeypatch, "imblearn", "jupyterquiz")
+    lacks(monkeypatch, "imblearn", "prettytable")
     commands.code = code
     if code:
-        with pytest.raises(ModuleNotFoundError, match="The course needs imbalanced-learn, jupyter"):
+        with pytest.raises(ModuleNotFoundError, match="The course needs imbalanced-learn, pretty"):
             start.prepare()
     else:
         start.prepare()
         assert "Versions: Python" in capsys.readouterr().out
     pip = [command for command in commands.seen if "pip" in command]
-    names = ["imbalanced-learn", "jupyterquiz"]
+    names = ["imbalanced-learn", "prettytable"]
     assert pip == [[sys.executable, "-m", "pip", "install", "--quiet", *names]]
 
 

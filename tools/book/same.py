@@ -30,7 +30,7 @@ from PIL import Image
 
 from tools.book import stamp
 from tools.book.course import ROOT, ChapterError, chapters, execute, real_images
-from tools.book.publish import TRAINS, tidy
+from tools.book.publish import TRAINS, pack, tidy
 from utils.data import DataError
 from utils.files import replace_file
 
@@ -221,6 +221,8 @@ def with_outputs(
             f"The run has {len(outputs(ran))} outputs, {len(stored)} are stored. Publish it."
         )
     count, rest = 0, iter(stored)
+    for output in stored:
+        pack(output.get("data", {}))
     for index, (cell, run) in enumerate(zip(notebook.cells, ran.cells, strict=True)):
         if cell.cell_type != "code":
             continue
