@@ -1,11 +1,8 @@
 """Formulas show without a network: the book carries MathJax."""
 
-import json
-
 import pytest
 
 from tools.book import mathjax, npm
-from tools.book.course import ROOT
 
 
 @pytest.fixture
@@ -49,9 +46,3 @@ def test_a_book_without_formulas_needs_nothing(html, monkeypatch):
     (html / "chapters" / "one.html").unlink()
     monkeypatch.setattr(npm, "install", lambda folder, root: pytest.fail("npm was asked"))
     assert mathjax.install(html) == ""
-
-
-def test_lock_names_no_registry():
-    text = (ROOT / "tools" / "formulas" / "package-lock.json").read_text()
-    assert "resolved" not in text and "integrity" in text
-    assert json.loads(text)["packages"]["node_modules/mathjax"]["version"] == "3.2.2"
