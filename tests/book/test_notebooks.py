@@ -301,6 +301,10 @@ def small_chapter() -> nbformat.NotebookNode:
     return counted(notebook)
 
 
+def failure(name: str) -> nbformat.NotebookNode:
+    return v4.new_output("error", ename=name, evalue="", traceback=[])
+
+
 def picture(kilobytes: float = 1) -> nbformat.NotebookNode:
     data = {"image/png": "A" * int(kilobytes * 1000 * 4 / 3 / 4) * 4}
     return v4.new_output("display_data", data=data)
@@ -345,19 +349,14 @@ BREAKS = {
     "lacks **You need**": lambda n: n.cells[1].update(source="> **Time to read**"),
     "must be the set-up cell": lambda n: n.cells[2].update(source="import sys"),
     "the address in _config.yml": lambda n: n.cells[2].update(source='REPOSITORY = "x"'),
-    "the branch in _config.yml": lambda n: n.cells[2].update(
-        source=f'REPOSITORY = "{URL}"\nVERSION = "v1"'
-    ),
+    "the branch in": lambda n: n.cells[2].update(source=n.cells[2].source.replace("main", "v1")),
     "the last 4 sections must be": lambda n: n.cells.pop(),
-    "'## Exercises', '## Check yourself', '## Further": lambda n: [
-        n.cells.pop(-2),
-        n.cells.pop(-2),
-    ],
+    "'## Exercises', '## Check yourself'": lambda n: n.cells.__delitem__(slice(-3, -1)),
     "of '## Exercises' lacks the tag exercise or solution": lambda n: tagged(n.cells[-4]),
     "of '## Check yourself' lacks the tag quiz": lambda n: tagged(n.cells[-2], "exercise"),
     "has a tag of '## Exercises' and does not stand": lambda n: tagged(n.cells[4], "solution"),
     "cell 23 lacks a sentence": lambda n: n.cells.insert(
-        22, tagged(v4.new_code_cell("b"), "exercise")
+        22, tagged(v4.new_code_cell(), "exercise")
     ),
     "bold number 777": lambda n: n.cells[3].update(source="**777** of them."),
     "lines; 15": lambda n: n.cells[4].update(source="x = 1\n" * 16),
@@ -374,8 +373,9 @@ BREAKS = {
         n.cells[4].metadata.update(mystnb={"image": {"alt": "x" * 30}}),
     ),
     "150 is most": lambda n: n.cells[4].outputs.append(picture(160)),
-    "it failed with KeyError": lambda n: n.cells[4].outputs.append(
-        v4.new_output("error", ename="KeyError", evalue="", traceback=[])
+    "it failed with KeyError": lambda n: n.cells[4].outputs.append(failure("KeyError")),
+    "names the folder": lambda n: n.cells[4].outputs.append(
+        text(f"{ROOT}/utils/data.py: a warning")
     ),
     "somebody's machine": lambda n: n.cells[4].outputs[0].update(text="1234 5 /home/me/x"),
     "first to last": lambda n: n.cells[4].update(execution_count=99),

@@ -219,20 +219,3 @@ def test_tensorflows_own_log_is_noise_and_pythons_warnings_are_not():
     )
     warning = "/x/y.py:3: UserWarning: W0000 looks odd\n"
     assert course.NATIVE_LOG.sub("", noise + warning + noise) == warning
-
-
-def test_what_may_not_be_published():
-    v4 = nbformat.v4
-    cell = code("x")
-    notebook = v4.new_notebook(cells=[cell])
-    assert publish.check(notebook) == []
-    cell.outputs = [
-        v4.new_output("stream", name="stderr", text=f"{ROOT}/utils/data.py: a warning"),
-        v4.new_output("display_data", data={"image/png": "AAAA" * 60_000}),
-        v4.new_output("error", ename="KeyError", evalue="", traceback=[]),
-    ]
-    found = "\n".join(publish.check(notebook))
-    for part in (f"names the folder {ROOT}", "picture of 180 KB", "failed with KeyError"):
-        assert part in found
-    cell.source = "x" * 1_000_001
-    assert "1 MB is the limit" in "\n".join(publish.check(notebook))
