@@ -15,16 +15,12 @@ def html(tmp_path):
     return html
 
 
-def fake_package(tmp_path):
+def test_pages_load_it_from_the_book(html, tmp_path, monkeypatch):
     package = tmp_path / "node_modules" / "mathjax" / "es5"
     (package / mathjax.FONTS).mkdir(parents=True)
     (package / mathjax.FONTS / "a.woff").write_bytes(b"font")
     (package / mathjax.SCRIPT).write_text("// MathJax")
-    return package.parents[1]
-
-
-def test_pages_load_it_from_the_book(html, tmp_path, monkeypatch):
-    monkeypatch.setattr(npm, "install", lambda folder, root: fake_package(tmp_path))
+    monkeypatch.setattr(npm, "install", lambda folder, root: tmp_path / "node_modules")
     assert mathjax.install(html) == ""
     page = html / "chapters" / "one.html"
     assert page.read_text() == '<script src="../_static/mathjax/tex-mml-chtml.js"></script>'
