@@ -281,7 +281,9 @@ def model_sections(cards: dict, demo: dict) -> dict[str, str]:
     for name in REAL:
         sums = cards[name]["weights_sha256"]
         refuse_others(sums, name, f"models/cards.json, {name}", "tools.results.cards")
-    refuse_others(demo["weights_sha256"], "best", "models/demo.json", "tools.demo.export_demo --measure")
+    refuse_others(
+        demo["weights_sha256"], "best", "models/demo.json", "tools.demo.export_demo --measure"
+    )
     certificates = {name: read_certificate(name) for name in (*REAL, *PHANTOM)}
     card = cards["best"]
     sections = {
