@@ -3,7 +3,9 @@
 Nothing in the repository changes before every chapter has run and passed the checks.
 """
 
+import base64
 import contextlib
+import io
 import shutil
 import sys
 import tempfile
@@ -13,6 +15,7 @@ from pathlib import Path
 
 import nbformat
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
+from PIL import Image
 
 from tools.book import reading_time, stamp
 from tools.book.course import (
@@ -113,11 +116,21 @@ def tidy(path: Path, executed: Path) -> nbformat.NotebookNode:
             if "data" in output:
                 output.data.pop("application/vnd.jupyter.widget-view+json", None)
                 output.metadata = {}
+                pack(output.data)
             if output.get("data") or output.get("text", "").strip() or "ename" in output:
                 cell.outputs.append(output)
     for key in ("papermill", "widgets"):
         notebook.metadata.pop(key, None)
     return notebook
+
+
+def pack(data: dict) -> None:
+    """Store a picture in as few bytes as it takes; no pixel changes."""
+    if "image/png" in data:
+        packed = io.BytesIO()
+        with Image.open(io.BytesIO(base64.b64decode(data["image/png"]))) as picture:
+            picture.save(packed, "png", optimize=True)
+        data["image/png"] = base64.b64encode(packed.getvalue()).decode()
 
 
 def check(notebook: nbformat.NotebookNode, *, folders: tuple[str, ...] = ()) -> list[str]:

@@ -28,13 +28,14 @@ from PIL import Image
 
 from tools.book import stamp
 from tools.book.course import ROOT, ChapterError, chapters, execute, real_images
-from tools.book.publish import TRAINS, tidy
+from tools.book.publish import TRAINS, pack, tidy
 from utils.data import DataError
 from utils.files import replace_file
 
 PIXEL_TOLERANCE = 0.5  # mean difference of two pictures in grey levels of 255
 SHORT = {"EPOCHS": 2}  # of the chapter that trains
 MEASURED = re.compile(r"\d[\d,.]*(?= ?(?:s|ms|seconds|minutes|MB|times)\b)")
+CHECK_SUM = re.compile(r"(?<=check sum of the weights: )\w+")  # the weights are compared themselves
 
 
 def main(arguments: list[str]) -> int:
@@ -199,7 +200,8 @@ def _as_text(output: nbformat.NotebookNode) -> str:
         text = "(a picture)"
     else:
         text = str(output.data.get("text/html") or output.data.get("text/plain"))
-    return MEASURED.sub("#", re.sub(r"0x[0-9a-f]+", "0x…", text)).rstrip("\n")
+    text = CHECK_SUM.sub("#", re.sub(r"0x[0-9a-f]+", "0x…", text))
+    return MEASURED.sub("#", text).rstrip("\n")
 
 
 def _pictures(run: list[nbformat.NotebookNode]) -> list[np.ndarray]:
@@ -252,6 +254,8 @@ def with_outputs(
             f"The run has {len(outputs(ran))} outputs, {len(stored)} are stored. Publish it."
         )
     count, rest = 0, iter(stored)
+    for output in stored:
+        pack(output.get("data", {}))
     for index, (cell, run) in enumerate(zip(notebook.cells, ran.cells, strict=True)):
         if cell.cell_type != "code":
             continue
