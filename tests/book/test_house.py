@@ -23,7 +23,7 @@ FLOORS = [
     ["metrics"],
     ["calibration"],
     ["plots", "report"],
-    ["open_image", "refusal"],
+    ["refusal"],
     ["predict"],
     ["quiz"],
 ]

@@ -20,8 +20,7 @@ from tools.book.chapter_code import definitions
 from tools.book.course import ROOT
 from utils.data.phantom import sample
 from utils.files import hash_file, replace_file, write_json
-from utils.open_image import PredictError
-from utils.predict import onnx_answerer
+from utils.predict import PredictError, onnx_answerer
 
 FOLDER = ROOT / "_build" / "demo"
 CHECKED = 256  # images

@@ -22,7 +22,7 @@ from utils import calibration, data, metrics, splits
 from utils.classes import CLASSES
 from utils.data.photographs import Photographs
 from utils.files import replace_file, write_json
-from utils.open_image import middle_square, shrink
+from utils.predict import middle_square, shrink
 from utils.refusal import answer_averaged, features, with_strangeness
 from utils.training import class_shares
 from utils.weights import BirthCertificate, load_weights
