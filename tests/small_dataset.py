@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from utils.classes import CLASSES
+from utils.classes import DX
 from utils.data import LesionImages
 
 
@@ -12,16 +12,12 @@ def small_dataset(
 ) -> LesionImages:
     """Make images whose brightness depends on the class; every third lesion has two images."""
     rng = np.random.default_rng(seed)
-    rows = []
-    for c in CLASSES:
-        for k in range(lesions_per_class):
-            lesion = f"L{c.kaggle_label}{k:04d}"
-            rows += [(lesion, c.dx)] * (2 if k % 3 == 0 else 1)
-    metadata = pd.DataFrame(rows, columns=["lesion_id", "dx"])
-    metadata.insert(0, "image_id", [f"I{k:05d}" for k in range(len(rows))])
-    metadata["dx_type"], metadata["age"] = "histo", 50.0
-    metadata["sex"], metadata["localization"] = "female", "back"
-    labels = np.array([next(c.kaggle_label for c in CLASSES if c.dx == dx) for _, dx in rows])
+    per_class = [k for k in range(lesions_per_class) for _ in range(1 if k % 3 else 2)]
+    labels = np.repeat(np.arange(7), len(per_class))
+    lesions = [f"L{label}{k:04d}" for label in range(7) for k in per_class]
+    rows = [f"I{k:05d}" for k in range(len(labels))]
+    metadata = pd.DataFrame({"image_id": rows, "lesion_id": lesions, "dx": np.array(DX)[labels]})
+    metadata[["dx_type", "age", "sex", "localization"]] = "histo", 50.0, "female", "back"
     noise = rng.integers(0, 25, size=(len(rows), 28, 28, 3))
     images = (labels[:, None, None, None] * 30 + noise).astype(np.uint8)
     return LesionImages(images, labels.astype(np.int64), metadata, source, f"noise-{seed}")

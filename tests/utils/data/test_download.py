@@ -95,13 +95,11 @@ def names_in(folder):
     return sorted(path.name for path in folder.iterdir() if path.name != ".download.lock")
 
 
-def test_a_good_download(tmp_path, server, capfd):
+def test_a_good_download(tmp_path, server, capfd, monkeypatch):
     notes = io.StringIO()
     pooch.get_logger().setLevel(logging.DEBUG)
-    handler = logging.StreamHandler(notes)
-    pooch.get_logger().addHandler(handler)
+    monkeypatch.setattr(pooch.get_logger(), "handlers", [logging.StreamHandler(notes)])
     path = fetch(tmp_path / "new", f"{server.url}/good")
-    pooch.get_logger().removeHandler(handler)
     assert path.name == "part.zip" and path.read_bytes() == CONTENT
     assert names_in(path.parent) == ["part.zip"] and path.stat().st_mode & 0o777 == 0o644
     assert server.asked[0][1].startswith("Mozilla/5.0")
@@ -150,21 +148,16 @@ def test_manual_route_names_the_call_and_on_colab_upload_and_drive(monkeypatch):
     compile(code, "what the reader is to run", "exec")
 
 
-def test_no_network_is_noticed_soon(tmp_path, closed):
+def test_what_does_not_answer_is_given_up_soon(tmp_path, closed, monkeypatch):
     start = time.monotonic()
     with pytest.raises(DownloadError, match="no network"):
         fetch(tmp_path, f"{closed}/good", f"{closed}/other")
-    assert time.monotonic() - start < 3
-
-
-def test_a_server_that_never_answers_and_a_name_look_up_that_hangs_cost_their_limit(monkeypatch):
-    start = time.monotonic()
     # A socket that listens and never accepts: the connection stands, the answer does not come.
     with socket.create_server(("127.0.0.1", 0)) as silent:
         assert not download.reachable(f"http://127.0.0.1:{silent.getsockname()[1]}")
-    monkeypatch.setattr(requests, "head", lambda *_, **__: time.sleep(5))
+    monkeypatch.setattr(requests, "head", lambda *_, **__: time.sleep(5))  # a name look-up hangs
     assert not download.reachable("http://example.org")
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 5
 
 
 @pytest.mark.parametrize("size", [None, 5])
@@ -231,19 +224,10 @@ def test_kaggle(tmp_path, kaggle):
     assert (other / METADATA).read_bytes() == CONTENT, "the metadata has a second address"
 
 
-def put_metadata(folder):
-    """Put metadata of another name there, which are not downloaded again."""
-    datafiles.write_metadata(folder, datafiles.make_metadata(), "HAM10000_metadata.tab", "\t")
-
-
-def test_metadata_of_another_name_and_the_csv_of_kaggle(tmp_path, kaggle):
-    put_metadata(tmp_path)
+def test_metadata_of_another_name_are_not_downloaded_again(tmp_path, kaggle, server):
+    datafiles.write_metadata(tmp_path, datafiles.make_metadata(), "HAM10000_metadata.tab", "\t")
     download.fetch_source("kaggle", tmp_path, group=kaggle[1])
     assert kaggle[2] == [KAGGLE_CSV]
-
-
-def test_metadata_of_another_name_and_the_official_zips(tmp_path, server):
-    put_metadata(tmp_path)
     files = [make_file(n, f"{server.url}/good", size=len(CONTENT)) for n in (METADATA, *ZIPS)]
     paths = download.fetch_source("dataverse", tmp_path, group=make_group(*files))
     assert [path.name for path in paths] == list(ZIPS)
@@ -264,11 +248,9 @@ def test_kaggle_trouble_names_the_manual_route(tmp_path, kaggle, trouble):
 
 
 def test_kaggle_without_network(tmp_path, kaggle, closed):
-    _, group, asked = kaggle
-    start = time.monotonic()
     with pytest.raises(DownloadError, match=f"{KAGGLE_CSV}.*no network"):
-        download.fetch_source("kaggle", tmp_path / "raw", group=group | {"page": closed})
-    assert time.monotonic() - start < 3 and asked == []
+        download.fetch_source("kaggle", tmp_path / "raw", group=kaggle[1] | {"page": closed})
+    assert kaggle[2] == []
 
 
 def test_dermamnist_of_a_size_that_is_not_published(tmp_path):

@@ -51,18 +51,6 @@ def test_the_seed_decides(drawn):
     assert phantom.fingerprint() == phantom.fingerprint(seed=0) != phantom.fingerprint(seed=1)
 
 
-def test_images_are_pictures(drawn):
-    images, labels, _ = drawn
-    level = images.mean(axis=(1, 2))
-    assert (level[:, 0] > level[:, 2]).mean() > 0.8, "skin is redder than blue"
-    middle = images[:, 10:18, 10:18].mean(axis=(1, 2, 3))
-    edge = images[:, [0, -1]].mean(axis=(1, 2, 3))
-    nevi = labels == DX.index("nv")
-    assert (middle < edge)[nevi].mean() > 0.7, "a nevus is darker than the skin around it"
-    assert images.std(axis=(1, 2, 3)).min() > 3, "no image is a plain surface"
-    assert len(np.unique(images.reshape(len(images), -1), axis=0)) == len(images)
-
-
 def test_images_of_a_lesion_resemble_each_other(drawn):
     images, _, metadata = drawn
     flat = images.reshape(len(images), -1).astype(np.float32)
@@ -76,6 +64,7 @@ def test_images_of_a_lesion_resemble_each_other(drawn):
     # The real images have 0.74 here; lesions whose images share no random numbers about 0.86.
     assert 0.6 < np.median(within) / np.median(between) < 0.78
     assert within.min() > 100, "two images of a lesion are never the same image"
+    assert images.std(axis=(1, 2, 3)).min() > 3, "no image is a plain surface"
 
 
 def packed(**arrays):
