@@ -6,8 +6,9 @@ import shutil
 import pytest
 
 from tools.book.course import ROOT, chapters
+from tools.book.glossary import anchor, terms
 from tools.book.render import render, stage
-from tools.book.set_repository import address
+from tools.book.set_repository import address, pages_address
 
 PAGES = ["intro", "data-and-licence", "how-long-things-take", "references", "search"]
 
@@ -48,6 +49,16 @@ def test_chapters_are_numbered_through(book):
     numbered = [path for path in chapters() if re.match(r"(?!00)\d\d_", path.name)]
     assert len(numbered) >= 8
     assert all(f">{number}. " in html for number in range(1, len(numbered) + 1))
+
+
+def test_words_of_the_glossary_stand_where_the_chapters_link_to(book):
+    html = page(book, "teaching/glossary")
+    assert re.findall(r'<dt id="(term-[^"]+)"', html) == [anchor(term) for term in terms()]
+    published = re.compile(rf"{re.escape(pages_address())}/teaching/glossary\.html#([^)]+)\)")
+    for path in chapters():
+        linked = set(published.findall(path.read_text(encoding="utf-8")))
+        html = page(book, f"chapters/{path.stem}")
+        assert linked == set(re.findall(r'"\.\./teaching/glossary\.html#(term[^"]+)"', html))
 
 
 def test_logo_style_icon_and_bibliography(book):

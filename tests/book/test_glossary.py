@@ -2,8 +2,6 @@
 
 import copy
 import re
-import subprocess
-import sys
 
 import nbformat
 import pytest
@@ -224,30 +222,6 @@ BOOK = pages_address()
 )  # fmt: skip
 def test_links_to_the_published_book_lead_within_it(link, within):
     assert within_book()(link) == within
-
-
-def test_sphinx_makes_these_anchors_and_the_staged_book_uses_them(tmp_path):
-    """A page with the glossary and a use of every term, rendered by Sphinx without a warning."""
-    source = tmp_path / "source"
-    (source / "teaching").mkdir(parents=True)
-    terms = glossary.terms()
-    uses = within_book()("\n".join(f"- [x]({PUBLISHED}{anchor(term)})" for term in terms))
-    (source / "conf.py").write_text("extensions = ['myst_parser']\n"
-                                    "myst_enable_extensions = ['colon_fence']\n")  # fmt: skip
-    (source / "index.md").write_text(
-        f"# Uses\n\n{uses}\n\n```{{toctree}}\nteaching/glossary\n```\n"
-    )
-    page = LINK.sub(r"\1", PAGE.read_text(encoding="utf-8"))
-    (source / "teaching" / "glossary.md").write_text(page, encoding="utf-8")
-    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]
-    command += [str(source), str(tmp_path / "html")]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    html = (tmp_path / "html" / "teaching" / "glossary.html").read_text(encoding="utf-8")
-    assert re.findall(r'<dt id="(term-[^"]+)"', html) == [anchor(term) for term in terms]
-    html = (tmp_path / "html" / "index.html").read_text(encoding="utf-8")
-    for term in terms:
-        assert f'href="teaching/glossary.html#{anchor(term)}"' in html, term
 
 
 def test_the_published_address_follows_the_repository(tmp_path):

@@ -20,7 +20,7 @@ def test_pages_load_it_from_the_book(html, tmp_path, monkeypatch):
     (package / mathjax.FONTS).mkdir(parents=True)
     (package / mathjax.FONTS / "a.woff").write_bytes(b"font")
     (package / mathjax.SCRIPT).write_text("// MathJax")
-    monkeypatch.setattr(npm, "install", lambda folder, root: tmp_path / "node_modules")
+    monkeypatch.setattr(npm, "install", lambda folder: tmp_path / "node_modules")
     assert mathjax.install(html) == ""
     page = html / "chapters" / "one.html"
     assert page.read_text() == '<script src="../_static/mathjax/tex-mml-chtml.js"></script>'
@@ -30,7 +30,7 @@ def test_pages_load_it_from_the_book(html, tmp_path, monkeypatch):
 
 
 def test_without_npm_pages_stay_as_they_are_and_it_is_said(html, monkeypatch):
-    def fail(folder, root):
+    def fail(folder):
         raise npm.NpmError("no npm; install Node.js")
 
     monkeypatch.setattr(npm, "install", fail)
@@ -40,5 +40,5 @@ def test_without_npm_pages_stay_as_they_are_and_it_is_said(html, monkeypatch):
 
 def test_a_book_without_formulas_needs_nothing(html, monkeypatch):
     (html / "chapters" / "one.html").unlink()
-    monkeypatch.setattr(npm, "install", lambda folder, root: pytest.fail("npm was asked"))
+    monkeypatch.setattr(npm, "install", lambda folder: pytest.fail("npm was asked"))
     assert mathjax.install(html) == ""

@@ -65,6 +65,9 @@ KEEP = {
     "a comment in utils": {"b": B.replace("  # é", "")},
     "another alias": {"cell": CELL.replace("import a", "import a as z").replace("a.f", "z.f")},
     "a module without trace": {"files": "x = 1\n", "a": A.replace("def unused", "def unused_too")},
+    "a constant that a module hands on": {
+        "b": B.replace("LIMIT = 3\n", "from utils.c import LIMIT\n"), "c": "LIMIT = 3\n",
+    },
     "a function that moved to another module": {
         "a": A.replace("b.g(x)", "c.g(x)").replace("import b\n", "import c\n"),
         "b": B[: B.index("class")],

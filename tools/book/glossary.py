@@ -100,9 +100,9 @@ def parse(text: str) -> list[Entry]:
     return entries
 
 
-def terms(root: Path = ROOT) -> tuple[str, ...]:
+def terms() -> tuple[str, ...]:
     """Return the terms of the glossary in the order of the page."""
-    return tuple(entry.term for entry in parse((root / PAGE).read_text(encoding="utf-8")))
+    return tuple(entry.term for entry in parse((ROOT / PAGE).read_text(encoding="utf-8")))
 
 
 def anchor(term: str) -> str:
@@ -137,16 +137,16 @@ def _body(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     return list(takewhile(lambda cell: not end.match(cell.source), cells))
 
 
-def link_first_uses(notebook: nbformat.NotebookNode, *, root: Path = ROOT) -> nbformat.NotebookNode:
+def link_first_uses(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Link the first use of each term in a chapter's running prose; the chapter is changed.
 
     Links made before are taken out first, so the function gives the same when it is repeated,
     and follows a text that has changed. What is `MASKED` stays as it is, and so does what stands
     after the chapter's own text: recap, exercises, reading.
     """
-    all_terms = terms(root)
+    all_terms = terms()
     finder, term_of = _finder(all_terms)
-    page = f"{pages_address(root)}/teaching/glossary.html"
+    page = f"{pages_address()}/teaching/glossary.html"
     link = re.compile(rf"\[([^\]]+)\]\({re.escape(page)}#([^)\s]*)\)")
     body = _body(notebook)
     for cell in body:
@@ -167,13 +167,13 @@ def link_first_uses(notebook: nbformat.NotebookNode, *, root: Path = ROOT) -> nb
     return notebook
 
 
-def within_book(root: Path = ROOT) -> Callable[[str], str]:
+def within_book() -> Callable[[str], str]:
     """Return a function that makes a chapter's links to the published book links within it.
 
     Those to words of the glossary become MyST's ``{term}`` roles, those to pages relative.
     """
-    term_of = {anchor(term): term for term in terms(root)}
-    book = re.escape(pages_address(root))
+    term_of = {anchor(term): term for term in terms()}
+    book = re.escape(pages_address())
     to_term = re.compile(rf"\[([^\]]+)\]\({book}/teaching/glossary\.html#([^)\s]*)\)")
     to_page = re.compile(rf"\]\({book}/([^)#\s]+)\.html(#[^)\s]*)?\)")
 
@@ -183,14 +183,14 @@ def within_book(root: Path = ROOT) -> Callable[[str], str]:
 
     def relative(match: re.Match) -> str:
         page = f"{match[1]}.md"
-        return f"](../{page}{match[2] or ''})" if (root / page).is_file() else match[0]
+        return f"](../{page}{match[2] or ''})" if (ROOT / page).is_file() else match[0]
 
     return lambda markdown: to_page.sub(relative, to_term.sub(role, markdown))
 
 
-def linked_chapters(root: Path = ROOT) -> list[Path]:
+def linked_chapters() -> list[Path]:
     """Return the chapters with prose to link: those with a number, not the forms to fill in."""
-    return [path for path in chapters(root) if path.name[0].isdigit()]
+    return [path for path in chapters() if path.name[0].isdigit()]
 
 
 def main(paths: list[Path]) -> int:

@@ -13,7 +13,7 @@ FONTS = "output/chtml/fonts/woff-v2"
 PUBLIC = f"https://cdn.jsdelivr.net/npm/mathjax@3/es5/{SCRIPT}"
 
 
-def install(html: Path, *, root: Path = ROOT) -> str:
+def install(html: Path) -> str:
     """Put MathJax into ``_static/mathjax/`` of a rendered book, and let its pages load it there.
 
     Returns what is missing, if anything is; then pages load it from a public server, as before.
@@ -23,7 +23,7 @@ def install(html: Path, *, root: Path = ROOT) -> str:
     if not pages:
         return ""
     try:
-        package = npm.install(root / "tools" / "formulas", root=root) / "mathjax" / "es5"
+        package = npm.install(ROOT / "tools" / "formulas") / "mathjax" / "es5"
     except npm.NpmError as error:
         return f"Formulas need a network when the book is read: MathJax is missing.\n{error}"
     place = html / "_static" / "mathjax"

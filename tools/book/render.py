@@ -17,7 +17,7 @@ PAGES = ("*.md", "data/README.md", "models/README.md", "*.bib", "_config.yml", "
 STRICT = ("-W", "--keep-going", "--quiet")  # a warning is an error
 
 
-def stage(folder: Path, *, root: Path = ROOT, with_chapters: bool = True) -> None:
+def stage(folder: Path, *, with_chapters: bool = True) -> None:
     """Put what the book is made of into `folder`, emptied before, away from everything else.
 
     The chapters' links to pages of the published book, which work on Colab too, become references
@@ -25,15 +25,15 @@ def stage(folder: Path, *, root: Path = ROOT, with_chapters: bool = True) -> Non
     """
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "chapters").mkdir(parents=True)
-    for page in (path for pattern in PAGES for path in root.glob(pattern)):
-        copy = folder / page.relative_to(root)
+    for page in (path for pattern in PAGES for path in ROOT.glob(pattern)):
+        copy = folder / page.relative_to(ROOT)
         copy.parent.mkdir(exist_ok=True)
         shutil.copy2(page, copy)
     for pages in ("_static", "teaching"):
-        shutil.copytree(root / pages, folder / pages)
+        shutil.copytree(ROOT / pages, folder / pages)
     if with_chapters:
-        within = glossary.within_book(root)
-        for chapter in chapters(root):
+        within = glossary.within_book()
+        for chapter in chapters():
             notebook = nbformat.read(chapter, as_version=4)
             for cell in notebook.cells:
                 if cell.cell_type == "markdown":
@@ -51,7 +51,7 @@ def render(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return run_python(["-c", code, "build", folder, *(options or STRICT)], cwd=folder)
 
 
-def publish_html(folder: Path, *, root: Path = ROOT) -> Path:
+def publish_html(folder: Path) -> Path:
     """Render the staged book in `folder` and put it at ``_build/html``; return its first page.
 
     The page "Try it" has no model yet; `python -m tools.demo.install` puts it there. Raises
@@ -60,9 +60,9 @@ def publish_html(folder: Path, *, root: Path = ROOT) -> Path:
     done = render(folder)
     if done.returncode:
         raise ChapterError(f"The book could not be rendered:\n{done.stdout[-4000:]}")
-    if problem := mathjax.install(folder / "_build" / "html", root=root):
+    if problem := mathjax.install(folder / "_build" / "html"):
         print(problem, file=sys.stderr, flush=True)
-    html = root / "_build" / "html"
+    html = ROOT / "_build" / "html"
     shutil.rmtree(html, ignore_errors=True)
     (folder / "_build" / "html").rename(html)
     return html / "index.html"

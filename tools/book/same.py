@@ -210,20 +210,14 @@ def _same_weights(old: Path, new: Path) -> bool:
     return len(one) == len(other) and all(map(np.array_equal, one, other))
 
 
-def with_outputs(
-    notebook: nbformat.NotebookNode,
-    ran: nbformat.NotebookNode,
-    stored: list[nbformat.NotebookNode],
-) -> nbformat.NotebookNode:
+def with_outputs(notebook: nbformat.NotebookNode, ran: nbformat.NotebookNode, stored: list):
     """Give each cell of a chapter the stored outputs that it makes now, in their order.
 
     `ran` is the chapter after it ran, which says how many outputs each cell makes; `stored` are
     those of the old chapter. Raises ChapterError if the number of outputs differs.
     """
-    if len(outputs(ran)) != len(stored):
-        raise ChapterError(
-            f"The run has {len(outputs(ran))} outputs, {len(stored)} are stored. Publish it."
-        )
+    if (number := len(outputs(ran))) != len(stored):
+        raise ChapterError(f"The run has {number} outputs, {len(stored)} are stored. Publish it.")
     count, rest = 0, iter(stored)
     for output in stored:
         pack(output.get("data", {}))

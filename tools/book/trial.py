@@ -37,12 +37,12 @@ def trial_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return trial
 
 
-def write(folder: Path = FOLDER) -> list[Path]:
+def write() -> list[Path]:
     """Write a copy of every chapter; return their paths."""
     paths = []
     for chapter in chapters():
         text = nbformat.writes(trial_copy(nbformat.read(chapter, as_version=4)), version=4)
-        paths.append(folder / chapter.name)
+        paths.append(FOLDER / chapter.name)
         replace_file(paths[-1], text + "\n")
     return paths
 
