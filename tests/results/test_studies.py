@@ -24,7 +24,7 @@ from utils.weights import (
 def test_a_study_says_when_it_is_out_of_date(tmp_path):
     dataset = small_dataset(lesions_per_class=30)
     split, recipe = lesion_split(dataset), {"network": "original_cnn", "keep": "last"}
-    study = studies.Study("run", dataset, recipe, split, 0, lambda: None)
+    study = studies.Study("run", dataset, recipe, split, {"test": split.test})
     assert study.stale(folder=tmp_path) == "not made yet"
     rows = split.test
     names = [dataset.metadata["image_id"].to_numpy(dtype=str), lesion_groups(dataset.metadata)]

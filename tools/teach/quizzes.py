@@ -15,25 +15,17 @@ from utils.quiz import as_output, read_quiz
 
 def renew(notebook: nbformat.NotebookNode, number: str) -> bool:
     """Put the quiz into the cells tagged ``quiz`` that show one; say whether that changed any."""
-    changed = False
-    for cell in notebook.cells:
-        if "quiz" not in cell.metadata.get("tags", ()):
-            continue
+    before = nbformat.writes(notebook)
+    for cell in [cell for cell in notebook.cells if "quiz" in cell.metadata.get("tags", ())]:
         for output in cell.get("outputs", ()):
-            fresh = as_output(read_quiz(number)) if "text/html" in output.get("data", {}) else None
-            if fresh and dict(output.data) != fresh:
-                output.data, changed = nbformat.from_dict(fresh), True
-    return changed
+            if "text/html" in output.get("data", {}):
+                output.data = nbformat.from_dict(as_output(read_quiz(number)))
+    return nbformat.writes(notebook) != before
 
 
-def main() -> None:
-    """Renew the quizzes of all chapters; name those that changed."""
+if __name__ == "__main__":
     for path in chapters():
         notebook = nbformat.read(path, as_version=4)
         if renew(notebook, path.name[:2]):
             replace_file(path, nbformat.writes(notebook, version=4) + "\n")
             print(f"{path.name}: its quiz is shown as it is now")
-
-
-if __name__ == "__main__":
-    main()
