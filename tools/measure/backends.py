@@ -25,10 +25,10 @@ def measure(*, apart=harness.apart) -> Iterator[dict]:
 
     results, answers, settings = {}, [], {"weights": "best", "images": 256}
     for backend in COMPARED:
-        name, env = harness.BACKENDS[backend], {"KERAS_BACKEND": backend}
+        env = {"KERAS_BACKEND": backend}
         if importlib.util.find_spec(backend) is None:
-            command = f"python -m pip install {backend}"
-            raise harness.MeasureError(f"{name} is not installed here: `{command}` adds it.")
+            text = "{} is not installed here: `python -m pip install {}` adds it."
+            raise harness.MeasureError(text.format(harness.BACKENDS[backend], backend))
         with tempfile.TemporaryDirectory() as folder:
             file = f"{folder}/answers.npy"
             results[backend] = apart("networks.answers", env=env, file=file, **settings)

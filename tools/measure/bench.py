@@ -1,8 +1,8 @@
 """`make bench`: how long things take and what they hold in memory, in one run on one machine.
 
 Computers are noisy: compare the numbers of one run with each other, as the ratios of its table do,
-and not with another run's. ``--quick`` tries it out on the phantom and leaves results and page alone; ``--page`` measures
-nothing and writes the page from what is stored.
+and not with another run's. ``--quick`` tries it out on the phantom and leaves results and page
+alone; ``--page`` measures nothing and writes the page from what is stored.
 """
 
 import importlib.util
@@ -72,10 +72,9 @@ def bench(plan: dict, *, env: dict | None = None, apart=harness.apart) -> dict:
 
 
 def measurements(plan: dict, folder: str) -> Iterator[tuple[str, str, dict]]:
-    """Yield the key, the function and the settings of each measurement, in their order.
+    """Yield the key, the function and the settings of each measurement.
 
-    Long and short runs of both ways stand side by side, so that a change of the machine's pace
-    during the run touches both.
+    What is compared stands side by side, so that a change of the machine's pace touches both.
     """
     csv, once = {"csv": f"{folder}/images.csv"}, {"epochs": 1}
     original, course = csv | {"parts": f"{folder}/parts.npz"}, "networks.course"
@@ -90,11 +89,10 @@ def measurements(plan: dict, folder: str) -> Iterator[tuple[str, str, dict]]:
     for factor in plan["factors"]:
         file = f"{folder}/times-{factor}.npz"
         yield "growth", "networks.epoch", {"file": file, "factor": factor}
-    for size in (28, plan["size"]):
-        file = f"{folder}/pixels-{size}.npz"
+    small, large = (f"{folder}/pixels-{size}.npz" for size in (28, plan["size"]))
+    for file in (small, large):
         yield "pixels", "networks.epoch", {"file": file, "steps": plan["steps"]}
-    file = f"{folder}/pixels-28.npz"
-    yield "prediction", "networks.predict", {"file": file, "calls": plan["calls"]}
+    yield "prediction", "networks.predict", {"file": small, "calls": plan["calls"]}
     yield "short", course, {"changes": plan["short"]}
     yield "recipe", course, {"changes": plan["recipe"]}
     yield "original", "networks.original", original | {"epochs": plan["original"]}
@@ -168,20 +166,16 @@ def lines(results: dict) -> Iterator[list[str]]:
     """Yield the rows of the table, one string for each of `COLUMNS`."""
     measured, data, key = results["measured"], results["data"], "balanced accuracy"
     reached = measured["short"]["validation"][key] >= measured["original"]["test"][key]
-    facts = {
-        "source": "the phantom" if data["phantom"] else data["source"],
-        "reached": "reached" if reached else "not reached",
-    }
-    for text, key, other in ROWS:
-        group = measured[key] if isinstance(measured[key], list) else [measured[key]]
+    facts = {"source": "the phantom" if data["phantom"] else data["source"]}
+    facts["reached"] = "reached" if reached else "not reached"
+    for text, name, other in ROWS:
+        group = measured[name] if isinstance(measured[name], list) else [measured[name]]
         for number, result in enumerate(filter(None, group)):  # pyarrow may be missing
-            first = group[0] if number else measured.get(other)
+            first, test = group[0] if number else measured.get(other), result.get("test")
             read = _number(result.get("load_seconds", 0))
             row = [text.format_map(facts | result | {"read": read})]
             row += [_number(result[key]) if key in result else "" for key in KEYS]
-            row += [
-                f"{result['test'][key]:.3f}" if "test" in result else "" for key in COLUMNS[3:5]
-            ]
+            row += [f"{test[key]:.3f}" if test else "" for key in COLUMNS[3:5]]
             times = [_number(result[key] / first[key]) for key in KEYS if first]
             yield [*row, "time × {}, memory × {}".format(*times) if first else ""]
 

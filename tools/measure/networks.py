@@ -100,7 +100,7 @@ def timed_epoch(network: keras.Model, dataset: LesionImages, rows: np.ndarray) -
 
 
 def predict(*, file: str, calls: int) -> dict:
-    """Predict one image at a time, averaged over the eight symmetries; tell the median."""
+    """Predict one image at a time, averaged over the eight symmetries."""
     model, images, seconds = BUILDERS[BEST.network](), np.load(file)["images"], []
     for number in range(calls + 3):  # Keras compiles in the first ones
         with measured() as result:
@@ -130,8 +130,8 @@ def answers(*, file: str, weights: str, images: int) -> dict:
 def device(*, rows: int | None = None) -> dict:
     """Measure this process' backend on its device: epochs of real batches, and of one batch.
 
-    The `ratio` is the shortest epoch of one and the same batch over the shortest real one;
-    ``idle_`` stands for a network with next to nothing to compute, `batches_seconds` for none.
+    The `ratio` compares the shortest ones. ``idle_`` stands for a network with next to nothing to
+    compute, `batches_seconds` for none.
     """
     dataset, backend, layers = load_ham10000(), keras.backend.backend(), keras.layers
     batches = Rows(dataset, lesion_split(dataset).train[:rows], BEST, seed=1)
