@@ -241,7 +241,7 @@ BREAKS = {
     "exercise 2: it has no hint": change(2, 0, "(Hint</summary>\n\n).*\n\n<", r"\1Look.\n\n<"),
     "exercise 1: its starter has no answer_1": change(1, 1, "answer_1", "answer"),
     "exercise 1: its starter must end with": change(1, 1, "$", "\nanswer_1"),
-    "exercise 3: its solution must end with the same": change(3, 2, r"\)$", ", 33)"),
+    "exercise 3: its solution must end with the same": change(3, 2, r"answer_3(?=[^\n]*$)", "33"),
     "must begin with '# @title Solution'": change(1, 2, "# @title Solution\n", ""),
     "exercise 1: its solution must be folded": lambda n, p: p[0][2].metadata.pop("cellView"),
     "exercise 2: its solution must be folded": lambda n, p: p[1][2].metadata.pop("mystnb"),
