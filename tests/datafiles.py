@@ -13,6 +13,7 @@ from utils.data.photographs import JPEG_FOLDERS, ZIPS
 from utils.data.tables import KAGGLE_CSV
 
 ROWS = 14
+METADATA, NPZ = "HAM10000_metadata.csv", "dermamnist.npz"
 
 
 def make_metadata(rows: int = ROWS) -> pd.DataFrame:
@@ -38,35 +39,32 @@ def make_labels(metadata: pd.DataFrame) -> np.ndarray:
     return np.array([coding[dx] for dx in metadata["dx"]])
 
 
-def make_images(rows: int = ROWS, height: int = 28, width: int = 28, seed: int = 0) -> np.ndarray:
+def make_images(rows: int = ROWS, height: int = 28, width: int = 28) -> np.ndarray:
     """Return smooth coloured images, uint8 (rows, height, width, 3), each different."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     ramp = np.linspace(0, 60, height)[:, None, None] + np.linspace(0, 40, width)[None, :, None]
     return (ramp + rng.integers(20, 150, size=(rows, 1, 1, 3))).astype(np.uint8)
 
 
-def jpeg(image: np.ndarray) -> bytes:
-    """Return an image as the bytes of a JPEG file."""
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "JPEG", quality=95)
-    return file.getvalue()
-
-
 def write_metadata(
-    folder: Path, metadata: pd.DataFrame, name: str = "HAM10000_metadata.csv", separator: str = ","
+    folder: Path, metadata: pd.DataFrame, name: str = METADATA, separator: str = ","
 ) -> Path:
     """Write a metadata table under one of its names."""
     metadata.to_csv(folder / name, sep=separator, index=False)
     return folder / name
 
 
-def make_jpegs(metadata: pd.DataFrame) -> dict[str, bytes]:
-    """Return a JPEG of 60 × 45 pixels for each row of the metadata, by image id."""
-    images = make_images(len(metadata), 45, 60)
-    return {name: jpeg(image) for name, image in zip(metadata["image_id"], images, strict=True)}
+def make_jpegs(**changed: bytes) -> dict[str, bytes]:
+    """Return a JPEG of 60 × 45 pixels for each image id of the metadata, or what is given."""
+    jpegs = {}
+    for name, image in zip(make_metadata()["image_id"], make_images(ROWS, 45, 60), strict=True):
+        file = io.BytesIO()
+        Image.fromarray(image).save(file, "JPEG", quality=95)
+        jpegs[name] = file.getvalue()
+    return jpegs | changed
 
 
-def write_zips(folder: Path, jpegs: dict[str, bytes]) -> list[Path]:
+def write_zips(folder: Path, jpegs: dict[str, bytes]) -> None:
     """Write JPEGs into the two official zips, half of them into each."""
     names = list(jpegs)
     halves = names[: len(names) // 2], names[len(names) // 2 :]
@@ -74,77 +72,61 @@ def write_zips(folder: Path, jpegs: dict[str, bytes]) -> list[Path]:
         with zipfile.ZipFile(folder / zip_name, "w", zipfile.ZIP_DEFLATED) as archive:
             for name in half:
                 archive.writestr(f"{name}.jpg", jpegs[name])
-    return [folder / zip_name for zip_name in ZIPS]
 
 
-def make_official(folder: Path, rows: int = ROWS) -> pd.DataFrame:
+def make_official(folder: Path) -> pd.DataFrame:
     """Write the zips and their metadata into a folder; return the metadata."""
-    metadata = make_metadata(rows)
-    write_metadata(folder, metadata)
-    write_zips(folder, make_jpegs(metadata))
-    return metadata
-
-
-def make_jpeg_folder(folder: Path, *, parts: bool, rows: int = ROWS) -> pd.DataFrame:
-    """Write the JPEGs themselves, straight into the folder or into the two folders in it."""
-    metadata = make_metadata(rows)
-    write_metadata(folder, metadata)
-    for row, (name, data) in enumerate(make_jpegs(metadata).items()):
-        place = folder / JPEG_FOLDERS[1 + row % 2 if parts else 0]
-        place.mkdir(exist_ok=True)
-        (place / f"{name}.jpg").write_bytes(data)
-    return metadata
-
-
-def write_kaggle_csv(folder: Path, images: np.ndarray, labels: np.ndarray) -> Path:
-    """Write `hmnist_28_28_RGB.csv`."""
-    rows = np.column_stack([images.reshape(len(images), -1), labels]).tolist()
-    header = [f"pixel{i:04d}" for i in range(len(rows[0]) - 1)] + ["label"]
-    lines = [",".join(map(str, row)) for row in [header, *rows]]
-    (folder / KAGGLE_CSV).write_text("\n".join(lines) + "\n")
-    return folder / KAGGLE_CSV
+    return make(folder, "zips")
 
 
 def make_kaggle(folder: Path, rows: int = ROWS) -> pd.DataFrame:
-    """Write the Kaggle CSV and its metadata into a folder; return the metadata."""
+    """Write `hmnist_28_28_RGB.csv` and its metadata into a folder; return the metadata."""
     metadata = make_metadata(rows)
     write_metadata(folder, metadata)
-    write_kaggle_csv(folder, make_images(rows), make_labels(metadata))
+    pixels = make_images(rows).reshape(rows, -1)
+    header = [f"pixel{i:04d}" for i in range(pixels.shape[1])] + ["label"]
+    lines = [header, *np.column_stack([pixels, make_labels(metadata)]).tolist()]
+    text = "\n".join(",".join(map(str, line)) for line in lines)
+    (folder / KAGGLE_CSV).write_text(text + "\n")
     return metadata
 
 
-def make_npz_arrays(rows: int = ROWS, size: int = 28) -> dict[str, np.ndarray]:
+def make_npz_arrays(size: int = 28) -> dict[str, np.ndarray]:
     """Return the six arrays of a DermaMNIST file."""
     to_dermamnist = {lesion.kaggle_label: lesion.dermamnist_label for lesion in CLASSES}
-    kaggle = make_labels(make_metadata(rows))
+    kaggle = make_labels(make_metadata())
     labels = np.array([[to_dermamnist[label]] for label in kaggle], np.uint8)
-    images = make_images(rows, size, size)
-    cuts = [rows // 2, rows - rows // 4]
-    arrays = {}
-    parts = zip(
-        ("train", "val", "test"), np.split(images, cuts), np.split(labels, cuts), strict=True
-    )
-    for part, part_images, part_labels in parts:
-        arrays[f"{part}_images"], arrays[f"{part}_labels"] = part_images, part_labels
+    images, cuts, arrays = make_images(ROWS, size, size), [7, 11], {}
+    for k, part in enumerate(("train", "val", "test")):
+        arrays[f"{part}_images"] = np.split(images, cuts)[k]
+        arrays[f"{part}_labels"] = np.split(labels, cuts)[k]
     return arrays
 
 
-def write_npz(folder: Path, arrays: dict[str, np.ndarray], name: str = "dermamnist.npz") -> Path:
+def write_npz(folder: Path, arrays: dict[str, np.ndarray], name: str = NPZ) -> None:
     """Write a DermaMNIST file."""
     np.savez_compressed(folder / name, **arrays)
-    return folder / name
 
 
 def make(folder: Path, form: str) -> pd.DataFrame:
     """Write a small data set in the form of that name into a folder; return its metadata."""
     folder.mkdir(exist_ok=True)
+    metadata = make_metadata()
     if form == "npz":
         write_npz(folder, make_npz_arrays())
-        return make_metadata()
-    if form == "bare csv":
-        metadata = make_kaggle(folder)
-        (folder / "HAM10000_metadata.csv").unlink()
         return metadata
-    if form in ("jpegs", "jpegs in two folders"):
-        return make_jpeg_folder(folder, parts=form != "jpegs")
-    return {"zips": make_official, "csv": make_kaggle}[form](folder)
+    if "csv" in form:
+        make_kaggle(folder)
+        if form == "bare csv":
+            (folder / METADATA).unlink()
+        return metadata
+    write_metadata(folder, metadata)
+    if form == "zips":
+        write_zips(folder, make_jpegs())
+        return metadata
+    # straight into the folder, or into the two folders in it
+    for row, (name, content) in enumerate(make_jpegs().items()):
+        place = folder / JPEG_FOLDERS[0 if form == "jpegs" else 1 + row % 2]
+        place.mkdir(exist_ok=True)
+        (place / f"{name}.jpg").write_bytes(content)
+    return metadata

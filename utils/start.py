@@ -11,7 +11,7 @@ __all__ = ["need", "prepare"]
 
 # What all chapters import, and packages with another name than that of their import.
 NEEDED = ("numpy", "pandas", "matplotlib", "seaborn", "sklearn", "imblearn", "keras", "filelock")
-NEEDED += ("pooch", "prettytable", "jupyterquiz")
+NEEDED += ("pooch", "prettytable")
 PACKAGES = {
     "sklearn": "scikit-learn",
     "imblearn": "imbalanced-learn",

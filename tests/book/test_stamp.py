@@ -147,11 +147,8 @@ def test_stored_outputs_go_to_the_cells_that_make_them_now():
     stored = [text("one"), text("two")]
     ran = chapter([text("1")], [], [text("2")])
     moved = same.with_outputs(chapter([], [], []), ran, stored)
-    assert [[o.text for o in cell.outputs] for cell in moved.cells[3:]] == [
-        ["one\n"],
-        [],
-        ["two\n"],
-    ]
+    texts = [[output.text for output in cell.outputs] for cell in moved.cells[3:]]
+    assert texts == [["one\n"], [], ["two\n"]]
     assert [cell.execution_count for cell in moved.cells[2:]] == [1, 2, 3, 4]
     with pytest.raises(ChapterError, match="2 outputs, 1 are stored. Publish it"):
         same.with_outputs(chapter([], [], []), ran, stored[:1])

@@ -114,7 +114,7 @@ def test_measurement_sees_the_kernel_and_the_processes_it_starts(tmp_path, monke
         nbformat.write(notebook, tmp_path / "03_x.ipynb")
         return memory.run(chapter=str(tmp_path / "03_x.ipynb"), **settings)
 
-    small = run("EPOCHS = 50", "print(f'Data: made up {EPOCHS}, 5 images')", epochs=2)
+    small = run("EPOCHS = 50", "print(f'Data: made up {EPOCHS}, 5 images')", EPOCHS=2)
     assert small["data"] == "made up 2" and 30 < small["peak_mb"] < 250
     hold = "x = b'x' * 200_000_000; time.sleep(0.3)"
     assert run(f"import time; {hold}; del x")["peak_mb"] > small["peak_mb"] + 150

@@ -1,18 +1,16 @@
-"""The quizzes: valid, one for each chapter and shown in it, readable without JavaScript."""
+"""The quizzes: valid, one for each chapter and shown in it, to click and to read."""
 
 import copy
 import html
 import json
-import random
 import re
-import shutil
-import sys
 
 import nbformat
 import pytest
 
+from tests.teach.quiz_rules import FEWEST_WORDS, validate
 from tools.book.course import ROOT, chapters
-from tools.teach.quiz_rules import FEWEST_WORDS, validate
+from tools.teach import quizzes
 from utils import quiz
 
 CHAPTERS = [path for path in chapters() if re.match(r"(?!00)\d\d_", path.name)]
@@ -47,8 +45,9 @@ def good() -> list[dict]:
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder with two quizzes, in which show_quiz looks; its schema is the real one."""
-    (tmp_path / "schema.json").write_bytes((quiz.FOLDER / "schema.json").read_bytes())
+    """A folder with two quizzes, in which show_quiz looks; what is no quiz is the real one."""
+    for name in ("schema.json", "quiz.css", "quiz.js"):
+        (tmp_path / name).write_bytes((quiz.FOLDER / name).read_bytes())
     for name in ("03", "04"):
         (tmp_path / f"{name}.json").write_text(json.dumps(good()))
     monkeypatch.setattr(quiz, "FOLDER", tmp_path)
@@ -56,20 +55,9 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def shown(monkeypatch, folder):
-    """show_quiz, returning what it displays: text of each kind."""
-    got: list[dict] = []
-    monkeypatch.setattr("IPython.display.display", lambda data, raw: got.append(data))
-
-    def show(chapter: str) -> dict:
-        quiz.show_quiz(chapter)
-        return got[-1]
-
-    return show
-
-
-def without_script(page: str) -> str:
-    return re.sub(r"<(script|style)>.*?</\1>", "", page, flags=re.DOTALL)
+def output(folder):
+    """The output of the small quiz, by MIME type."""
+    return quiz.as_output(quiz.read_quiz("03"))
 
 
 # --- The course's own quizzes --------------------------------------------------------------------
@@ -83,180 +71,190 @@ def test_every_quiz_belongs_to_a_chapter():
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_quiz_is_valid(number):
-    found = validate(quiz.read_quiz(number))
-    assert not found, f"teaching/quizzes/{number}.json:\n  " + "\n  ".join(found)
+    problems = validate(quiz.read_quiz(number))
+    assert not problems, f"teaching/quizzes/{number}.json:\n  " + "\n  ".join(problems)
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_quiz_is_shown_in_its_chapter(path):
     number = path.name[:2]
-    cells = [
-        cell
-        for cell in nbformat.read(path, as_version=4).cells
-        if cell.cell_type == "code" and "quiz" in cell.metadata.get("tags", ())
-    ]
+    notebook = nbformat.read(path, as_version=4)
+    cells = [c for c in notebook.cells if c.cell_type == "code" and "quiz" in tags(c)]
     assert len(cells) == 1, f"{path.name} needs one code cell with the tag quiz"
     assert f'show_quiz("{number}")' in cells[0].source
-    texts = [o.data["text/plain"] for o in cells[0].outputs if "text/html" in o.get("data", {})]
-    assert texts == [quiz.as_text(quiz.read_quiz(number))], (
+    (output,) = cells[0].outputs
+    assert dict(output.data) == quiz.as_output(quiz.read_quiz(number)), (
         f"{path.name} does not show teaching/quizzes/{number}.json as it is now. "
-        f"Run `make publish CHAPTERS={number}` with the real images."
+        "Run `python -m tools.teach.quizzes`."
     )
+    # The tool that renews outputs sees one that is old, changes it alone, and is content then.
+    assert not quizzes.renew(notebook, number)
+    wanted, output.data = copy.deepcopy(notebook), {"text/html": "old", "text/plain": "old"}
+    assert quizzes.renew(notebook, number) and notebook == wanted
+
+
+def tags(cell) -> list[str]:
+    return cell.metadata.get("tags", [])
 
 
 # --- What is shown -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("with_jupyterquiz", [True, False])
-def test_what_to_read_is_whole_and_has_no_script(shown, monkeypatch, with_jupyterquiz):
-    if not with_jupyterquiz:
-        monkeypatch.setitem(sys.modules, "jupyterquiz", None)
-    data = shown("03")
-    page = without_script(data["text/html"])
-    said = html.unescape(page)
-    assert ("<script>" in data["text/html"]) == with_jupyterquiz
-    assert ("jupyterquiz is not installed" in page) != with_jupyterquiz
+def test_what_to_read_is_whole(output):
+    page = re.sub(r"<(script|style)>.*?</\1>", "", output["text/html"], flags=re.DOTALL)
+    read = html.unescape(page)
     assert "<script" not in page and "onclick" not in page and "p < 0.05" not in page
     for question in good():
-        for text in (said, data["text/plain"]):
+        for text in (read, output["text/plain"]):
             assert text.count(question["question"]) == 1
         for answer in question["answers"]:
             verdict = "Right" if answer.get("correct") else "Wrong"
-            assert f"<strong>{verdict}.</strong> {answer['feedback']}" in said
-            assert f"{verdict}: {answer['feedback']}" in data["text/plain"]
-            assert answer.get("answer", "") in said
-    assert "The number 25" in said and "A number from 0 to just below 1" in said
-    assert said.count("(More than one answer is right.)") == 1
+            assert f"<strong>{verdict}.</strong> {answer['feedback']}" in read
+            assert f"{verdict}: {answer['feedback']}" in output["text/plain"]
+            assert answer.get("answer", "") in read
+    assert "The number 25" in read and "A number from 0 to just below 1" in read
+    assert read.count("(More than one answer is right.)") == 1
     # Every element that is opened is closed again: the rest of the page stays outside.
-    for tag in ("div", "details", "ol", "ul", "li", "p"):
+    for tag in ("div", "details", "ol", "ul", "li", "p", "span"):
         assert len(re.findall(rf"<{tag}\b", page)) == page.count(f"</{tag}>"), tag
 
 
-def test_another_jupyterquiz_leaves_what_to_read(shown, monkeypatch):
-    import jupyterquiz
-
-    monkeypatch.setattr(jupyterquiz, "display_quiz", lambda questions: None)
-    page = shown("03")["text/html"]
-    assert "<script>" not in page and "is not the version" in page
-
-
-def test_output_is_the_same_every_time_small_and_fetches_nothing(shown):
-    random.seed(1)
-    expected = random.random()
-    random.seed(1)
-    first = shown("03")
-    assert random.random() == expected, "the quiz took random numbers from the notebook"
-    assert shown("03") == first
-    page = first["text/html"]
-    assert len(page.encode()) < 60_000
-    assert "://" not in page
-    assert not re.search(r"\b(fetch|XMLHttpRequest|import)\(|\bsrc=|@import|<link", page)
-    assert 'data-shufflequestions="False"' in page and 'data-shuffleanswers="False"' in page
-    assert page.count("</script>") == 1, "the script holds its own end"
-
-
-def test_quizzes_of_one_page_have_places_of_their_own(shown):
-    places = [re.search(r'<div id="(\w+)"', shown(n)["text/html"])[1] for n in ("03", "04")]
-    assert len(set(places)) == 2
-
-
-def contrast(one: str, other: str) -> float:
-    def light(colour):
-        parts = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
-        linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-        return sum(w * p for w, p in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-
-    high, low = sorted((light(one), light(other)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
-
-
-@pytest.mark.parametrize("name", [name for name in quiz.COLOURS if "border" not in name])
-def test_colours_can_be_read(shown, name):
-    assert f"{name}: {quiz.COLOURS[name]};" in shown("03")["text/html"]
-    if name != "--jq-text-color":  # light letters on it; and it on the white of a feedback
-        assert contrast(quiz.COLOURS[name], "#ffffff") >= 4.5
-    else:
-        assert quiz.COLOURS[name] == "#ffffff"
+def test_output_is_the_same_every_time_small_and_fetches_nothing(output, monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    quiz.show_quiz("04")
+    assert shown == [output], "the same questions gave another output"
+    page = output["text/html"]
+    assert len(page.encode()) < 15_000
+    assert "://" not in page and page.count("</script>") == 1
+    assert not re.search(r"\b(fetch|XMLHttpRequest|import)\(|\bsrc=|@import|<link|url\(", page)
 
 
 def test_missing_and_broken_files_are_named(folder):
     with pytest.raises(FileNotFoundError, match=r"no quiz '99'.*there are: 03, 04"):
         quiz.read_quiz("99")
-    (folder / "05.json").write_text("[1,")
-    with pytest.raises(ValueError, match=r"05\.json is not valid JSON"):
-        quiz.read_quiz("05")
-    (folder / "05.json").write_text('{"question": "?"}')
-    with pytest.raises(ValueError, match="must hold a list"):
-        quiz.read_quiz("05")
+    for text, message in (
+        ("[1,", r"05\.json is not valid JSON"),
+        ('{"question": "?"}', "must hold a list"),
+    ):
+        (folder / "05.json").write_text(text)
+        with pytest.raises(ValueError, match=message):
+            quiz.read_quiz("05")
 
 
 # --- In a browser --------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def opened(tmp_path):
-    """Open HTML in Chromium; return the page, the addresses it asked for and its errors."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("no Chromium on this machine")
-    from playwright.sync_api import sync_playwright
+def opened(browser, tmp_path):
+    """Open HTML; return the page, the addresses that it asked for and its errors."""
+    contexts = []
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    def open_(body: str, **options):
+        file = tmp_path / "page.html"
+        file.write_text(f"<!doctype html><title>x</title>{body}", encoding="utf-8")
+        contexts.append(browser.new_context(**options))
+        page = contexts[-1].new_page()
+        asked, errors = [], []
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(file.as_uri())
+        return page, asked, errors
 
-        def open_(body: str, *, javascript: bool = True):
-            file = tmp_path / "page.html"
-            file.write_text(f"<!doctype html><title>x</title>{body}", encoding="utf-8")
-            page = browser.new_context(java_script_enabled=javascript).new_page()
-            asked, errors = [], []
-            page.on("request", lambda request: asked.append(request.url))
-            page.on("pageerror", lambda error: errors.append(str(error)))
-            page.goto(file.as_uri())
-            return page, asked, errors
-
-        yield open_
-        browser.close()
+    yield open_
+    for context in contexts:
+        context.close()
 
 
-def test_answers_can_be_clicked_typed_and_chosen_with_the_keyboard(shown, opened):
-    first, second = (shown(number)["text/html"] for number in ("03", "04"))
-    # The third is the first once more, as after running a cell's copy.
-    page, asked, errors = opened(first + second + first)
-    page.wait_for_function("document.querySelectorAll('.Quiz').length == 15")
-    quizzes = page.locator(".Quiz")
+def test_answers_can_be_clicked_typed_and_chosen_with_the_keyboard(output, opened):
+    page, asked, errors = opened(output["text/html"] * 3)  # as after running a cell's copy
+    questions = page.locator(".skin-quiz > [role=group]")
+    assert questions.count() == 15
 
-    def said(number):
-        feedback = quizzes.nth(number).locator(".Feedback")
-        assert feedback.get_attribute("role") == "status"
-        return feedback.inner_text(), "incorrect" not in feedback.get_attribute("class").split()
+    def check(number, answer, verdict):
+        """The feedback of a question is that of an answer, with its verdict in words."""
+        feedback = good()[number % 5]["answers"][answer]["feedback"]
+        status = questions.nth(number).get_by_role("status")
+        assert status.inner_text() == f"{verdict}. {feedback}"
 
-    assert said(0)[0] == said(5)[0] == said(10)[0] == ""
-    quizzes.nth(0).locator("label").nth(0).click()
-    assert said(0) == (good()[0]["answers"][0]["feedback"], True)
-    quizzes.nth(0).locator("label").nth(2).click()
-    assert said(0) == (good()[0]["answers"][2]["feedback"], False)
-    assert said(5)[0] == said(10)[0] == "", "the answer went to another quiz too"
+    one = questions.nth(0).get_by_role("button")
+    one.nth(0).click()
+    check(0, 0, "Right")
+    one.nth(2).click()
+    check(0, 2, "Wrong")
+    marks = [re.findall(r"\((\w+)\)$", text) for text in one.all_inner_texts()]
+    assert marks == [["Right"], [], ["Wrong"]], "what was found once stays marked"
+    statuses = page.get_by_role("status").all_inner_texts()
+    assert [bool(text) for text in statuses] == [True] + 14 * [False], "another quiz answered too"
 
-    quizzes.nth(6).locator("input").nth(2).focus()
-    page.keyboard.press("Space")
-    assert said(6) == (good()[1]["answers"][2]["feedback"], True)
+    for key, answer in (("Enter", 1), ("Space", 2)):
+        questions.nth(6).get_by_role("button").nth(answer).focus()
+        page.keyboard.press(key)
+        check(6, answer, "Wrong" if answer == 1 else "Right")
 
-    for typed, answer, right in (("25", 0, True), ("0.25", 1, False), ("7", 2, False)):
-        page.get_by_label("Your number, then Enter:").nth(1).focus()
-        page.keyboard.type(typed)
-        page.keyboard.press("Enter")
-        assert said(8) == (good()[3]["answers"][answer]["feedback"], right)
+    for answer, verdict in enumerate(("Right", "Wrong", "Right")):
+        questions.nth(7).get_by_role("button").nth(answer).click()
+        check(7, answer, verdict)
+
+    field = questions.nth(8).get_by_label("Your number:")
+    for typed, answer, verdict in (
+        ("25", 0, "Right"),
+        ("0", 1, "Wrong"),
+        ("0.25", 1, "Wrong"),
+        ("1", 2, "Wrong"),
+        ("-7", 2, "Wrong"),
+    ):
+        field.fill(typed)
+        field.press("Enter")
+        check(8, answer, verdict)
+    field.fill("")
+    questions.nth(8).get_by_role("button", name="Check").click()
+    assert "Write a number" in questions.nth(8).get_by_role("status").inner_text()
     assert [url for url in asked if not url.endswith("page.html")] == [] == errors
 
 
-def test_without_javascript_the_questions_can_be_read(shown, opened):
-    page, _, _ = opened(shown("03")["text/html"], javascript=False)
-    assert page.locator(".Quiz").count() == 0
+def test_without_javascript_the_questions_can_be_read(output, opened):
+    page, _, _ = opened(output["text/html"], java_script_enabled=False)
+    assert page.get_by_role("button").count() == 0
     assert page.get_by_text("Without it, read them below").is_visible()
     feedback = page.get_by_text(good()[4]["answers"][1]["feedback"])
     assert not feedback.is_visible()
     page.locator("summary").click()
     assert feedback.is_visible()
+
+
+CONTRASTS = """() => {
+  const channel = (v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const light = (colour) => colour.match(/[\\d.]+/g).slice(0, 3)
+    .reduce((sum, v, n) => sum + [0.2126, 0.7152, 0.0722][n] * channel(v / 255), 0);
+  const contrast = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  const ground = (one) => {
+    while (/, 0\\)$/.test(getComputedStyle(one).backgroundColor)) one = one.parentElement;
+    return light(getComputedStyle(one).backgroundColor);
+  };
+  return [...document.querySelectorAll(".skin-quiz :is(p, button, input, label, strong)")].map(
+    (one) => [contrast(light(getComputedStyle(one).color), ground(one)),
+      ...["Left", "Top"].map((side) =>
+        contrast(light(getComputedStyle(one)[`border${side}Color`]), ground(one)))]);
+}"""
+
+
+@pytest.mark.parametrize(
+    "colours", ["#222832; background: #ffffff", "#ced6dd; background: #14181e"]
+)
+def test_it_can_be_read_in_a_light_and_a_dark_page_also_a_narrow_one(output, opened, colours):
+    page, _, _ = opened(
+        f"<meta name='viewport' content='width=device-width'><style>html {{ color: {colours} }}"
+        f"</style>{output['text/html']}",
+        viewport={"width": 320, "height": 600},
+    )
+    for answer in (0, 1):
+        page.locator(".skin-quiz > [role=group]").nth(0).get_by_role("button").nth(answer).click()
+    measured = page.evaluate(CONTRASTS)
+    assert len(measured) > 20
+    assert min(text for text, *_ in measured) >= 4.5
+    assert min(border for _, *borders in measured for border in borders) >= 3
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
 # --- The rules: a quiz that breaks one is found out. ---------------------------------------------

@@ -2,7 +2,6 @@
 
 import base64
 import re
-import shutil
 import struct
 import zlib
 
@@ -196,20 +195,6 @@ def written(modules, tmp_path_factory):
     if decks:
         slides.write(decks, folder, modules=modules)
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Chromium, or the test is skipped."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    program = next(filter(None, map(shutil.which, names)), None)
-    if not program:
-        pytest.skip("there is no Chromium or Chrome on this machine")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 def foreign(text: str) -> list[str]:

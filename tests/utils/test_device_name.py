@@ -2,40 +2,31 @@
 
 import os
 import sys
-from types import SimpleNamespace
+from types import SimpleNamespace as Made
 
 import keras
 import pytest
 
 from utils.weights import device_name
 
-
-def put_backend(monkeypatch, name, module):
-    monkeypatch.setattr(keras.backend, "backend", lambda: name)
-    monkeypatch.setitem(sys.modules, name, module)
+CPU = f"CPU, {os.cpu_count()} cores"
 
 
 def tensorflow(gpus, details):
-    config = SimpleNamespace(
-        list_physical_devices=lambda kind: gpus if kind == "GPU" else ["cpu"],
-        experimental=SimpleNamespace(get_device_details=lambda gpu: details),
-    )
-    return SimpleNamespace(config=config)
+    experimental = Made(get_device_details=lambda gpu: details)
+    devices = {"GPU": gpus, "CPU": ["cpu"]}
+    return Made(config=Made(list_physical_devices=devices.get, experimental=experimental))
 
 
 def torch(*, cuda=False, mps=False):
-    return SimpleNamespace(
-        backends=SimpleNamespace(mps=SimpleNamespace(is_available=lambda: mps)),
-        cuda=SimpleNamespace(is_available=lambda: cuda, get_device_name=lambda number: "Tesla T4"),
+    return Made(
+        backends=Made(mps=Made(is_available=lambda: mps)),
+        cuda=Made(is_available=lambda: cuda, get_device_name=lambda number: "Tesla T4"),
     )
 
 
 def jax(kind):
-    devices_ = [SimpleNamespace(device_kind="TPU v5e")]
-    return SimpleNamespace(default_backend=lambda: kind, devices=lambda: devices_)
-
-
-CPU = f"CPU, {os.cpu_count()} cores"
+    return Made(default_backend=lambda: kind, devices=lambda: [Made(device_kind="TPU v5e")])
 
 
 @pytest.mark.parametrize(
@@ -52,5 +43,6 @@ CPU = f"CPU, {os.cpu_count()} cores"
     ],
 )
 def test_device_is_named_under_every_backend(monkeypatch, name, module, expected):
-    put_backend(monkeypatch, name, module)
+    monkeypatch.setattr(keras.backend, "backend", lambda: name)
+    monkeypatch.setitem(sys.modules, name, module)
     assert device_name() == expected

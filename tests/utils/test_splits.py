@@ -27,8 +27,7 @@ def shuffled(dataset):
 def test_every_image_is_in_exactly_one_part_and_no_lesion_crosses():
     dataset = small_dataset(lesions_per_class=40)
     split = lesion_split(dataset)
-    everything = np.sort(np.concatenate(parts(split)))
-    assert np.array_equal(everything, np.arange(len(dataset.labels)))
+    assert sorted(np.concatenate(parts(split))) == list(range(len(dataset.labels)))
     groups = lesion_groups(dataset.metadata)
     train, validation, test = (set(groups[part]) for part in parts(split))
     assert not (train & validation or train & test or validation & test)
@@ -41,12 +40,9 @@ def test_shares_are_right_in_every_class():
     for part, share in zip(parts(split), (0.7, 0.1, 0.2), strict=True):
         counts = np.bincount(dataset.labels[part], minlength=7)
         assert np.all(np.abs(counts - share * whole) <= 2), (share, counts, whole)
-
-
-def test_three_lesions_a_class_fill_all_parts():
-    dataset = small_dataset(lesions_per_class=3)
-    for part in parts(lesion_split(dataset)):
-        assert np.all(np.bincount(dataset.labels[part], minlength=7) > 0)
+    few = small_dataset(lesions_per_class=3)
+    for part in parts(lesion_split(few)):
+        assert np.all(np.bincount(few.labels[part], minlength=7) > 0)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +68,7 @@ def test_folds_judge_every_image_once_and_keep_lesions_together():
     dataset = small_dataset(lesions_per_class=30)
     folds = lesion_folds(dataset, folds=5, seed=2)
     judged = np.concatenate([fold.test for fold in folds])
-    assert np.array_equal(np.sort(judged), np.arange(len(dataset.labels)))
+    assert sorted(judged) == list(range(len(dataset.labels)))
     groups = lesion_groups(dataset.metadata)
     for fold in folds:
         assert len(fold.validation) == 0
@@ -85,8 +81,7 @@ def test_image_split_cuts_images_and_lets_lesions_cross():
     dataset = small_dataset(lesions_per_class=60)
     split = image_split(dataset, test=0.25, seed=0)
     assert len(split.test) == round(0.25 * len(dataset.labels))
-    both = np.sort(np.concatenate([split.train, split.test]))
-    assert np.array_equal(both, np.arange(len(dataset.labels)))
+    assert sorted([*split.train, *split.test]) == list(range(len(dataset.labels)))
     groups = lesion_groups(dataset.metadata)
     assert set(groups[split.train]) & set(groups[split.test])
 
@@ -97,12 +92,11 @@ def no_lesions():
 
 
 @pytest.mark.parametrize(
-    ("divide", "message"),
+    "divide, message",
     [
-        *(
-            (lambda v=v, t=t: lesion_split(small_dataset(), validation=v, test=t), "above 0 and to")
-            for v, t in [(0.0, 0.2), (0.1, 0.0), (0.5, 0.5), (-0.1, 0.2)]
-        ),
+        (lambda: lesion_split(small_dataset(), validation=0.0), "above 0 and to"),
+        (lambda: lesion_split(small_dataset(), test=-0.1), "above 0 and to"),
+        (lambda: lesion_split(small_dataset(), validation=0.5, test=0.5), "above 0 and to"),
         (lambda: lesion_split(small_dataset(lesions_per_class=2)), "'akiec' has 2 lesions"),
         (lambda: lesion_split(no_lesions()), "lesion_id is missing .* official zips"),
         (lambda: lesion_folds(small_dataset(), folds=1), "folds must be 2 to 20"),

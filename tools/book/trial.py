@@ -29,9 +29,9 @@ def trial_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     trial.cells = [c for c in trial.cells if "solution" not in _tags(c)]
     trial.cells += [c for c in solutions if c.cell_type == "code"]
     for cell in trial.cells:
-        if {"starter", "solution"} & _tags(cell):
-            verdict = "is True" if "solution" in _tags(cell) else "is not True"
-            cell.source = _with_verdict(cell.source, verdict)
+        for tag, verdict in (("starter", "is not True"), ("solution", "is True")):
+            if tag in _tags(cell):
+                cell.source = _with_verdict(cell.source, verdict)
         if cell.cell_type == "code" and "nbval-check-output" not in _tags(cell):
             cell.outputs = []
     return trial

@@ -22,10 +22,7 @@ MOST = 300  # images of a class that are looked at
 
 
 def enlarge(image: np.ndarray) -> bytes:
-    """Enlarge an image of 28 × 28 pixels; return it as a PNG file.
-
-    Shrunk again by averaging it is the same image within a few grey levels.
-    """
+    """Enlarge an image of 28 × 28 pixels; return it as a PNG file, nearly the same when shrunk."""
     large = Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
     file = io.BytesIO()
     large.save(file, format="PNG", optimize=True)

@@ -100,7 +100,10 @@ def _install_model(place: Path, root: Path) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Put the page's parts into the rendered book (``_build/html`` or the folder named)."""
+    """Put the page's parts into the rendered book (``_build/html`` or the folder named).
+
+    A book whose page lacks its model is a whole book, so that is said and is no error.
+    """
     html = Path(arguments[0]) if arguments else ROOT / "_build" / "html"
     if not (html / "try-it.html").is_file():
         print(f"{html} holds no rendered book with this page; run `make book`.", file=sys.stderr)
@@ -109,7 +112,7 @@ def main(arguments: list[str]) -> int:
     for problem in missing:
         print(problem, file=sys.stderr)
     print("The page Try it is without a model." if missing else "The page Try it is complete.")
-    return bool(missing)
+    return 0
 
 
 if __name__ == "__main__":

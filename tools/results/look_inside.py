@@ -224,16 +224,6 @@ def _exchanged_skin(m: Material, name: str) -> dict:
     return effects
 
 
-def corruptions(m: Material) -> dict:
-    """Judge both networks on test images that were made worse in eight ways."""
-    return _worse(m, chapter.LEVELS, chapter.corrupt)
-
-
-def clinics(m: Material) -> dict:
-    """Judge both networks on test images with the colour cast of four imagined clinics."""
-    return _worse(m, chapter.CLINICS, colour_cast)
-
-
 def colour_cast(images: np.ndarray, clinic: str, strength: int) -> np.ndarray:
     """Give all images the cast of one clinic's camera."""
     level = chapter.LEVELS["colour cast"][strength - 1]
@@ -241,6 +231,7 @@ def colour_cast(images: np.ndarray, clinic: str, strength: int) -> np.ndarray:
 
 
 def _worse(m: Material, ways, make) -> dict:
+    """Judge both networks on test images that were made worse in several ways."""
     results: dict = {}
     for name in WEIGHTS:
         clean, clean_draws = m.scores(name, m.images)
@@ -328,7 +319,14 @@ def labels(m: Material) -> dict:
     }
 
 
-PARTS = {part.__name__: part for part in (maps, shortcuts, corruptions, clinics, subgroups, labels)}
+PARTS = {
+    "maps": maps,
+    "shortcuts": shortcuts,
+    "corruptions": lambda m: _worse(m, chapter.LEVELS, chapter.corrupt),
+    "clinics": lambda m: _worse(m, chapter.CLINICS, colour_cast),
+    "subgroups": subgroups,
+    "labels": labels,
+}
 
 
 # --- What is out of date -------------------------------------------------------------------------

@@ -4,18 +4,16 @@ import hashlib
 import io
 import logging
 import socket
-import subprocess
-import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import datafiles
 import kagglehub
 import pooch
 import pytest
 import requests
+from datafiles import METADATA
 
 from utils.data import download
 from utils.data.download import DownloadError
@@ -25,18 +23,16 @@ from utils.data.tables import KAGGLE_CSV
 
 CONTENT = b"PK" + bytes(range(256)) * 400
 SHA256 = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
-METADATA = "HAM10000_metadata.csv"
 
 
 class Handler(BaseHTTPRequestHandler):
     """A server that is as unreliable as its path says."""
 
-    def do_HEAD(self):  # noqa: N802
-        self.server.looked.append(self.path)
+    def do_HEAD(self):
         self.send_response(200)
         self.end_headers()
 
-    def do_GET(self):  # noqa: N802
+    def do_GET(self):
         self.server.asked.append((self.path, self.headers["User-Agent"]))
         name = self.path.strip("/")
         if name.isdigit():
@@ -51,9 +47,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
         if name == "cut":
             return
-        end = time.monotonic() + {"crowd": 60, "slow": 1.5}.get(name, 0)
-        while time.monotonic() < end and not (name == "crowd" and len(self.server.looked) == 8):
-            time.sleep(0.05)  # a crowd: until all eight have come
+        time.sleep(1.5 if name == "slow" else 0)
         self.wfile.write(bytes(len(body) - half) if name == "damaged" else body[half:])
 
     def log_message(self, *_):
@@ -63,15 +57,11 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server():
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        running.asked, running.looked = [], []
-        running.daemon_threads = True
-        running.block_on_close = False
+        running.asked, running.daemon_threads, running.block_on_close = [], True, False
         running.url = f"http://127.0.0.1:{running.server_address[1]}"
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
+        threading.Thread(target=running.serve_forever).start()
         yield running
         running.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -95,8 +85,8 @@ def make_group(*files, page="https://example.org/page", handle=None):
     return {"page": page, "handle": handle, "files": list(files)}
 
 
-def fetch(folder, *urls):
-    file = make_file("part.zip", *urls)
+def fetch(folder, *urls, size=None):
+    file = make_file("part.zip", *urls, size=size)
     return download.fetch(file, folder, make_group(file))
 
 
@@ -122,17 +112,17 @@ def test_a_good_download(tmp_path, server, capfd):
     assert len(server.asked) == 1, "downloaded again"
 
 
-@pytest.mark.parametrize(
-    ("path", "word"),
-    [
-        ("404", "404"),
-        ("503", "503"),
-        ("cut", "IncompleteRead"),
-        ("damaged", "does not match the known hash"),
-        ("html", "a web page came instead of the file"),
-        ("slow", "Read timed out"),
-    ],
-)
+FAILURES = {
+    "404": "404",
+    "503": "503",
+    "cut": "IncompleteRead",
+    "damaged": "does not match the known hash",
+    "html": "a web page came instead of the file",
+    "slow": "Read timed out",
+}
+
+
+@pytest.mark.parametrize("path, word", FAILURES.items())
 def test_a_failed_download_leaves_nothing_and_the_second_address_stands_in(
     tmp_path, server, path, word
 ):
@@ -160,27 +150,6 @@ def test_manual_route_names_the_call_and_on_colab_upload_and_drive(monkeypatch):
     compile(code, "what the reader is to run", "exec")
 
 
-def test_eight_processes_at_once_download_a_file_once(tmp_path, server):
-    program = (
-        "import sys; from pathlib import Path; from utils.data import download; "
-        "download.ANSWER = download.CONNECT = download.READ = 60; "
-        "file = {'name': 'part.zip', 'urls': [sys.argv[1]], 'bytes': None, 'hash': sys.argv[2]}; "
-        "group = {'page': 'https://example.org', 'handle': None, 'files': [file]}; "
-        "print(len(download.fetch(file, Path(sys.argv[3]), group).read_bytes()))"
-    )
-    command = [sys.executable, "-c", program, f"{server.url}/crowd", SHA256, str(tmp_path / "raw")]
-    root = Path(download.__file__).parents[2]
-    running = [
-        subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for _ in range(8)
-    ]
-    results = [process.communicate(timeout=120) for process in running]
-    assert all(process.returncode == 0 for process in running), results
-    assert {out.strip() for out, _ in results} == {str(len(CONTENT)).encode()}
-    assert len(server.asked) == 1, "each process fetched the file for itself"
-    assert names_in(tmp_path / "raw") == ["part.zip"]
-
-
 def test_no_network_is_noticed_soon(tmp_path, closed):
     start = time.monotonic()
     with pytest.raises(DownloadError, match="no network"):
@@ -198,26 +167,26 @@ def test_a_server_that_never_answers_and_a_name_look_up_that_hangs_cost_their_li
     assert time.monotonic() - start < 3
 
 
-@pytest.mark.parametrize("known", [{}, {"size": 5}])
-def test_another_file_of_the_name_is_neither_taken_nor_overwritten(tmp_path, known):
+@pytest.mark.parametrize("size", [None, 5])
+def test_another_file_of_the_name_is_neither_taken_nor_overwritten(tmp_path, size):
     (tmp_path / "part.zip").write_bytes(b"PK of another version")
-    file = make_file("part.zip", "https://example.org", **known)
     with pytest.raises(DownloadError, match=r"not the published file.* 21 bytes.*away.*By hand"):
-        download.fetch(file, tmp_path, make_group(file))
+        fetch(tmp_path, "https://example.org", size=size)
     assert (tmp_path / "part.zip").read_bytes() == b"PK of another version"
 
 
 # --- groups -------------------------------------------------------------------------------------
 
 
-def test_the_registry_lists_what_the_readers_look_for():
+def test_the_registry_lists_what_is_looked_for_and_keeps_the_wait_within_ten_seconds(monkeypatch):
+    monkeypatch.undo()
+    assert 2 * download.ANSWER <= 10
     groups = download.registry()
     names = {name: {f["name"] for f in group["files"]} for name, group in groups.items()}
     assert names["kaggle"] == {KAGGLE_CSV, METADATA}
     assert names["dataverse"] == {*ZIPS, METADATA}
-    assert names["dermamnist"] == {
-        "dermamnist.npz", "dermamnist_64.npz", "dermamnist_128.npz", "dermamnist_224.npz",
-    }  # fmt: skip
+    ends = "", "_64", "_128", "_224"
+    assert names["dermamnist"] == {f"dermamnist{end}.npz" for end in ends}
     lengths = {"md5": 32, "sha256": 64}
     for group in groups.values():
         assert group["page"].startswith("https://")
@@ -230,19 +199,13 @@ def test_the_registry_lists_what_the_readers_look_for():
                 assert len(value) == lengths[algorithm] and int(value, 16)
 
 
-def test_the_waiting_time_without_network_stays_within_ten_seconds(monkeypatch):
-    monkeypatch.undo()
-    assert 2 * download.ANSWER <= 10
-
-
 @pytest.fixture
 def kaggle(tmp_path, server, monkeypatch):
     """Return a Kaggle group on the local server, its files, and what kagglehub was asked for."""
     shop, asked = tmp_path / "kaggle's cache", []
     shop.mkdir()
     datafiles.make_kaggle(shop)
-    metadata = make_file(METADATA, f"{server.url}/good")
-    csv = make_file(KAGGLE_CSV, hash=None)
+    files = make_file(KAGGLE_CSV, hash=None), make_file(METADATA, f"{server.url}/good")
 
     def get(handle, *, path):
         assert handle == "someone/lesions"
@@ -252,29 +215,38 @@ def kaggle(tmp_path, server, monkeypatch):
         return str(shop / path)
 
     monkeypatch.setattr(kagglehub, "dataset_download", get)
-    return shop, make_group(csv, metadata, page=server.url, handle="someone/lesions"), asked
+    return shop, make_group(*files, page=server.url, handle="someone/lesions"), asked
 
 
 def test_kaggle(tmp_path, kaggle):
     shop, group, asked = kaggle
-    raw = tmp_path / "raw"
+    raw, other = tmp_path / "raw", tmp_path / "other"
     for _ in "first", "second":  # what is there is not downloaded again
         download.fetch_source("kaggle", raw, group=group)
         assert names_in(raw) == sorted(asked) == sorted([METADATA, KAGGLE_CSV])
     for name in asked:
         assert (raw / name).read_bytes() == (shop / name).read_bytes()
+    (shop / METADATA).unlink()
+    download.fetch_source("kaggle", other, group=group)
+    assert (other / METADATA).read_bytes() == CONTENT, "the metadata has a second address"
 
 
-def test_metadata_of_another_name_is_not_downloaded_again(tmp_path, kaggle):
-    datafiles.write_metadata(tmp_path, datafiles.make_metadata(), "HAM10000_metadata.tab", "\t")
+def put_metadata(folder):
+    """Put metadata of another name there, which are not downloaded again."""
+    datafiles.write_metadata(folder, datafiles.make_metadata(), "HAM10000_metadata.tab", "\t")
+
+
+def test_metadata_of_another_name_and_the_csv_of_kaggle(tmp_path, kaggle):
+    put_metadata(tmp_path)
     download.fetch_source("kaggle", tmp_path, group=kaggle[1])
     assert kaggle[2] == [KAGGLE_CSV]
 
 
-def test_the_metadata_has_a_second_address(tmp_path, kaggle):
-    (kaggle[0] / METADATA).unlink()
-    download.fetch_source("kaggle", tmp_path / "raw", group=kaggle[1])
-    assert (tmp_path / "raw" / METADATA).read_bytes() == CONTENT
+def test_metadata_of_another_name_and_the_official_zips(tmp_path, server):
+    put_metadata(tmp_path)
+    files = [make_file(n, f"{server.url}/good", size=len(CONTENT)) for n in (METADATA, *ZIPS)]
+    paths = download.fetch_source("dataverse", tmp_path, group=make_group(*files))
+    assert [path.name for path in paths] == list(ZIPS)
 
 
 @pytest.mark.parametrize("trouble", ["403", "a web page"])
@@ -302,10 +274,3 @@ def test_kaggle_without_network(tmp_path, kaggle, closed):
 def test_dermamnist_of_a_size_that_is_not_published(tmp_path):
     with pytest.raises(DataError, match="28 × 28 or 64 × 64 or 128 × 128 or 224 × 224"):
         download.fetch_source("dermamnist", tmp_path, 32)
-
-
-def test_the_official_zips(tmp_path, server):
-    files = [make_file(n, f"{server.url}/good", size=len(CONTENT)) for n in (METADATA, *ZIPS)]
-    datafiles.write_metadata(tmp_path, datafiles.make_metadata(), "HAM10000_metadata.tab", "\t")
-    paths = download.fetch_source("dataverse", tmp_path, group=make_group(*files))
-    assert [path.name for path in paths] == list(ZIPS)

@@ -16,27 +16,19 @@ def drawn() -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
     return phantom.sample()
 
 
-def test_form(drawn):
+def test_metadata_have_their_form_and_are_plausible(drawn):
     images, labels, metadata = drawn
     assert images.dtype == np.uint8 and labels.dtype == np.int64
-    assert isinstance(metadata.index, pd.RangeIndex)
-    assert tuple(metadata.columns) == COLUMNS
+    assert isinstance(metadata.index, pd.RangeIndex) and tuple(metadata.columns) == COLUMNS
     assert metadata["image_id"].is_unique
     assert metadata["image_id"].str.fullmatch(r"PHANTOM_\d{7}").all()
     assert metadata["lesion_id"].str.fullmatch(r"PHANTOM_L\d{6}").all()
     assert (metadata["dx"] == np.array(DX, dtype=object)[labels]).all()
-
-
-def test_images_of_a_lesion_share_their_metadata_and_stand_together(drawn):
-    metadata = drawn[2]
+    # The images of a lesion share what is said of it, and stand together.
     same = ["dx", "dx_type", "age", "sex", "localization"]
     assert (metadata.groupby("lesion_id")[same].nunique(dropna=False) == 1).all().all()
     starts = metadata["lesion_id"] != metadata["lesion_id"].shift()
     assert starts.sum() == metadata["lesion_id"].nunique()
-
-
-def test_metadata_are_plausible(drawn):
-    metadata = drawn[2]
     assert set(metadata["age"].dropna()) <= set(range(0, 90, 5))
     assert set(metadata["sex"]) == {"male", "female", "unknown"}
     assert set(metadata["localization"]) <= set(phantom.SITES)
@@ -77,26 +69,23 @@ def test_images_of_a_lesion_resemble_each_other(drawn):
     lesion = metadata["lesion_id"].to_numpy()
     pairs = np.flatnonzero(lesion[:-1] == lesion[1:])
     within = np.linalg.norm(flat[pairs] - flat[pairs + 1], axis=1)
-    # Against another lesion of the same class.
-    between = np.empty(len(pairs))
-    rng = np.random.default_rng(0)
-    dx = metadata["dx"].to_numpy()
-    for i, row in enumerate(pairs):
+    rng, dx, between = np.random.default_rng(0), metadata["dx"].to_numpy(), []
+    for row in pairs:  # against another lesion of the same class
         choice = np.flatnonzero((dx == dx[row]) & (lesion != lesion[row]))
-        between[i] = np.linalg.norm(flat[row] - flat[rng.choice(choice)])
+        between.append(np.linalg.norm(flat[row] - flat[rng.choice(choice)]))
     # The real images have 0.74 here; lesions whose images share no random numbers about 0.86.
     assert 0.6 < np.median(within) / np.median(between) < 0.78
     assert within.min() > 100, "two images of a lesion are never the same image"
 
 
-def test_the_file_is_small_and_free_of_pickles():
-    assert phantom.PARAMETERS.stat().st_size <= 1_500_000
-    with np.load(phantom.PARAMETERS, allow_pickle=False) as file:
-        assert all(np.isfinite(file[name]).all() for name in file.files)
+def packed(**arrays):
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
 
 
 @pytest.mark.parametrize(
-    ("damage", "words"),
+    "damage, words",
     [
         (lambda whole: None, r"no file .*phantom\.npz"),
         (lambda whole: whole[: len(whole) // 2], r"phantom\.npz is damaged"),
@@ -116,9 +105,3 @@ def test_missing_or_damaged_parameters_are_named(tmp_path, damage, words):
         path.write_bytes(content)
     with pytest.raises((FileNotFoundError, ValueError), match=f"{words}.*git checkout"):
         phantom.sample(path=path)
-
-
-def packed(**arrays):
-    file = io.BytesIO()
-    np.savez(file, **arrays)
-    return file.getvalue()

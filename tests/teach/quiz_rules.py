@@ -1,4 +1,4 @@
-"""What a quiz must be like: the schema, and what no schema can say. The tests ask it."""
+"""What a quiz must be like: the schema, and what no schema can say."""
 
 import json
 import re
@@ -96,7 +96,7 @@ def _numeric_problems(answers: list[dict]):
         low, high = answer["range"]
         if not low < high:
             yield f"answer {number}: the range {low} to {high} is empty"
-        for later in answers[number:]:  # jupyterquiz takes the first answer that fits
+        for later in answers[number:]:  # the first answer that fits is taken
             value = later.get("value", later.get("range", [None])[0])
             if later.get("correct") and not answer["correct"] and low <= value < high:
                 yield f"answer {number}: its range covers the right answer, which comes later"
