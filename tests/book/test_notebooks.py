@@ -106,7 +106,7 @@ def _cells(notebook, least, most):
             if number != 3 and "original-cnn" not in tags(cell) and len(lines) > longest:
                 yield f"cell {number} has {len(lines)} lines; {longest} are the most"
             if folded and not _folded_everywhere(cell):
-                yield f"cell {number} is folded in the book, and not in JupyterLab and on Colab"
+                yield f"cell {number} is not folded in the book, JupyterLab and Colab, with one title"
             follows_text = before is not None and before.cell_type == "markdown"
             if number != 3 and not follows_text and "solution" not in tags(cell):
                 yield f"cell {number} lacks a sentence before it that says why"
@@ -123,8 +123,10 @@ def _cells(notebook, least, most):
 
 def _folded_everywhere(cell):
     in_lab = cell.metadata.get("jupyter", {}).get("source_hidden")
+    title = cell.source.partition("\n")[0].removeprefix("# @title ")
     on_colab = cell.metadata.get("cellView") == "form" and cell.source.startswith("# @title ")
-    return in_lab and on_colab
+    in_book = cell.metadata.get("mystnb", {}).get("code_prompt_show") == title
+    return in_lab and on_colab and in_book
 
 
 def _outputs(notebook):
@@ -361,7 +363,7 @@ BREAKS = {
     "bold number 777": lambda n: n.cells[3].update(source="**777** of them."),
     "lines; 15": lambda n: n.cells[4].update(source="x = 1\n" * 16),
     "lines; 25": lambda n: tagged(n.cells[4], "hide-input").update(source="x = 1\n" * 26),
-    "and not in JupyterLab and on Colab": lambda n: tagged(n.cells[4], "hide-input"),
+    "in the book, JupyterLab and Colab": lambda n: tagged(n.cells[4], "hide-input"),
     "says why": lambda n: n.cells.insert(5, v4.new_code_cell("1", execution_count=1)),
     "filters warnings": lambda n: n.cells[4].update(source="warnings.filterwarnings('ignore')"),
     "8 to 15": lambda n: n.cells.__delitem__(slice(3, 5)),
