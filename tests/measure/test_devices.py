@@ -18,8 +18,6 @@ from utils.augment import predict_averaged, symmetry
 from utils.models import BUILDERS
 from utils.training import BEST
 
-# --- All backends --------------------------------------------------------------------------------
-
 OTHERS = ("torch", "jax")  # no part of the course, so they may be missing
 
 
@@ -64,9 +62,6 @@ def test_chapter_5_trains_unchanged_on_every_backend(backend, monkeypatch, tmp_p
     assert "Keras computes on: " in printed and "runs/original-quick.weights.h5" in printed
 
 
-# --- The comparison of two -----------------------------------------------------------------------
-
-
 def comparison(monkeypatch, gap):
     """The comparison with the two processes replaced: the joining and the arithmetic."""
 
@@ -99,13 +94,7 @@ def test_missing_torch_is_said_with_the_command(monkeypatch):
 def test_stored_comparison_holds_what_chapter_8_shows():
     stored = harness.stored("backends")
     assert stored["largest_difference"] <= backends.TOLERANCE and stored["images"] == 256
-    assert not stored["data"]["phantom"]
-    for backend in backends.COMPARED:
-        assert stored["backends"][backend]["versions"]["backend"] == backend
-        assert stored["backends"][backend]["seconds_per_epoch"] > 0
-
-
-# --- Seconds by device ---------------------------------------------------------------------------
+    assert not stored["data"]["phantom"] and stored["backends"].keys() == set(backends.COMPARED)
 
 
 def test_stored_rows_were_measured_on_real_images_and_no_device_waits():
@@ -134,20 +123,19 @@ def test_every_backend_is_measured_in_a_process_of_its_own(backend):
 def test_a_card_that_waited_for_batches_would_show():
     """Batches that take long to get must lower the ratio, or it proves nothing."""
 
-    class Slow(keras.utils.PyDataset):
-        fetched = 0
+    fetched = []
 
+    class Slow(keras.utils.PyDataset):
         def __len__(self):
             return 10
 
         def __getitem__(self, number):
-            self.fetched += 1
+            fetched.append(number)
             time.sleep(0.02)
             return np.zeros((4, 8), "float32"), np.zeros((4, 1), "float32")
 
     model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(1)])
     model.compile(loss="mse")
-    slow = Slow()
-    real, same = timed_pairs(model, slow, pairs=2)
+    real, same = timed_pairs(model, Slow(), pairs=2)
     assert min(real) > 10 * 0.02 > min(same) and min(same) / min(real) < 0.8
-    assert 3 * 10 <= slow.fetched <= 3 * 10 + 3 + 2  # three epochs real, three of one batch
+    assert 3 * 10 <= len(fetched) <= 3 * 10 + 3 + 2  # three epochs real, three of one batch

@@ -49,9 +49,6 @@ def test_a_command_stores_and_writes_the_page(tmp_path, monkeypatch, capsys):
     assert harness.stored("sum") == {"sum": 7} and page.read_text() == "no markers"
 
 
-# --- The memory of chapters ----------------------------------------------------------------------
-
-
 def test_every_chapter_was_measured():
     stored = harness.stored("peak_memory")["chapters"]
     missing = sorted({path.stem for path in chapters()} - stored.keys())
@@ -65,8 +62,7 @@ def test_every_chapter_was_measured():
 
 def test_what_the_page_tells_to_set_is_enough():
     stored = harness.stored("peak_memory")
-    limits = [HUB["memory"]["limit"], re.search(r"limits\.memory (\w+)", CLASSROOM)[1]]
-    for limit in limits:
+    for limit in (HUB["memory"]["limit"], re.search(r"limits\.memory (\w+)", CLASSROOM)[1]):
         assert int(limit.removesuffix("M")) / 1000 >= memory.per_person(stored), limit
     # All small runs of the numbered chapters fit into Binder, as the intro of its section says.
     found = stored["chapters"].items()
@@ -99,20 +95,19 @@ def test_limit_follows_the_largest_numbered_chapter_and_leaves_appendices_out():
     assert "small only" in memory.section(results(**{"05_y": 3000}))
 
 
-def test_measurement_sees_the_kernel_and_the_processes_it_starts(tmp_path, monkeypatch):
+def test_measurement_sees_the_kernel_and_the_processes_it_starts(tmp_path):
     def run(*sources, **settings):
         cells = [nbformat.v4.new_code_cell(source) for source in sources]
         cells[0].metadata["tags"] = ["parameters"]
         notebook = nbformat.v4.new_notebook(cells=cells)
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
         nbformat.write(notebook, tmp_path / "03_x.ipynb")
-        return memory.run(chapter=str(tmp_path / "03_x.ipynb"), **settings)
+        return harness.apart("memory.run", chapter=str(tmp_path / "03_x.ipynb"), **settings)
 
     small = run("EPOCHS = 50", "print(f'Data: made up {EPOCHS}, 5 images')", EPOCHS=2)
     assert small["data"] == "made up 2" and 30 < small["peak_mb"] < 250
     hold = "x = b'x' * 200_000_000; time.sleep(0.3)"
     assert run(f"import time; {hold}; del x")["peak_mb"] > small["peak_mb"] + 150
-    child = (
-        f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', \"import time; {hold}\"])"
-    )
+    child = f"[sys.executable, '-c', \"import time; {hold}\"]"
+    child = f"import subprocess, sys\nsubprocess.run({child})"
     assert run(child)["peak_mb"] > small["peak_mb"] + 150

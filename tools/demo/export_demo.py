@@ -54,10 +54,7 @@ def is_current(folder: Path, now: str) -> bool:
 
 
 def export(folder: Path = FOLDER) -> bool:
-    """Write the folder unless it is current; return whether it was written.
-
-    ExportError or ImportError says why nothing could be exported; the old files stay then.
-    """
+    """Write the folder unless it is current; return whether. After an error the old files stay."""
     now = state()
     if is_current(folder, now):
         return False
@@ -79,10 +76,7 @@ def export(folder: Path = FOLDER) -> bool:
 
 
 def compare(ask_file: Callable, ask_model: Callable, images: np.ndarray) -> dict:
-    """Ask both about the same float32 images (n, 28, 28, 3), and say how well they agree.
-
-    ExportError is raised if a top class differs, or any output by more than `TOLERANCE`.
-    """
+    """Ask both about float32 images (n, 28, 28, 3); raise ExportError unless they agree."""
     by_file, by_model = ask_file(images), ask_model(images)
     same = by_file[0].argmax(axis=1) == by_model[0].argmax(axis=1)
     largest = float(np.max([np.abs(a - b).max() for a, b in zip(by_file, by_model, strict=True)]))

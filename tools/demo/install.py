@@ -28,15 +28,13 @@ PAGE = ("*.js", "*.css", "samples/*.png")
 def install(html: Path, *, root: Path = ROOT) -> list[str]:
     """Fill ``_static/demo/`` of a rendered book; return what is missing, a sentence each.
 
-    Where the runtime or the model cannot be had, the book is whole without them: the page then
-    says that the model is not part of this build, and why.
+    The book is whole without runtime or model: the page says that they are missing, and why.
     """
     place = html / "_static" / "demo"
     shutil.rmtree(place, ignore_errors=True)
     (place / "samples").mkdir(parents=True)
-    for pattern in PAGE:
-        for path in (root / "demo").glob(pattern):
-            shutil.copyfile(path, place / path.relative_to(root / "demo"))
+    for path in (path for pattern in PAGE for path in (root / "demo").glob(pattern)):
+        shutil.copyfile(path, place / path.relative_to(root / "demo"))
     missing = [*filter(None, (_install_runtime(place, root), _install_model(place, root)))]
     loaded = filter(Path.is_file, (place / name for name in (*RUNTIME.values(), *MODEL)))
     build = {
@@ -80,10 +78,7 @@ def _install_model(place: Path, root: Path) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Put the page's parts into the rendered book (``_build/html`` or the folder named).
-
-    A book whose page lacks its model is a whole book, so that is said and is no error.
-    """
+    """Complete the rendered book; that its page lacks a model is said and is no error."""
     html = Path(arguments[0]) if arguments else ROOT / "_build" / "html"
     if not (html / "try-it.html").is_file():
         print(f"{html} holds no rendered book with this page; run `make book`.", file=sys.stderr)

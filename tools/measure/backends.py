@@ -41,17 +41,14 @@ def measure(*, apart=harness.apart) -> Iterator[dict]:
             f"The two backends differ by {largest:.1e} on {data} and {other}; {TOLERANCE:.0e} on "
             "the same data is allowed. Nothing was stored."
         )
-    yield (
-        harness.occasion()
-        | settings
-        | {
-            "data": data,
-            "images": len(first),
-            "largest_difference": largest,
-            "same_answer": float((first.argmax(axis=1) == second.argmax(axis=1)).mean()),
-            "backends": results,
-        }
-    )
+    settings |= harness.occasion()
+    yield settings | {
+        "data": data,
+        "images": len(first),
+        "largest_difference": largest,
+        "same_answer": float((first.argmax(axis=1) == second.argmax(axis=1)).mean()),
+        "backends": results,
+    }
 
 
 if __name__ == "__main__":

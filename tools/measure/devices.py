@@ -2,10 +2,9 @@
 
     python -m tools.measure.devices [--page]   (with it: measure nothing, write the page again)
 
-Trains one epoch of the course's recipe, augmentation included, and another one on the same batch
-again and again: what that one saves is the time spent on getting batches. On a GPU the quotient
-should be 0.8 or more, or the card waits for its input. The same is done with a network that has
-next to nothing to compute: while its quotient is 0.8 or more, no card waits, however fast.
+Trains an epoch of the course's recipe, and one on the same batch again and again: what that saves
+is the time spent on getting batches. Below a quotient of 0.8 the card waits for its input; while a
+network with next to nothing to compute has 0.8 or more, no card waits, however fast.
 
 Newer rows in ``models/devices.json`` take the place of older ones of the same device and backend.
 """

@@ -3,8 +3,7 @@
     python -m tools.measure.memory [--chapters 03 06] [--page]   (the latter measures nothing)
 
 Small runs (``COURSE_QUICK=1``) are made on the phantom, as on Binder; full ones on the best data
-there is. Chapter 5 trains two epochs in full: more of them take time and no more memory. The
-numbers go into ``models/peak_memory.json``, those of other chapters stay.
+there is. The numbers of other chapters in ``models/peak_memory.json`` stay.
 """
 
 import contextlib
@@ -76,11 +75,11 @@ def section(results: dict) -> str:
         fits = "yes" if full < BINDER_MB else "small only" if small < BINDER_MB else "no"
         rows.append([f"`{name}`", f"{small:,}", f"{full:,}", fits])
     (megabytes, name), limit = largest_numbered(results), per_person(results)
+    together = math.ceil(PEOPLE * limit)
     sentence = (
-        f"The largest of the numbered chapters is `{name}` with {megabytes:,} MB. With "
-        f"30 % to spare and {SERVER_MB} MB for the server that runs a person's notebooks, give "
-        f"everybody **{limit:.1f} GB**; for {PEOPLE} people at once that is "
-        f"**{math.ceil(PEOPLE * limit)} GB**."
+        f"The largest of the numbered chapters is `{name}` with {megabytes:,} MB. With 30 % to "
+        f"spare and {SERVER_MB} MB for the server that runs a person's notebooks, give everybody "
+        f"**{limit:.1f} GB**; for {PEOPLE} people at once that is **{together} GB**."
     )
     return (
         f"Measured on {results['date']} on {computer['cpu']}, {computer['cores']} cores "
@@ -95,6 +94,7 @@ def measure(*, chapters: list[str]) -> Iterator[dict]:
 
     results, listed = harness.stored("peak_memory")["chapters"], all_chapters()
     for path in (path for path in listed if path.name.startswith(tuple(chapters))):
+        # More epochs take time and no more memory.
         full = {"EPOCHS": 2} if path.name.startswith("05") else {}
         results[path.stem] = {
             "quick": harness.apart("memory.run", env=QUICK, chapter=str(path)),

@@ -62,6 +62,11 @@ def sizes(html: Path) -> dict[str, int]:
     return result
 
 
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 def main(arguments: list[str]) -> int:
     """Measure, print as JSON; return the exit status."""
     from playwright.sync_api import sync_playwright
@@ -71,7 +76,7 @@ def main(arguments: list[str]) -> int:
     if not info.is_file() or not json.loads(info.read_text(encoding="utf-8"))["ready"]:
         print(f"{html} holds no complete page Try it; run `make book`.", file=sys.stderr)
         return 1
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(html))
+    handler = functools.partial(_Quiet, directory=str(html))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}"
