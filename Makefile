@@ -15,12 +15,14 @@ help: ## list the commands
 
 course: $(STAMP) ## run all chapters on the best data there is and render the book to _build/html
 	@$(RUN) -m tools.book.run_course
+	@$(RUN) -m tools.demo.install
 
 test: $(STAMP) ## check everything: style, code, notebooks, book
 	@$(RUN) -m tools.book.run_tests
 
 book: $(STAMP) ## render the stored notebooks to _build/html, running nothing
 	@$(RUN) -m tools.book.render
+	@$(RUN) -m tools.demo.install
 
 publish: $(STAMP) ## run in full on the real images and store outputs and weights (CHAPTERS="03 06": these)
 	@$(RUN) -m tools.book.publish $(CHAPTERS)
@@ -44,7 +46,7 @@ slides: $(STAMP) ## make a deck of slides for every chapter in _build/slides, ru
 	@$(RUN) -m tools.teach.slides
 
 usb: $(STAMP) ## fill _build/usb for a room without internet: packages, course, book, copies (2 GB)
-	@test -d _build/html || $(RUN) -m tools.book.render
+	@test -d _build/html || { $(RUN) -m tools.book.render && $(RUN) -m tools.demo.install; }
 	@$(RUN) -m tools.teach.student
 	@$(RUN) -m tools.teach.usb
 

@@ -1,20 +1,8 @@
 """What every self-check is made of: how an answer is read, compared, and answered.
 
-A check reads like the list of the answers that it knows, the right one first::
-
-    @exercise("a share between 0 and 1", "section 'A table: rows with names'")
-    def exercise_3(answer, table):
-        melanoma, old = table["dx"] == "mel", table["age"] >= 70
-        known = [
-            (old[melanoma].mean(), "Among melanomas, this share is of patients of 70 and older."),
-            (melanoma[old].mean(), "The groups are exchanged."),
-            ((old & melanoma).mean(), "This is a share of all images."),
-            (..., "Select the melanomas first, then ask how many of them are old."),
-        ]
-        return compare(number(answer), known, "a share within the melanomas")
-
-The decorator meets open answers and answers of another kind; `number`, `numbers` and `array` read;
-`compare` finds the first known answer that this one is.
+A check reads like the list of the answers that it knows, the right one first: see `exercise_3` of
+`chapter_00`. The decorator meets open answers and answers of another kind; `number`, `numbers` and
+`array` read; `compare` finds the first known answer that this one is.
 """
 
 import functools

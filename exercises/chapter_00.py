@@ -21,8 +21,7 @@ def exercise_1(answer, image):
     known = [
         (got == (rows, columns), "15 rows, 28 columns, and the colour is gone."),
         (got in one_more, "5:20 takes the places 5 to 19; the end is left out."),
-        (len(got) == 3,
-         "A single number in the brackets takes one value, and its direction disappears."),
+        (len(got) == 3, "A single number in brackets takes one value; its direction disappears."),
         (got == (columns, rows), "Rows come first, then columns."),
         (..., "Count each direction by itself."),
     ]  # fmt: skip
@@ -38,10 +37,8 @@ def exercise_2(answer, dataset):
         (red, "Skin is bright in red; green and blue are darker.", 0.5),
         (red / 255, "This is a share of 255; the question asks on the scale from 0 to 255.", 0.003),
         (images.mean(), "These are red, green and blue together; take red alone first."),
-        (images[0, ..., 0].mean(),
-         "This is the first image alone; the question asks for all images."),
-        (images[:, 0].mean(),
-         "This is the first row of each image: the colour is the last direction."),
+        (images[0, ..., 0].mean(), "This is the first image alone; the question is about all."),
+        (images[:, 0].mean(), "This is the first row of each image; colour is the last direction."),
         (green, "This is another colour; red is number 0 of the last direction."),
         (blue, "This is another colour; red is number 0 of the last direction."),
         (..., "This is not the mean of the red values."),
@@ -56,10 +53,8 @@ def exercise_3(answer, table):
     melanoma, old, over_70 = table["dx"] == "mel", table["age"] >= 70, table["age"] > 70
     known = [
         (old[melanoma].mean(), "Among melanomas, this share is of patients of 70 and older."),
-        (melanoma[old].mean(),
-         "This is the share of melanomas among the old: the groups are exchanged."),
-        ((melanoma & old).mean(),
-         "This is a share of all images; the question asks within the melanomas."),
+        (melanoma[old].mean(), "The groups are exchanged: these are the melanomas among the old."),
+        ((melanoma & old).mean(), "This is a share of all images; take it within the melanomas."),
         ((melanoma & old).sum(), "This is a count; divide it by the number of melanomas.", 0),
         (over_70[melanoma].mean(), "'70 and older' includes those of 70: use >=."),
         (..., "Select the melanomas first, then ask how many of them are of 70 and older."),

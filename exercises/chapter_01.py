@@ -5,15 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from exercises.base import (
-    Feedback,
-    WrongKind,
-    compare,
-    essay,
-    exercise,
-    mentions,
-    numbers,
-)
+from exercises.base import Feedback, WrongKind, compare, essay, exercise, mentions, numbers
 from utils.classes import CLASSES, DX
 
 
@@ -36,8 +28,7 @@ def exercise_1(answer, metadata):
         ((lesion.mean(), image.mean()), "The two are exchanged: images first, then lesions."),
         ([mask.mean() for mask in without_early],
          "One class is missing: akiec is an early cancer and belongs to the three."),
-        ((image.mean(), image.mean()),
-         "The second is the share of the images again; count each lesion once."),
+        ((image.mean(), image.mean()), "The share of the images again; count each lesion once."),
         ((image.mean(), lesion.sum() / len(metadata)),
          "You divided lesions by images; divide lesions by lesions."),
         (bool({image.sum(), lesion.sum()} & set(got)),
@@ -101,8 +92,7 @@ def exercise_3(answer):
         (got == alphabet, "These are the numbers of DermaMNIST: its coding is the alphabet's."),
         (set(got) != set(DX),
          f"The seven classes are {', '.join(alphabet)}; each needs one number."),
-        (got == _numbered(DX),
-         "This is the order of the table, the Kaggle coding; sort the abbreviations first."),
+        (got == _numbered(DX), "This is the table's order, the Kaggle coding; sort abbreviations."),
         (got == by_name, "The full names are sorted here; the folders bear the abbreviations."),
         (got == from_1, "The order is right, but Python counts from 0."),
         (..., "This is not the alphabetical order of the abbreviations, counted from 0."),

@@ -21,8 +21,7 @@ def exercise_1(answer, metadata):
         (most / len(lesions), "More than with images: nevi have the fewest images per lesion."),
         (images.mean(), "This is the share of the images; count each lesion once."),
         (most / len(metadata), "You divided lesions by images; divide lesions by lesions."),
-        (1 / len(votes),
-         "This is the mean over the classes; the question asks for the share of the lesions."),
+        (1 / len(votes), "This is the mean over the classes; asked is the share of the lesions."),
         (most, "This is a count; divide it by the number of all lesions.", 0),
         (images.sum(), "This is a count; divide it by the number of all lesions.", 0),
         (..., f"This is not the share of the lesions that are {winner}."),
@@ -47,8 +46,7 @@ def exercise_2(answer, metadata):
         (_guessed(table.T), "This takes the most frequent site of each diagnosis; turn it round."),
         ((table.max(axis=1) / table.sum(axis=1)).mean(),
          "Here a site with three lesions weighs as much as the back; add counts, not shares."),
-        (table.max(axis=1).sum(),
-         "This is the number of right guesses; divide it by the number of lesions.", 0),
+        (table.max(axis=1).sum(), "This is the number of right guesses; divide by all lesions.", 0),
         (..., "For each site take its largest count; add these; divide by the number of lesions."),
     ]  # fmt: skip
     expected = "right guesses of all lesions, one guess per site"
@@ -63,23 +61,21 @@ def exercise_3(answer, photo):
     """Check how much darker than the skin the darkest pixel is after shrinking to 28 × 28."""
     # `photo` is uint8 of shape (height, width).
     light, dark = float(photo.max()), float(photo.min())
-    left = {filter.name: light - _shrunk(photo, filter).min() for filter in Image.Resampling}
+    shrunk = {f.name: Image.fromarray(photo).resize((28, 28), f) for f in Image.Resampling}
+    left = {name: light - np.min(image) for name, image in shrunk.items()}
     box, nearest = left.pop("BOX"), left.pop("NEAREST")
     got = number(answer)
     known = [
         (box, f"Of {light - dark:.0f} levels {box:.0f} are left.", 2),
         (light - box, "This is the value of the darkest pixel; how far is it below the skin?", 1),
         (-box, "The size is right; darker is asked for, so give the difference without a sign.", 1),
-        (light - dark,
-         "This is the contrast in the photograph; a field averages all that falls into it."),
-        (nearest,
-         "One pixel of each field was picked (NEAREST); the course averages the field (BOX).", 0.5),
+        (light - dark, "This is the contrast in the photograph; a field is the mean of all in it."),
+        (nearest, "NEAREST picks one pixel of each field; the course averages them (BOX).", 0.5),
         (light - photo.mean(axis=1).min(),
          "This spreads the line over the whole width; it falls into one field of 28.", 0.1),
         (any(abs(got - value) <= 1 for value in left.values()),
          "Another filter than the course's: give resize the filter Image.Resampling.BOX."),
-        (...,
-         "Shrink the picture with BOX, take the smallest value, and subtract it from the skin."),
+        (..., "Shrink the picture with BOX, take the smallest value, subtract it from the skin."),
     ]  # fmt: skip
     return compare(got, known, "value of the skin minus the smallest value at 28 × 28")
 
@@ -117,7 +113,3 @@ def _by_site(table: pd.DataFrame) -> pd.DataFrame:
 
 def _guessed(counts: pd.DataFrame) -> float:
     return float(counts.max(axis=1).sum() / counts.to_numpy().sum())
-
-
-def _shrunk(photo: np.ndarray, filter: Image.Resampling) -> np.ndarray:
-    return np.asarray(Image.fromarray(photo).resize((28, 28), filter), dtype=float)

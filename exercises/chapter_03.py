@@ -21,12 +21,10 @@ def exercise_1(answer, lesion, train, test, *, merged=None):
     known = [
         (got in counts,
          "Each of these lesions has an image on both sides; some bring two test images or more."),
-        (in_test.sum(),
-         "These are test images, not lesions: a lesion with two test images counts once."),
+        (in_test.sum(), "These are test images, not lesions; a lesion with two counts once."),
         (in_train.sum(), "These are training images, not lesions: count each lesion's name once."),
         (0, "No image is in both parts, that is true. The question is about lesions: names."),
-        (several.sum(),
-         "These are all lesions with several images; some lie in one part as a whole."),
+        (several.sum(), "These are all lesions with several images; some lie in one part alone."),
         (0 < got < 1, "This is a share; the question asks how many."),
         (..., "This is not the number of names that occur in both parts."),
     ]  # fmt: skip
@@ -57,12 +55,10 @@ def exercise_2(answer, lesion, *, train=0.3, usual=0.7, test=0.2):
          f"With {100 * usual:.0f} % for training it was about {100 * before:.0f} %: same images, "
          "another cut."),
         (got > 100, "This is a count; divide it by the number of test images."),
-        (exchanged,
-         "These are training images with a sibling in the test part: the parts are exchanged."),
+        (exchanged, "These are training images with a sibling in test: the parts are exchanged."),
         (before, f"This is the share with {100 * usual:.0f} % for training; change train_size."),
         (1 - truth, "This is the share without a sibling; the question asks for those with one."),
-        ((others > 0).mean(),
-         "This is the share of all images that have a sibling, wherever it went.", 0.01),
+        ((others > 0).mean(), "This share of all images has a sibling, wherever it went.", 0.01),
         (..., "This is not the share of test images whose lesion is in the training part."),
     ]  # fmt: skip
     expected = f"the mean of a mask over the test images, with train_size={train}"

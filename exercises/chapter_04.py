@@ -16,17 +16,12 @@ def exercise_1(answer, patch, kernel):
     known = [
         ((across, down, max(down, 0)),
          "It gets lighter from left to right and darker from top to bottom; ReLU drops that."),
-        ((across, down, -down),
-         "ReLU does not take the sign away; it sets a negative number to 0."),
-        ((across, down, down),
-         "The third number is that after ReLU, which lets nothing negative pass."),
-        ((across, -down),
-         "The turned kernel is upside down: its negative weights lie on the upper row."),
-        ((-across, down),
-         "edge_kernel is the wrong way round: its negative weights lie on the left."),
+        ((across, down, -down), "ReLU does not take the sign away; it sets negative numbers to 0."),
+        ((across, down, down), "The third number is after ReLU, which lets nothing negative pass."),
+        ((across, -down), "The turned kernel is upside down: its upper row is the negative one."),
+        ((-across, down), "edge_kernel is the wrong way round: its negative weights lie left."),
         ((down, across), "The two kernels are exchanged: edge_kernel looks from left to right."),
-        ((across / 9, down / 9),
-         "These are means of the nine products; a convolution adds them up.", 0.06),
+        ((across / 9, down / 9), "These are means of the nine products; a convolution adds.", 0.06),
         (..., "Multiply number by number (nine products), then add up."),
     ]  # fmt: skip
     expected = "sum(patch × edge_kernel), sum(patch × edge_kernel.T), then max(0, the second)"
@@ -59,8 +54,7 @@ def exercise_2(answer, model, *, size=5):
          f"That is the height for {old} × {old}: a larger kernel loses more at each side."),
         ((parameters, entering - size),
          f"Lay a row of {size} on a row of {entering} and count the places: one more."),
-        (parameters,
-         "The number of parameters is right. How often does the kernel fit, one by one?"),
+        (parameters, "The number of parameters is right. At how many places does a kernel fit?"),
         (..., "Count the weights of one kernel, add its bias, times the number of kernels."),
     ]  # fmt: skip
     expected = f"parameters of {filters} kernels, and the places for a row of {size} on {entering}"
@@ -80,19 +74,14 @@ def exercise_3(answer, cautious, bold):
         (losses, f"One answer costs bold most: {worst:.2f} for the truth costs "
                  f"{-np.log(worst):.2f} alone."),
         (-losses, "The minus is missing: the logarithm of a share below 1 is negative."),
-        ([-np.log(p).sum() for p in shares],
-         "These are sums; the loss of several images is their mean."),
+        ([-np.log(p).sum() for p in shares], "These are sums; the loss is the mean over images."),
         ([-np.log(p.mean()) for p in shares],
          "This is the logarithm of the mean: take the logarithm of each, then the mean."),
-        (losses / np.log(10),
-         "This is the logarithm to base 10; the loss takes the natural one, np.log."),
-        (losses / np.log(2),
-         "This is the logarithm to base 2; the loss takes the natural one, np.log."),
+        (losses / np.log(10), "This is the logarithm to base 10; take the natural one, np.log."),
+        (losses / np.log(2), "This is the logarithm to base 2; take the natural one, np.log."),
         (losses[::-1], "The two are exchanged: cautious comes first."),
-        (losses,
-         "Nearly: it is the right mean, rounded too much. Give two decimals or more.", 0.06),
-        ([1 - p.mean() for p in shares],
-         "This is 1 minus the mean share; the loss is minus the logarithm of each share."),
+        (losses, "Nearly: the right mean, rounded too much. Give two decimals or more.", 0.06),
+        ([1 - p.mean() for p in shares], "This is 1 minus the mean; the loss takes logarithms."),
         (..., "This is not the mean of minus the logarithm of the three shares."),
     ]  # fmt: skip
     return compare(numbers(answer, 2), known, "for each the mean of -ln p", within=0.006)
@@ -136,9 +125,7 @@ def _with_height(answer: object) -> object:
 
 def _second_convolution(model: object) -> tuple[int, int, int, int]:
     """Return kernel size, channels, filters and the height that comes in."""
-    kernels = [
-        (layer, getattr(getattr(layer, "kernel", None), "shape", ())) for layer in model.layers
-    ]
-    layer, shape = [(layer, shape) for layer, shape in kernels if len(shape) == 4][1]
-    size, _, channels, filters = (int(n) for n in shape)
+    with_kernel = [layer for layer in model.layers if hasattr(layer, "kernel")]
+    layer = [layer for layer in with_kernel if len(layer.kernel.shape) == 4][1]
+    size, _, channels, filters = (int(n) for n in layer.kernel.shape)
     return size, channels, filters, int(layer.input.shape[1])

@@ -23,10 +23,8 @@ def exercise_1(answer, trained_on, tested_on):
         (share, "With this chance the other split gave an image to training."),
         (1 - share, "This is the share that is new; the question asks for the old acquaintances."),
         (is_known.sum(), "This is a count; divide it by the number of test images.", 0),
-        (share * (1 - share),
-         "This is a share of all images; the question asks within the second test part."),
-        (share**2,
-         "The images are in the second test part already; only one draw is left to chance."),
+        (share * (1 - share), "This is a share of all images; take it of the second test part."),
+        (share**2, "Images are in the second test part already; only one draw is left to chance."),
         (0.8, "This is the chapter's number; these splits give another share to training."),
         (..., "Ask of one test image: with which chance did the first split train on it?"),
     ]  # fmt: skip

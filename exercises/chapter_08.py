@@ -24,14 +24,10 @@ def exercise_1(answer, probabilities, shares):
         (got == (likely, divided), "The same probabilities, two decisions."),
         (got == (divided, likely), "The two are exchanged: the most probable class comes first."),
         (first != likely, "The first is the class with the highest probability, nothing divided."),
-        (second == likely,
-         "Twice the most probable class: for the second, divide by the shares first."),
-        (second == DX[shares.argmin()],
-         "This is the rarest class; it wins only if its quotient is the largest."),
-        (second == DX[(p * shares).argmax()],
-         "You multiplied by the share; that favours the common classes. Divide."),
-        (second == DX[np.argsort(-p)[1]],
-         "This is the second most probable class; compute all seven quotients."),
+        (second == likely, "Twice the most probable class: for the second, divide by the shares."),
+        (second == DX[shares.argmin()], "This is the rarest class; the largest quotient wins."),
+        (second == DX[(p * shares).argmax()], "You multiplied; divide, or the common classes win."),
+        (second == DX[np.argsort(-p)[1]], "The second most probable class; compute all quotients."),
         (..., "Divide each probability by the share of its class; the largest quotient wins."),
     ]  # fmt: skip
     return compare(got, known, "(most probable class, class with the largest probability / share)")
@@ -42,7 +38,8 @@ def exercise_2(answer, network, image):
     """Check the mean of the network's answers to the eight orientations of an image."""
     # `image` has the shape (size, size, 3).
     got = array(answer)
-    views = _orientations(np.asarray(image))
+    turned = [np.rot90(image, k) for k in range(4)]
+    views = np.stack([*turned, *(one[:, ::-1] for one in turned)])
     eight = np.asarray(network.predict_on_batch(views), dtype=float)
     of_mean = np.asarray(network.predict_on_batch(views.mean(axis=0, keepdims=True)))[0]
     alone, turns, flips = "This is the answer to a single orientation.", eight[:4], eight[4:]
@@ -89,14 +86,12 @@ def exercise_3(answer, ablation, seed_aucs):
         (got == larger(noise), "These steps are larger than what another seed does."),
         (bool(astray), f"{astray!r} is a road not taken; compare the kept steps."),
         (kept[0] in got, f"{kept[0][:2]} is where it begins; it has no step before it."),
-        (got < larger(noise),
-         "These are larger, but some are missing: go through each pair of kept rows."),
+        (got < larger(noise), "These are larger, but some are missing: compare all kept rows."),
         (got == {name for name, by in change.items() if by > 0},
          "These are all steps upwards; take those larger than the range of the seeds."),
         (got in (larger(spread), larger(noise / 2)),
          "Your noise is smaller than the range; take largest minus smallest."),
-        (got == set(most_balanced),
-         "These steps are those of the balanced accuracy; compare the macro AUC."),
+        (got == set(most_balanced), "These follow the balanced accuracy; compare the macro AUC."),
         (..., "Subtract from each kept row the kept row before it, and compare with the range."),
     ]  # fmt: skip
     expected = f"steps whose macro AUC differs by more than {noise:.4f} from the kept step before"
@@ -163,12 +158,6 @@ def _class_name(part: object) -> str:
     if part.strip().lower() not in names:
         raise WrongKind(f"There is no class {part!r}; the classes are {', '.join(DX)}.")
     return names[part.strip().lower()]
-
-
-def _orientations(image: np.ndarray) -> np.ndarray:
-    """Return four turns, then the same four mirrored, shape (8, …)."""
-    turned = [np.rot90(image, k) for k in range(4)]
-    return np.stack([*turned, *(one[:, ::-1] for one in turned)])
 
 
 def _steps(answer: object, ablation: dict) -> set[str]:

@@ -15,9 +15,8 @@ __all__ = ["predict_averaged"]
 # The eight symmetries of the square: quarters to turn counter-clockwise, then whether to mirror
 # left and right. The exported model's manifest lists them in this order.
 SYMMETRIES = (
-    *((0, False), (0, True), (2, True), (2, False)),
-    *((3, True), (3, False), (1, False), (1, True)),
-)
+    (0, False), (0, True), (2, True), (2, False), (3, True), (3, False), (1, False), (1, True),
+)  # fmt: skip
 
 
 def turned(images: np.ndarray, quarters: int, mirror: bool) -> np.ndarray:
@@ -56,22 +55,17 @@ def predict_averaged(
     """Predict each image in all eight orientations and take the mean of the probabilities.
 
     A lesion photographed upside down is the same lesion; the averaged answer is the same too.
+    Called test-time augmentation; the symmetries are those of Cohen and Welling, ICML 2016.
 
     Parameters
     ----------
-    model : keras.Model
-        Takes images of shape (n, 28, 28, 3), gives probabilities of shape (n, 7).
+    model : keras.Model, from images (n, 28, 28, 3) to probabilities (n, 7)
     images : ndarray, shape (n, 28, 28, 3)
-    batch_size : int
-        Pictures per step, all eight orientations counted; a single image takes one step.
+    batch_size : int, pictures per step, all orientations counted; a single image takes one step
 
     Returns
     -------
     ndarray of float32, shape (n, 7)
-
-    References
-    ----------
-    Called test-time augmentation; the symmetries are those of Cohen and Welling, ICML 2016.
     """
     piece = max(1, batch_size // 8)
     (means,) = averaged(lambda views: [model.predict_on_batch(views)], images, piece=piece)

@@ -19,13 +19,13 @@ TEMPERATURES = (0.02, 50.0)  # where the best temperature is looked for
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Flatten (above 1) or sharpen (below 1) probabilities; the order of classes stays.
 
+    To divide their logits by a temperature is to raise them to the power 1/temperature and
+    normalise (Guo and others, ICML 2017, arXiv 1706.04599).
+
     Parameters
     ----------
     probabilities : ndarray of float, shape (n, k)
-        To divide their logits by a temperature is to raise them to the power 1/temperature and
-        normalise (Guo and others, ICML 2017, arXiv 1706.04599).
-    temperature : float
-        Above 0; 1 changes nothing.
+    temperature : float, above 0; 1 changes nothing
 
     Returns
     -------
@@ -56,11 +56,11 @@ def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
     if not np.allclose(probabilities.sum(axis=1), 1, atol=1e-3):
         raise ValueError("rows of probabilities must sum to 1: hand over the output of the softmax")
     classes, bounds = range(probabilities.shape[1]), np.log(TEMPERATURES)
-    best = minimize_scalar(
-        lambda t: log_loss(labels, apply_temperature(probabilities, np.exp(t)), labels=classes),
-        bounds=bounds,
-        options={"xatol": 1e-6},
-    ).x
+
+    def loss(t: float) -> float:
+        return log_loss(labels, apply_temperature(probabilities, np.exp(t)), labels=classes)
+
+    best = minimize_scalar(loss, bounds=bounds, options={"xatol": 1e-6}).x
     if (probabilities.argmax(axis=1) == labels).all() or np.abs(best - bounds).min() < 1e-3:
         raise ValueError(
             f"these {len(labels):,} images do not fix a temperature. Fit it on a validation part "
@@ -79,8 +79,7 @@ def threshold_for_sensitivity(
     labels : ndarray of int, shape (n,)
         Of validation images: a threshold looks better than it is on the images it was chosen on.
     probabilities : ndarray of float, shape (n, 7)
-    sensitivity : float
-        Above 0, at most 1.
+    sensitivity : float, above 0, at most 1
     """
     if not 0 < sensitivity <= 1:
         raise ValueError(f"sensitivity must be above 0 and at most 1, not {sensitivity}")
@@ -105,19 +104,14 @@ class OperatingPoint:
 
 
 def operating_point(
-    labels: np.ndarray,
-    probabilities: np.ndarray,
-    lesions: np.ndarray,
-    *,
-    threshold: float,
-    resamples: int = 2000,
-) -> OperatingPoint:
+    labels: np.ndarray, probabilities: np.ndarray, lesions: np.ndarray, *,
+    threshold: float, resamples: int = 2000,
+) -> OperatingPoint:  # fmt: skip
     """Judge an alarm for melanoma whose threshold was fixed elsewhere.
 
     Parameters
     ----------
-    labels, probabilities, lesions, resamples
-        Of test images, as `utils.metrics.bootstrap` takes them.
+    labels, probabilities, lesions, resamples : of test images, as in `utils.metrics.bootstrap`
     threshold : float
         From `threshold_for_sensitivity`; an image at or above it raises the alarm.
     """

@@ -9,77 +9,39 @@ __all__ = ["CLASSES", "COLOURS", "DX", "by_dx"]
 
 @dataclass(frozen=True)
 class LesionClass:
-    """One diagnostic class of HAM10000.
+    """One diagnostic class of HAM10000; `CLASSES` has one a row."""
 
-    Attributes
-    ----------
-    dx : str
-        The abbreviation used in the metadata column ``dx``.
-    name : str
-        The medical name.
-    description : str
-        One sentence in plain words.
-    malignant : bool
-        True for the classes that are a cancer or its early form (``akiec``, ``bcc``, ``mel``).
-    kaggle_label : int
-        The label in ``hmnist_28_28_RGB.csv``; the course uses this coding.
-    dermamnist_label : int
-        The label in DermaMNIST. It differs for ``nv``, ``vasc`` and ``mel``.
-    colour : str
-        The colour of the class in every figure (Okabe and Ito's palette, which readers with
-        a colour vision deficiency can tell apart).
-    """
-
-    dx: str
-    name: str
-    description: str
-    malignant: bool
-    kaggle_label: int
-    dermamnist_label: int
-    colour: str
+    dx: str  # the abbreviation used in the metadata column of this name
+    name: str  # the medical name
+    description: str  # one sentence in plain words
+    malignant: bool  # a cancer or its early form
+    kaggle_label: int  # in ``hmnist_28_28_RGB.csv``; the course uses this coding
+    dermamnist_label: int  # in DermaMNIST; it differs for ``nv``, ``vasc`` and ``mel``
+    colour: str  # in every figure: Okabe and Ito's palette, which colour-blind readers tell apart
 
 
 # fmt: off
 CLASSES: tuple[LesionClass, ...] = (
-    LesionClass(
-        "akiec", "actinic keratosis or Bowen's disease",
+    LesionClass("akiec", "actinic keratosis or Bowen's disease",
         "A rough, scaly patch on sun-damaged skin; an early form of skin cancer that has not "
-        "grown into the depth.",
-        True, 0, 0, "#E69F00",
-    ),
-    LesionClass(
-        "bcc", "basal cell carcinoma",
+        "grown into the depth.", True, 0, 0, "#E69F00"),
+    LesionClass("bcc", "basal cell carcinoma",
         "The most common skin cancer; it grows slowly into its surroundings and rarely spreads.",
-        True, 1, 1, "#56B4E9",
-    ),
-    LesionClass(
-        "bkl", "benign keratosis-like lesion",
+        True, 1, 1, "#56B4E9"),
+    LesionClass("bkl", "benign keratosis-like lesion",
         "A harmless thickening or spot of the outer skin: seborrheic keratosis, solar lentigo "
-        "(age spot) or lichen-planus-like keratosis.",
-        False, 2, 2, "#009E73",
-    ),
-    LesionClass(
-        "df", "dermatofibroma",
-        "A firm, harmless nodule of connective tissue, often on the leg.",
-        False, 3, 3, "#CC79A7",
-    ),
-    LesionClass(
-        "nv", "melanocytic nevus",
+        "(age spot) or lichen-planus-like keratosis.", False, 2, 2, "#009E73"),
+    LesionClass("df", "dermatofibroma",
+        "A firm, harmless nodule of connective tissue, often on the leg.", False, 3, 3, "#CC79A7"),
+    LesionClass("nv", "melanocytic nevus",
         "A harmless growth of the cells that make pigment; what most people call a mole.",
-        False, 4, 5, "#0072B2",
-    ),
-    LesionClass(
-        "vasc", "vascular lesion",
+        False, 4, 5, "#0072B2"),
+    LesionClass("vasc", "vascular lesion",
         "A harmless growth or bleeding of small blood vessels: angioma, angiokeratoma, pyogenic "
-        "granuloma, haemorrhage.",
-        False, 5, 6, "#A6960A",
-    ),
-    LesionClass(
-        "mel", "melanoma",
+        "granuloma, haemorrhage.", False, 5, 6, "#A6960A"),
+    LesionClass("mel", "melanoma",
         "A cancer of the cells that make pigment; dangerous because it spreads early, curable "
-        "when it is removed in time.",
-        True, 6, 4, "#D55E00",
-    ),
+        "when it is removed in time.", True, 6, 4, "#D55E00"),
 )
 # fmt: on
 

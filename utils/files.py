@@ -14,16 +14,10 @@ __all__: list[str] = []
 
 
 def replace_file(path: Path, content: str | bytes | Callable[[BinaryIO], object]) -> None:
-    """Write a file under a temporary name, then put it in place in one step.
+    """Write text, bytes, or what a function writes into the open binary file it is given.
 
-    Whoever reads, also in another process, sees the old file or the new one, never half.
-
-    Parameters
-    ----------
-    path : Path
-        Its folder is made if it is missing.
-    content : str, bytes or function
-        What to write; or a function that writes it into the open binary file it is given.
+    The file is written under a temporary name, then put in place in one step, so whoever reads,
+    also in another process, sees the old file or the new one. A missing folder is made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")

@@ -13,14 +13,8 @@ from sklearn.metrics import precision_recall_fscore_support as precision_recall
 from utils.classes import DX
 
 __all__ = [
-    "bootstrap",
-    "class_auc",
-    "decide",
-    "headline",
-    "interval",
-    "per_class",
-    "resample_weights",
-]
+    "bootstrap", "class_auc", "decide", "headline", "interval", "per_class", "resample_weights",
+]  # fmt: skip
 
 LABELS, MEL = range(len(DX)), DX.index("mel")
 BLOCK = 1_000_000  # weights (images x resamples) held at a time: 8 MB
@@ -33,10 +27,8 @@ def headline(
 
     Parameters
     ----------
-    labels : ndarray of int, shape (n,)
-        True classes, Kaggle coding; every class must occur.
+    labels : ndarray of int, shape (n,), Kaggle coding; a class that is missing is a `ValueError`
     probabilities : ndarray of float, shape (n, 7)
-        Predicted probabilities, one row per image.
     shares : ndarray of float, shape (7,), optional
         How a class is called, as in `decide`; the AUC is that of the probabilities as they are.
 
@@ -45,11 +37,6 @@ def headline(
     dict of float
         ``accuracy``, ``balanced accuracy`` (mean sensitivity of the classes), ``macro AUC`` (mean
         of `class_auc`) and ``melanoma sensitivity``.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit or a class is missing among the labels.
     """
     labels, probabilities = _checked(labels, probabilities)
     predicted = decide(probabilities, shares)
@@ -62,7 +49,7 @@ def headline(
 
 
 def decide(probabilities: np.ndarray, shares: np.ndarray | None = None) -> np.ndarray:
-    """Turn probabilities into one class per image.
+    """Turn probabilities into one class per image, ndarray of int64, shape (n,).
 
     Without `shares` the most probable class is taken, which gives the highest accuracy. With them
     each probability is divided by the share of its class first, which gives the highest balanced
@@ -71,12 +58,7 @@ def decide(probabilities: np.ndarray, shares: np.ndarray | None = None) -> np.nd
     Parameters
     ----------
     probabilities : ndarray of float, shape (n, 7)
-    shares : ndarray of float, shape (7,), optional
-        Class shares of the data that the probabilities answer for.
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
+    shares : ndarray of float, shape (7,), of the classes in the data that is answered for; optional
     """
     probabilities = np.asarray(probabilities)
     if shares is None:
@@ -88,11 +70,9 @@ def decide(probabilities: np.ndarray, shares: np.ndarray | None = None) -> np.nd
 
 
 def class_auc(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Compute each class's area under the ROC curve against the rest; takes what `headline` does.
+    """Compute each class's area under the ROC curve against the rest, ndarray of float, shape (7,).
 
-    Returns
-    -------
-    ndarray of float, shape (7,)
+    Takes what `headline` does.
     """
     labels, probabilities = _checked(labels, probabilities)
     return np.array([roc_auc_score(labels == k, probabilities[:, k]) for k in LABELS])
@@ -140,10 +120,9 @@ class Interval:
     high: float
 
     def __format__(self, spec: str) -> str:
-        ends = (self.value, self.low, self.high)
-        return "{} ({} to {})".format(
-            *("–" if np.isnan(end) else format(end, spec or ".3f") for end in ends)
-        )
+        numbers = (self.value, self.low, self.high)
+        texts = ("–" if np.isnan(n) else format(n, spec or ".3f") for n in numbers)
+        return "{} ({} to {})".format(*texts)
 
     def __str__(self) -> str:
         return format(self)
@@ -170,27 +149,17 @@ class Bootstrap:
 
 
 def bootstrap(
-    labels: np.ndarray,
-    probabilities: np.ndarray,
-    lesions: np.ndarray,
-    *,
-    shares: np.ndarray | None = None,
-    resamples: int = 2000,
-    seed: int = 0,
-) -> Bootstrap:
+    labels: np.ndarray, probabilities: np.ndarray, lesions: np.ndarray, *,
+    shares: np.ndarray | None = None, resamples: int = 2000, seed: int = 0,
+) -> Bootstrap:  # fmt: skip
     """Compute the headline numbers and those of each class, each with its 95 % interval.
+
+    With few lesions (dermatofibroma) the intervals are somewhat too narrow.
 
     Parameters
     ----------
-    labels, probabilities, shares
-        As in `headline`.
-    lesions, resamples, seed
-        As in `resample_weights`.
-
-    Returns
-    -------
-    Bootstrap
-        With few lesions (dermatofibroma) its intervals are somewhat too narrow.
+    labels, probabilities, shares : as in `headline`
+    lesions, resamples, seed : as in `resample_weights`
     """
     labels, probabilities = _checked(labels, probabilities)
     k = len(DX)
@@ -225,21 +194,14 @@ def resample_weights(
     Parameters
     ----------
     labels : ndarray of int, shape (n,)
-        Classes; a lesion is of the class of its first image.
-    lesions : ndarray of str, shape (n,)
-        The lesion of each image, from ``utils.splits.lesion_groups``.
-    resamples : int
-    seed : int
+        A lesion is of the class of its first image; a class with one lesion is a `ValueError`.
+    lesions : ndarray of str, shape (n,), of each image, from ``utils.splits.lesion_groups``
+    resamples, seed : int
 
     Yields
     ------
     ndarray of float64, shape (n, block)
         How often each image occurs, a column per resample; the draws do not depend on `BLOCK`.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit or a class has a single lesion.
     """
     labels, lesions = np.asarray(labels), np.asarray(lesions)
     if labels.ndim != 1 or lesions.shape != labels.shape or not len(labels):

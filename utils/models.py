@@ -1,6 +1,7 @@
 """The networks of the course, and the layer that changes the images they learn from."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import keras
 import numpy as np
@@ -10,80 +11,44 @@ __all__ = ["Augment", "original_cnn", "small_resnet"]
 
 
 def original_cnn() -> keras.Model:
-    """Build the network of the older notebook that this course grew out of.
+    """Build the network of the older notebook that this course grew out of, not compiled.
 
     504,103 parameters, of which 502,983 are trained. Chapter 4 builds the same network in the open.
-
-    Returns
-    -------
-    keras.Model
-        Not compiled. Input: images of shape (batch, 28, 28, 3) with raw values 0 to 255.
-        Output: seven probabilities per image, in the order of ``utils.classes.CLASSES``.
+    Input: images of shape (batch, 28, 28, 3) with raw values 0 to 255. Output: seven probabilities
+    per image, in the order of ``utils.classes.CLASSES``.
     """
-    return keras.Sequential(
-        [
-            keras.Input((28, 28, 3), name="image"),
-            layers.Conv2D(16, 3, padding="same", activation="relu"),
-            layers.MaxPooling2D(2),
-            layers.BatchNormalization(),
-            layers.Conv2D(32, 3, activation="relu"),
-            layers.Conv2D(64, 3, activation="relu"),
-            layers.MaxPooling2D(2),
-            layers.BatchNormalization(),
-            layers.Conv2D(128, 3, activation="relu"),
-            layers.Conv2D(256, 3, activation="relu"),
-            layers.Flatten(),
-            layers.Dropout(0.2),
-            layers.Dense(256, activation="relu"),
-            layers.BatchNormalization(),
-            layers.Dropout(0.2),
-            layers.Dense(128, activation="relu"),
-            layers.BatchNormalization(),
-            layers.Dense(64, activation="relu"),
-            layers.BatchNormalization(),
-            layers.Dropout(0.2),
-            layers.Dense(32, activation="relu"),
-            layers.BatchNormalization(),
-            layers.Dense(7, activation="softmax"),
-        ],
-        name="original_cnn",
-    )
+    convolution = partial(layers.Conv2D, kernel_size=3, activation="relu")
+    dense = partial(layers.Dense, activation="relu")
+    stack = [
+        keras.Input((28, 28, 3), name="image"),
+        convolution(16, padding="same"), layers.MaxPooling2D(2), layers.BatchNormalization(),
+        convolution(32), convolution(64), layers.MaxPooling2D(2), layers.BatchNormalization(),
+        convolution(128), convolution(256), layers.Flatten(), layers.Dropout(0.2),
+        dense(256), layers.BatchNormalization(), layers.Dropout(0.2),
+        dense(128), layers.BatchNormalization(),
+        dense(64), layers.BatchNormalization(), layers.Dropout(0.2),
+        dense(32), layers.BatchNormalization(),
+        layers.Dense(7, activation="softmax"),
+    ]  # fmt: skip
+    return keras.Sequential(stack, name="original_cnn")
 
 
 def small_resnet(
-    widths: Sequence[int] = (32, 64, 128),
-    *,
-    blocks: Sequence[int] = (1, 1, 1),
-    stem: int = 16,
-    dropout: float = 0.3,
-    size: int = 28,
-) -> keras.Model:
-    """Build a small residual network.
+    widths: Sequence[int] = (32, 64, 128), *, blocks: Sequence[int] = (1, 1, 1),
+    stem: int = 16, dropout: float = 0.3, size: int = 28,
+) -> keras.Model:  # fmt: skip
+    """Build a small residual network (He, Zhang, Ren, Sun, CVPR 2016), not compiled.
 
     A convolution, then residual blocks that each halve the image and widen it, the mean over
-    what is left of the image, and one dense layer.
+    what is left of the image, and one dense layer. Input and output are those of `original_cnn`.
 
     Parameters
     ----------
-    widths : sequence of int
-        Feature maps of each stage.
-    blocks : sequence of int
-        Residual blocks of each stage; the first of a stage halves height and width.
-    stem : int
-        Feature maps of the first convolution.
-    dropout : float
-        Share of the features left out while training, before the dense layer.
-    size : int
-        Height and width of the images in pixels.
-
-    Returns
-    -------
-    keras.Model
-        Not compiled. Input: raw values 0 to 255. Output: seven probabilities.
-
-    References
-    ----------
-    He, Zhang, Ren, Sun, Deep residual learning for image recognition, CVPR 2016.
+    widths : sequence of int, feature maps of each stage
+    blocks : sequence of int, residual blocks of each stage; the first halves height and width
+    stem : int, feature maps of the first convolution
+    dropout : float, share of the features left out while training, before the dense layer
+    size : int, height and width of the images in pixels
     """
     image = keras.Input((size, size, 3), name="image")
     x = layers.Rescaling(1 / 64, offset=-2.4)(image)  # about mean 0 and spread 1
@@ -93,9 +58,8 @@ def small_resnet(
             x = _residual_block(x, width, stride=2 if number == 0 else 1)
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dropout(dropout)(x)
-    return keras.Model(
-        image, layers.Dense(7, activation="softmax", name="probabilities")(x), name="small_resnet"
-    )
+    x = layers.Dense(7, activation="softmax", name="probabilities")(x)
+    return keras.Model(image, x, name="small_resnet")
 
 
 def _convolution(x, width, *, kernel=3, stride=1):
@@ -128,27 +92,18 @@ class Augment(keras.layers.Layer):
     ----------
     symmetries : bool
         Turn and mirror: each of the eight symmetries of the square is equally likely.
-    shift : float
-        Largest displacement along each axis, in pixels.
-    zoom : float
-        Largest change of size, as a share: 0.15 means between 1/1.15 and 1.15 times.
+    shift : float, the largest displacement along each axis, in pixels
+    zoom : float, the largest change of size: 0.15 means between 1/1.15 and 1.15 times
     colour : float
         Strength of the changes of brightness, contrast and colour balance; 1 is a standard
         deviation of 10 % for brightness and contrast and of 8 % for each of red, green, blue.
-    seed : int or None
-        Seed of the draws.
+    seed : int or None, of the draws
     """
 
     def __init__(
-        self,
-        *,
-        symmetries: bool = True,
-        shift: float = 2.0,
-        zoom: float = 0.0,
-        colour: float = 0.5,
-        seed: int | None = None,
-        **kwargs,
-    ) -> None:
+        self, *, symmetries: bool = True, shift: float = 2.0, zoom: float = 0.0,
+        colour: float = 0.5, seed: int | None = None, **kwargs,
+    ) -> None:  # fmt: skip
         super().__init__(**kwargs)
         self.symmetries, self.shift, self.zoom, self.colour = symmetries, shift, zoom, colour
         self.seed = seed
@@ -196,9 +151,9 @@ class Augment(keras.layers.Layer):
     def _lit(self, images):
         grey = ops.mean(images, axis=(1, 2, 3), keepdims=True)
         contrast = 1 + self._normal(images, (1, 1, 1), 0.10)
-        light = (1 + self._normal(images, (1, 1, 1), 0.10)) * (
-            1 + self._normal(images, (1, 1, 3), 0.08)
-        )
+        brightness = 1 + self._normal(images, (1, 1, 1), 0.10)
+        balance = 1 + self._normal(images, (1, 1, 3), 0.08)
+        light = brightness * balance
         return ops.clip(((images - grey) * contrast + grey) * light, 0, 255)
 
     def _uniform(self, images, shape, low=0.0, high=1.0):
@@ -207,11 +162,10 @@ class Augment(keras.layers.Layer):
 
     def _normal(self, images, shape, deviation):
         shape = (ops.shape(images)[0], *shape)
-        return keras.random.normal(
-            shape, stddev=deviation * self.colour, dtype=self.compute_dtype, seed=self.draws
-        )
+        options = {"dtype": self.compute_dtype, "seed": self.draws}
+        return keras.random.normal(shape, stddev=deviation * self.colour, **options)
 
     def get_config(self):
         """Return what the layer was made with."""
-        own = {key: getattr(self, key) for key in ("symmetries", "shift", "zoom", "colour", "seed")}
-        return super().get_config() | own
+        own = ("symmetries", "shift", "zoom", "colour", "seed")
+        return super().get_config() | {name: getattr(self, name) for name in own}

@@ -19,26 +19,17 @@ GREY = "#555555"
 def use_style() -> None:
     """Set the look of all figures: white ground, no box, letters of readable size."""
     look = {
-        "figure.dpi": 90,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.titlesize": 12,
-        "axes.labelsize": 11,
-        "legend.frameon": False,
+        "figure.dpi": 90, "axes.spines.top": False, "axes.spines.right": False,
+        "axes.titlesize": 12, "axes.labelsize": 11, "legend.frameon": False,
         "image.interpolation": "nearest",
-    }
+    }  # fmt: skip
     sns.set_theme(style="ticks", rc=look)
 
 
 def label_source(figure: Figure, dataset: LesionImages, *, part: str = "") -> None:
     """Write below a figure which data it shows; on the phantom it says *phantom*.
 
-    Parameters
-    ----------
-    figure : Figure
-    dataset : LesionImages
-    part : str
-        For example ``"test part, 2,003 images"``.
+    `part` says which part of it, for example ``"test part, 2,003 images"``.
     """
     name = "Synthetic lesions (phantom)" if dataset.is_phantom else "HAM10000, © ViDIR Group"
     text = f"{name}, {part}" if part else name
@@ -46,30 +37,21 @@ def label_source(figure: Figure, dataset: LesionImages, *, part: str = "") -> No
 
 
 def lesion_grid(
-    images: np.ndarray,
-    titles: Sequence[str] | None = None,
-    *,
-    columns: int = 7,
-    size: float = 1.25,
-    colours: Sequence[str] | None = None,
-) -> Figure:
+    images: np.ndarray, titles: Sequence[str] | None = None, *,
+    columns: int = 7, size: float = 1.25, colours: Sequence[str] | None = None,
+) -> Figure:  # fmt: skip
     """Draw images side by side, row by row.
 
     Parameters
     ----------
     images : ndarray of uint8, shape (n, height, width, 3)
-    titles, colours : sequence of str, optional
-        A title for each image, and its colour.
-    columns : int
-        Images per row.
-    size : float
-        Width of an image in inches.
+    titles, colours : sequence of str, optional; a title for each image, and its colour
+    columns : int, images per row
+    size : float, width of an image in inches
     """
     rows = -(-len(images) // columns)
-    extra = 0.3 if titles is not None else 0.05
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(columns * size, rows * (size + extra)), squeeze=False
-    )
+    inches = (columns * size, rows * (size + (0.3 if titles is not None else 0.05)))
+    figure, axes = plt.subplots(rows, columns, figsize=inches, squeeze=False)
     for k, axis in enumerate(axes.flat):
         axis.axis("off")
         if k < len(images):
@@ -81,25 +63,18 @@ def lesion_grid(
     return figure
 
 
-def class_bars(
-    counts: Mapping[str, float], *, ylabel: str = "images", axis: Axes | None = None
-) -> Axes:
+def class_bars(counts: Mapping[str, float], *, axis: Axes | None = None) -> Axes:
     """Draw one bar per class in its colour, with the number above it.
 
     Parameters
     ----------
-    counts : mapping of str to number
-        From ``dx`` to the height of the bar.
-    ylabel : str
-        What is counted.
-    axis : Axes, optional
-        Where to draw; a new figure by default.
+    counts : mapping of str to number of images, by ``dx``
+    axis : Axes, where to draw; a new figure by default
     """
     if axis is None:
         _, axis = plt.subplots(figsize=(7, 3.2))
     names = [dx for dx in DX if dx in counts]
     bars = axis.bar(names, [counts[dx] for dx in names], color=[COLOURS[dx] for dx in names])
     axis.bar_label(bars, [f"{counts[dx]:,}" for dx in names], padding=2, fontsize=9)
-    axis.set_xlabel("diagnosis (dx)")
-    axis.set_ylabel(ylabel)
+    axis.set(xlabel="diagnosis (dx)", ylabel="images")
     return axis

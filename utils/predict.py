@@ -4,20 +4,46 @@ from __future__ import annotations
 
 import hashlib
 import html
+import io
 import json
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from utils.augment import averaged
 from utils.classes import LesionClass, by_dx
-from utils.open_image import PredictError, middle_square, open_image, shrink
 
-__all__ = ["predict"]
+__all__ = ["PredictError", "predict"]
+
+MOST_PIXELS = 100_000_000  # more would take 300 MB and more, and the network sees 784
+SIZE = 28
+INSTEAD = "Save it as JPEG or PNG and try again."
+HUGE = (
+    f"The image has more than 100 million pixels, and the network sees {SIZE} × {SIZE} of them. "
+    "Save it smaller and try again."
+)
+HEIC = (
+    "a HEIC file, the format in which iPhones store photographs. Export it as JPEG, or set the "
+    "phone's camera to its most compatible format."
+)
+# How files begin that Pillow does not read (after so many bytes), and what to say of them.
+KNOWN = (
+    (4, (b"ftyphe", b"ftypmif1", b"ftypmsf1"), HEIC),
+    (4, (b"ftyp",), f"a video, or a photograph of a kind that cannot be read here. {INSTEAD}"),
+    (0, (b"%PDF",), f"a PDF document, not an image. {INSTEAD}"),
+    (128, (b"DICM",), f"a DICOM file. {INSTEAD}"),
+    (0, (b"<svg", b"<?xml"), f"a drawing made of lines (SVG), not a photograph. {INSTEAD}"),
+    (0, (b"<!DOC", b"<html"), "a web page, not an image. Save the image itself."),
+)
+
+
+class PredictError(ValueError):
+    """An image or a model cannot be used; the message is meant for the reader."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +99,7 @@ class Prediction:
                 f"Of {says['said']:,} test images for which the model said {first['dx']}, it was "
                 f"right in {says['share']:.0%} ({says['low']:.0%} to {says['high']:.0%})."
             )
-        after.append(self.manifest["not_a_medical_device"])
-        after.append(self.manifest["when_worried"]["text"])
+        after += [self.manifest["not_a_medical_device"], self.manifest["when_worried"]["text"]]
         return heading, lines, after
 
     def __str__(self) -> str:
@@ -95,12 +120,12 @@ class Prediction:
 
 
 def predict(
-    image: str | Path | bytes | Image.Image | np.ndarray,
-    *,
-    model: Answerer | str | Path | None = None,
-    square: bool = False,
-) -> Prediction:
+    image: str | Path | bytes | Image.Image | np.ndarray, *,
+    model: Answerer | str | Path | None = None, square: bool = False,
+) -> Prediction:  # fmt: skip
     """Ask the published model about one image.
+
+    PredictError says in plain words why an image cannot be read, and what to do.
 
     Parameters
     ----------
@@ -113,15 +138,6 @@ def predict(
     square : bool
         Take the largest square in the middle. Otherwise the whole picture is squeezed to a
         square, as the training images, 4:3, were.
-
-    Returns
-    -------
-    Prediction
-
-    Raises
-    ------
-    PredictError
-        If the image cannot be read; the message says in plain words why and what to do.
     """
     picture, notes = open_image(image)
     small = shrink(middle_square(picture) if square else picture)
@@ -134,14 +150,9 @@ def predict(
     mean = probabilities[0].astype(np.float64)
     sharpened = mean ** (1 / manifest["temperature"])
     shares = (sharpened / sharpened.sum()).tolist()
-    return Prediction(
-        dict(zip((c["dx"] for c in manifest["classes"]), shares, strict=True)),
-        float(strangeness[0]),
-        float(manifest["refusal"]["threshold"]),
-        small,
-        tuple(notes),
-        manifest,
-    )
+    by_class = dict(zip((c["dx"] for c in manifest["classes"]), shares, strict=True))
+    threshold = float(manifest["refusal"]["threshold"])
+    return Prediction(by_class, float(strangeness[0]), threshold, small, tuple(notes), manifest)
 
 
 @cache
@@ -184,3 +195,124 @@ def onnx_answerer(folder: Path) -> Answerer:
         return tuple(session.run(names, {manifest["input"]["name"]: images}))
 
     return Answerer(ask, manifest)
+
+
+# --- Opening an image ---------------------------------------------------------------------------
+
+
+def open_image(image: object) -> tuple[Image.Image, list[str]]:
+    """Return an image, given as `predict` takes it, upright, in RGB, on white ground, with notes.
+
+    The notes say what was done to it, a sentence each; PredictError says why it cannot be read.
+    """
+    if isinstance(image, np.ndarray):
+        image = _from_array(image)
+    if isinstance(image, Image.Image):
+        _refuse_huge(*image.size)
+        return _rgb(image)
+    if isinstance(image, str | Path):
+        image = _content(image)
+    if not isinstance(image, bytes | bytearray | memoryview):
+        raise PredictError(
+            f"this is {type(image).__name__}; an image is a path, bytes, a Pillow image or an "
+            "array of uint8"
+        )
+    content = bytes(image)
+    if not content:
+        raise PredictError(f"The file is empty. {INSTEAD}")
+    try:
+        # Pillow warns from 89 million pixels on; the limit here is a little higher.
+        with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
+            picture = Image.open(io.BytesIO(content))
+            _refuse_huge(*picture.size)
+            picture.load()
+    except PredictError:
+        raise
+    except UnidentifiedImageError:
+        for start, beginnings, kind in KNOWN:
+            if content[start:].lstrip()[:8].startswith(beginnings):
+                raise PredictError(f"This is {kind}") from None
+        problem = f"The file is not an image that can be read here, or it is broken. {INSTEAD}"
+        raise PredictError(problem) from None
+    except Image.DecompressionBombError:  # far beyond, so Pillow does not even say the size
+        raise PredictError(HUGE) from None
+    except (OSError, SyntaxError, ValueError, MemoryError) as error:
+        raise PredictError(
+            f"The file is broken or incomplete ({error}). Open it elsewhere, and save it again as "
+            "JPEG or PNG."
+        ) from error
+    return _rgb(picture)
+
+
+def middle_square(picture: Image.Image) -> Image.Image:
+    """Cut the largest square out of the middle of a picture."""
+    width, height = picture.size
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    return picture.crop((left, top, left + side, top + side))
+
+
+def shrink(picture: Image.Image) -> np.ndarray:
+    """Shrink a picture by area average, as the training images were: uint8 (28, 28, 3)."""
+    return np.asarray(picture.resize((SIZE, SIZE), Image.Resampling.BOX))
+
+
+def _content(name: str | Path) -> bytes:
+    if str(name).startswith(("http://", "https://")):
+        raise PredictError(f"{name} is a web address. Download the image and give its path.")
+    try:
+        return Path(name).expanduser().read_bytes()
+    except OSError as error:
+        raise PredictError(
+            f"{name} cannot be read: {error.strerror}. Give the path of an image file, seen from "
+            f"the folder {Path.cwd().name}/."
+        ) from error
+
+
+def _from_array(values: np.ndarray) -> Image.Image:
+    if values.dtype == np.uint16:
+        values = _eight_bits(values)
+    if values.dtype != np.uint8:
+        raise PredictError(
+            f"the array is of type {values.dtype}; pictures are arrays of uint8 with values from 0 "
+            "to 255. Shares of 1 become that with `(255 * array).round().astype('uint8')`."
+        )
+    if not values.size or values.ndim not in (2, 3) or values.shape[2:] not in ((), (3,), (4,)):
+        raise PredictError(
+            f"the array has the shape {values.shape}; one picture has (height, width), (height, "
+            "width, 3) or (height, width, 4)"
+        )
+    _refuse_huge(values.shape[1], values.shape[0])  # before its pixels are copied
+    return Image.fromarray(values)
+
+
+def _rgb(picture: Image.Image) -> tuple[Image.Image, list[str]]:
+    notes = []
+    if getattr(picture, "n_frames", 1) > 1:
+        notes.append("The file holds several pictures; the first one is used.")
+        picture.seek(0)
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow keeps in 16 or 32
+        picture = Image.fromarray(_eight_bits(np.asarray(picture)))
+    elif picture.mode == "F":
+        raise PredictError(f"The image holds measured values, not grey levels. {INSTEAD}")
+    if picture.mode == "CMYK":
+        notes.append("The colours are made for printing (CMYK); converting them shifts them a bit.")
+    if picture.has_transparency_data:
+        ground = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(ground, picture.convert("RGBA"))
+        notes.append("What is transparent in the image is taken as white.")
+    if min(picture.size) < SIZE:
+        notes.append(f"The image is smaller than the {SIZE} × {SIZE} pixels the network sees.")
+    return picture.convert("RGB"), notes
+
+
+def _eight_bits(values: np.ndarray) -> np.ndarray:
+    if values.size and (values.min() < 0 or values.max() > 65535):
+        raise PredictError(f"The image has values beyond 16 bits. {INSTEAD}")
+    return np.round(values / 257).astype(np.uint8)
+
+
+def _refuse_huge(width: int, height: int) -> None:
+    if width * height > MOST_PIXELS:
+        raise PredictError(HUGE)

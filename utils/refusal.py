@@ -22,17 +22,12 @@ __all__ = ["answer_averaged", "features", "with_strangeness"]
 def features(model: keras.Model, *, stage: int = 0) -> keras.Model:
     """Return a model that describes images by the feature maps at the end of a stage.
 
+    Images (n, 28, 28, 3) go in; mean and spread of each feature map come out, (n, 2 * maps).
+
     Parameters
     ----------
-    model : keras.Model
-        From ``utils.models.small_resnet``.
-    stage : int
-        0 to 2; each residual block ends a stage. The first tells strangers best.
-
-    Returns
-    -------
-    keras.Model
-        Images (n, 28, 28, 3) in; mean and spread of each feature map out, (n, 2 * maps).
+    model : keras.Model, from ``utils.models.small_resnet``
+    stage : int, 0 to 2; each residual block ends one. The first tells strangers best
     """
     ends = [layer.output for layer in model.layers if isinstance(layer, layers.Add)]
     if stage not in range(len(ends)):
@@ -54,8 +49,7 @@ def with_strangeness(
 
     Parameters
     ----------
-    model, stage
-        As in `features`.
+    model, stage : as in `features`
     centre, whiten : ndarray of float32, shapes (k,) and (k, k)
         The cloud of the training lesions: the mean of their features, and the matrix that turns
         features into directions in which training lesions have spread 1.
@@ -73,18 +67,12 @@ def with_strangeness(
 
 
 def answer_averaged(model: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return probabilities and strangeness, each the mean over the eight symmetries.
+    """Return probabilities (n, 7) and strangeness (n,), float32, each the mean over the symmetries.
 
     Parameters
     ----------
-    model : keras.Model
-        From `with_strangeness`.
-    images : ndarray, shape (n, 28, 28, 3)
-        Values 0 to 255.
-
-    Returns
-    -------
-    (ndarray of float32, shape (n, 7), ndarray of float32, shape (n,))
+    model : keras.Model, from `with_strangeness`
+    images : ndarray, shape (n, 28, 28, 3), values 0 to 255
     """
     probabilities, strangeness = averaged(partial(ask, model), images)
     return probabilities, strangeness
@@ -104,10 +92,8 @@ def published(folder: Path = MODELS) -> tuple[keras.Model, dict]:
     certificate = read_certificate("best", folder=folder)
     model = network_of("best", certificate, folder=folder)
     try:
-        manifest, stored = (
-            json.loads((folder / f"best-{part}.json").read_text(encoding="utf-8"))
-            for part in ("manifest", "refusal")
-        )
+        files = (folder / f"best-{part}.json" for part in ("manifest", "refusal"))
+        manifest, stored = (json.loads(file.read_text(encoding="utf-8")) for file in files)
         for part in (manifest["certificate"], stored):
             if part["weights_sha256"] != certificate.weights_sha256:
                 raise ValueError("made for other weights than best.weights.h5 is now")

@@ -17,12 +17,9 @@ def table(rows: Iterable[Sequence], columns: Sequence[str], *, title: str = "") 
     Parameters
     ----------
     rows : iterable of sequences
-        One sequence per row. Integers get thousands separators, floats three decimals,
-        NaN and None a dash.
-    columns : sequence of str
-        Column headings; no two alike.
-    title : str
-        Stands above the table; say which data it shows.
+        Integers get thousands separators, floats three decimals, NaN and None a dash.
+    columns : sequence of str, headings; no two alike
+    title : str, above the table; say which data it shows
     """
     rows = [list(row) for row in rows]
     shown = PrettyTable(list(columns), title=title or None)
@@ -37,12 +34,9 @@ def class_table(dataset: LesionImages) -> PrettyTable:
     """List the seven classes, and in the last row all, with numbers of images and lesions."""
     lesions = dataset.metadata.groupby("dx")["lesion_id"].nunique()
     counts, total = dataset.metadata["dx"].value_counts(), len(dataset.labels)
-    rows = []
-    for c in CLASSES:
-        images = int(counts.get(c.dx, 0))
-        share = f"{100 * images / total:.1f} %"
-        rows.append((c.dx, c.name, images, int(lesions.get(c.dx, 0)), share))
-    rows.append(("all", "", total, int(lesions.sum()), "100.0 %"))
+    rows = [(c.dx, c.name, counts.get(c.dx, 0), lesions.get(c.dx, 0)) for c in CLASSES]
+    rows.append(("all", "", total, lesions.sum()))
+    rows = [(*row, f"{100 * row[2] / total:.1f} %") for row in rows]
     columns = ["dx", "name", "images", "lesions", "share of images"]
     shown = table(rows, columns, title=f"The seven classes ({dataset.source})")
     shown.align["share of images"] = "r"

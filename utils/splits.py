@@ -19,9 +19,7 @@ _PAIRS = (
     "0024736-0029748 0024770-0027811 0027162-0029061 0024602-0032283 0029625-0024629 "
     "0030000-0031392 0024437-0031299 0033374-0033417"
 )
-DUPLICATE_PAIRS: tuple[tuple[str, str], ...] = tuple(
-    (f"ISIC_{pair[:7]}", f"ISIC_{pair[8:]}") for pair in _PAIRS.split()
-)
+DUPLICATE_PAIRS = tuple((f"ISIC_{pair[:7]}", f"ISIC_{pair[8:]}") for pair in _PAIRS.split())
 
 _VALIDATION, _TEST = 1, 2  # parts; 0 is for training
 
@@ -30,13 +28,8 @@ _VALIDATION, _TEST = 1, 2  # parts; 0 is for training
 class Split:
     """Which images are for training, for choosing (validation) and for judging (test).
 
-    Attributes
-    ----------
-    train, validation, test : ndarray of int64
-        Row numbers into the data set, ascending.
-    seed : int
-    fingerprint : str
-        16 hexadecimal digits that depend on which image is in which part and on nothing else.
+    The parts are row numbers into the data set, ndarray of int64, ascending. `fingerprint` is 16
+    hexadecimal digits that depend on which image is in which part and on nothing else.
     """
 
     train: np.ndarray
@@ -56,8 +49,7 @@ def lesion_groups(metadata: pd.DataFrame) -> np.ndarray:
 
     Returns
     -------
-    ndarray of str, shape (N,)
-        The lesion id, except that lesions known to be one carry the same name.
+    ndarray of str, shape (N,); lesions known to be one carry the same name
     """
     missing = metadata["lesion_id"].isna()
     if missing.any():
@@ -87,20 +79,10 @@ def lesion_split(
 
     Parameters
     ----------
-    dataset : LesionImages
+    dataset : LesionImages, with lesion ids; a class with fewer than three lesions is a `ValueError`
     validation, test : float
         Shares of the images, each above 0, together below 1. The rest is for training.
     seed : int
-
-    Returns
-    -------
-    Split
-
-    Raises
-    ------
-    ValueError
-        If lesion ids are missing, the shares are impossible, or a class has fewer than three
-        lesions.
     """
     if not (validation > 0 and test > 0 and validation + test < 1):
         raise ValueError(
@@ -136,14 +118,8 @@ def image_split(dataset: LesionImages, *, test: float = 0.2, seed: int = 0) -> S
     Parameters
     ----------
     dataset : LesionImages
-    test : float
-        Share of the images, between 0 and 1.
+    test : float, share of the images, between 0 and 1; `validation` stays empty
     seed : int
-
-    Returns
-    -------
-    Split
-        Its `validation` is empty.
     """
     if not 0 < test < 1:
         raise ValueError(f"test must be between 0 and 1; got {test}")
@@ -161,8 +137,7 @@ def lesion_folds(dataset: LesionImages, *, folds: int = 5, seed: int = 0) -> lis
     Parameters
     ----------
     dataset : LesionImages
-    folds : int
-        2 or more; at most the number of lesions of the rarest class.
+    folds : int, 2 or more; at most the number of lesions of the rarest class
     seed : int
 
     Returns
@@ -175,10 +150,8 @@ def lesion_folds(dataset: LesionImages, *, folds: int = 5, seed: int = 0) -> lis
     lesions = pd.DataFrame({"group": groups, "dx": dataset.metadata["dx"].to_numpy()})
     fewest = lesions.groupby("dx")["group"].nunique()
     if folds < 2 or folds > fewest.min():
-        raise ValueError(
-            f"folds must be 2 to {fewest.min()}, the number of lesions of class "
-            f"{fewest.idxmin()!r}; got {folds}"
-        )
+        rarest = f"the number of lesions of class {fewest.idxmin()!r}"
+        raise ValueError(f"folds must be 2 to {fewest.min()}, {rarest}; got {folds}")
     order = _order(dataset)
     divider = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     splits = []

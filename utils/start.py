@@ -1,22 +1,21 @@
 """The end of the set-up cell: install what this machine lacks, and say what was found."""
 
-import importlib.util
+import importlib
 import os
 import platform
 import subprocess
 import sys
 from importlib import metadata
+from importlib.util import find_spec
 
 __all__ = ["need", "prepare"]
 
 # What all chapters import, and packages with another name than that of their import.
-NEEDED = ("numpy", "pandas", "matplotlib", "seaborn", "sklearn", "imblearn", "keras", "filelock")
-NEEDED += ("pooch", "prettytable", "jupyterquiz")
+NEEDED = "numpy pandas matplotlib seaborn sklearn imblearn keras filelock pooch prettytable".split()
+# (The extra of Dask brings the version that fits the Dask that is there.)
 PACKAGES = {
-    "sklearn": "scikit-learn",
-    "imblearn": "imbalanced-learn",
-    "distributed": "dask[distributed]",  # the version that fits the Dask that is there
-}
+    "sklearn": "scikit-learn", "imblearn": "imbalanced-learn", "distributed": "dask[distributed]",
+}  # fmt: skip
 # onnx 1.20 and newer bring another protobuf than Colab's TensorFlow has in memory.
 ON_COLAB = {"onnx": "onnx<1.20"}
 
@@ -24,8 +23,7 @@ ON_COLAB = {"onnx": "onnx<1.20"}
 def prepare() -> None:
     """Make this machine ready for a chapter; print its versions and its device, a line each.
 
-    On Colab, packages that are missing are installed; elsewhere that is the reader's own
-    decision.
+    Missing packages are installed on Colab; elsewhere that is the reader's own decision.
 
     Raises
     ------
@@ -39,14 +37,11 @@ def prepare() -> None:
 
 
 def need(*modules: str) -> None:
-    """Install on Colab those of the modules that are missing; elsewhere raise, as `prepare` does.
+    """Install on Colab those of the `modules`, named as they are imported, that are missing.
 
-    Parameters
-    ----------
-    *modules : str
-        Names as they are imported.
+    Elsewhere raise, as `prepare` does.
     """
-    missing = [PACKAGES.get(name, name) for name in modules if not _is_there(name)]
+    missing = [PACKAGES.get(m, m) for m in modules if find_spec(m) is None]
     if missing and on_colab():
         wanted = [ON_COLAB.get(package, package) for package in missing]
         done = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *wanted])
@@ -71,29 +66,22 @@ def versions() -> str:
     """Return Python's version and those of Keras and its backend, without importing them."""
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     packages = ("tensorflow", "tensorflow-cpu") if backend == "tensorflow" else (backend,)
-    return (
-        f"Python {platform.python_version()}, Keras {_version('keras')}, "
-        f"{backend} {_version(*packages)}"
-    )
+    python, keras = platform.python_version(), _version("keras")
+    return f"Python {python}, Keras {keras}, {backend} {_version(*packages)}"
 
 
 def device() -> str:
     """Return the names of the NVIDIA GPUs that the driver reports, or the number of CPU cores."""
     command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    options = {"capture_output": True, "encoding": "utf-8", "timeout": 10, "check": True}
     try:
-        done = subprocess.run(
-            command, capture_output=True, encoding="utf-8", timeout=10, check=True
-        )
-        names = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+        lines = subprocess.run(command, **options).stdout.splitlines()
+        names = [line.strip() for line in lines if line.strip()]
     except (OSError, subprocess.SubprocessError):
         names = []
     if names:
         return f"{len(names)} × {names[0]}" if len(names) > 1 else names[0]
     return f"CPU with {os.cpu_count()} cores, no GPU"
-
-
-def _is_there(name: str) -> bool:
-    return importlib.util.find_spec(name) is not None
 
 
 def _version(*packages: str) -> str:

@@ -20,26 +20,15 @@ from utils.splits import Split
 from utils.weights import RUNS, BirthCertificate, make_certificate, save_weights
 
 __all__ = [
-    "BEST",
-    "ORIGINAL",
-    "BalancedAccuracy",
-    "EpochLine",
-    "Recipe",
-    "Rows",
-    "class_shares",
-    "compiled",
-    "optimizer_of",
-    "oversampled_indices",
-    "train",
-]
+    "BEST", "ORIGINAL", "BalancedAccuracy", "EpochLine", "Recipe", "Rows", "class_shares",
+    "compiled", "optimizer_of", "oversampled_indices", "train",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How a network is trained. The defaults are the course's own recipe, found in chapter 8.
 
-    References
-    ----------
     Loshchilov and Hutter, ICLR 2019 (AdamW); Szegedy et al., CVPR 2016 (label smoothing);
     Polyak and Juditsky, SIAM J. Control Optim. 1992 (average).
     """
@@ -70,16 +59,11 @@ class Recipe:
     keep: str = "last"
 
     def __post_init__(self) -> None:
-        for field, allowed in (
-            ("network", tuple(BUILDERS)),
-            ("schedule", ("cosine", "constant")),
-            ("rebalance", ("none", "oversample", "draw", "weight")),
-            ("keep", ("last", "best")),
-        ):
-            if getattr(self, field) not in allowed:
-                raise ValueError(
-                    f"{field} is {getattr(self, field)!r}; it can be {', '.join(allowed)}"
-                )
+        choices = {"network": tuple(BUILDERS), "schedule": ("cosine", "constant")}
+        choices |= {"rebalance": ("none", "oversample", "draw", "weight"), "keep": ("last", "best")}
+        for field, allowed in choices.items():
+            if (value := getattr(self, field)) not in allowed:
+                raise ValueError(f"{field} is {value!r}; it can be {', '.join(allowed)}")
 
 
 BEST = Recipe()
@@ -93,25 +77,18 @@ ORIGINAL = Recipe(
 def oversampled_indices(labels: np.ndarray, indices: np.ndarray, *, seed: int = 0) -> np.ndarray:
     """Draw images of the rare classes again until all classes are equally frequent.
 
-    Works on row numbers, so no pixel is copied.
+    Works on row numbers, so no pixel is copied (``RandomOverSampler``: Lemaitre, Nogueira,
+    Aridas, JMLR 18(17), 2017).
 
     Parameters
     ----------
-    labels : ndarray of int, shape (N,)
-        Labels of the whole data set.
-    indices : ndarray of int, shape (n,)
-        The training rows. Never the validation or test rows.
-    seed : int
-        Seed of the draw.
+    labels : ndarray of int, shape (N,), of the whole data set
+    indices : ndarray of int, shape (n,), the training rows; never validation or test rows
+    seed : int, of the draw
 
     Returns
     -------
-    ndarray of int64
-        Row numbers, each training row at least once.
-
-    References
-    ----------
-    Lemaitre, Nogueira, Aridas, JMLR 18(17), 2017: ``RandomOverSampler``.
+    ndarray of int64, row numbers, each training row at least once
     """
     sampler = RandomOverSampler(random_state=seed)
     drawn, _ = sampler.fit_resample(np.asarray(indices).reshape(-1, 1), labels[indices])
@@ -128,9 +105,9 @@ class BalancedAccuracy(keras.metrics.Metric):
 
     def __init__(self, name: str = "balanced_accuracy", **kwargs) -> None:
         super().__init__(name=name, **kwargs)
-        shape = (len(CLASSES),)
-        self.right = self.add_weight(shape=shape, initializer="zeros", name="right")
-        self.total = self.add_weight(shape=shape, initializer="zeros", name="total")
+        start = {"shape": (len(CLASSES),), "initializer": "zeros"}
+        self.right = self.add_weight(**start, name="right")
+        self.total = self.add_weight(**start, name="total")
 
     def update_state(self, y_true, y_pred, sample_weight=None) -> None:
         if len(y_true.shape) == 2 and y_true.shape[-1] == len(CLASSES):  # one-hot labels
@@ -164,14 +141,10 @@ class EpochLine(keras.callbacks.Callback):
         per_epoch = (time.perf_counter() - self.start) / (epoch + 1)
         line = f"epoch {epoch + 1:2d} of {self.params['epochs']}, {per_epoch:.1f} s each: "
         line += f"loss {logs['loss']:.3f}"
-        value = logs.get(self.watch)
-        if value is not None:
+        if (value := logs.get(self.watch)) is not None:
             self.best = max(self.best, (value, epoch + 1), key=lambda pair: pair[0])
             name = self.watch.replace("val_", "validation ").replace("_", " ")
             line += f", {name} {value:.3f}, best so far {self.best[0]:.3f} (epoch {self.best[1]})"
-        self._show(line)
-
-    def _show(self, line: str) -> None:
         if get_ipython() is None:
             print(line, flush=True)
         elif self.handle is None:
@@ -186,12 +159,9 @@ class Rows(keras.utils.PyDataset):
     Parameters
     ----------
     dataset : LesionImages
-    rows : ndarray of int, shape (n,)
-        The training rows.
-    recipe : Recipe
-        Says how many make a batch and how they are drawn.
-    seed : int
-        Of the order and of the draws.
+    rows : ndarray of int, shape (n,), the training rows
+    recipe : Recipe, which says how many make a batch and how they are drawn
+    seed : int, of the order and of the draws
     """
 
     def __init__(self, dataset: LesionImages, rows: np.ndarray, recipe: Recipe, *, seed: int):
@@ -227,9 +197,8 @@ class Rows(keras.utils.PyDataset):
         size = self.recipe.batch_size
         rows = self.order[number * size : (number + 1) * size]
         labels = keras.utils.to_categorical(self.dataset.labels[rows], len(CLASSES))
-        if self.recipe.rebalance == "weight":
-            return self.dataset.images[rows], labels, self.weights[rows]
-        return self.dataset.images[rows], labels
+        weights = (self.weights[rows],) if self.recipe.rebalance == "weight" else ()
+        return self.dataset.images[rows], labels, *weights
 
 
 def class_shares(labels: np.ndarray) -> np.ndarray:
@@ -243,10 +212,7 @@ def restore_prior(network: keras.Model, drawn: np.ndarray, shares: np.ndarray) -
     By Bayes' rule a probability is proportional to likelihood times prior, so the answer is
     multiplied by the new share over the old one. Here this is done once and for all, in the
     network: its last layer is dense with a softmax, whose bias moves by the quotient's logarithm.
-
-    References
-    ----------
-    Saerens, Latinne, Decaestecker, Neural Computation 14:21-41 (2002); Menon et al., ICLR 2021.
+    (Saerens, Latinne, Decaestecker, Neural Computation 14:21-41, 2002; Menon et al., ICLR 2021.)
     """
     change = np.log(np.maximum(shares, 1e-9)) - np.log(np.maximum(drawn, 1e-9))
     network.layers[-1].bias.assign_add(ops.convert_to_tensor(change.astype("float32")))
@@ -268,66 +234,46 @@ def optimizer_of(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
     return optimizer
 
 
-def compiled(
-    network: keras.Model, recipe: Recipe, *, steps: int, seed: int = 0
-) -> keras.Sequential:
+def compiled(network: keras.Model, recipe: Recipe, *, steps: int, seed: int = 0) -> keras.Model:
     """Put a recipe's augmentation before a network and its optimiser, loss and metrics behind.
 
     Parameters
     ----------
     network : keras.Model
     recipe : Recipe
-    steps : int
-        Batches of the whole training; the learning rate follows its schedule over them.
-    seed : int
-        Of the augmentation.
+    steps : int, batches of the whole training, over which the learning rate follows its schedule
+    seed : int, of the augmentation
 
     Returns
     -------
-    keras.Sequential
-        Ready for ``fit`` with raw images and one-hot labels.
+    keras.Sequential, ready for ``fit`` with raw images and one-hot labels
     """
     options = {name: getattr(recipe, name) for name in ("symmetries", "shift", "zoom", "colour")}
     augment = Augment(**options, seed=seed)
     model = keras.Sequential([keras.Input(network.input_shape[1:]), augment, network])
-    model.compile(
-        optimizer=optimizer_of(recipe, steps),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
-        metrics=["accuracy", BalancedAccuracy()],
-    )
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
+    model.compile(optimizer_of(recipe, steps), loss, metrics=["accuracy", BalancedAccuracy()])
     return model
 
 
 def train(
-    dataset: LesionImages,
-    split: Split,
-    recipe: Recipe = BEST,
-    *,
-    name: str,
-    seed: int = 0,
-    folder: Path = RUNS,
-) -> tuple[keras.Model, BirthCertificate]:
-    """Train a network by a recipe and save its weights with their birth certificate.
-
-    Chapter 5 does the same step by step.
+    dataset: LesionImages, split: Split, recipe: Recipe = BEST, *,
+    name: str, seed: int = 0, folder: Path = RUNS,
+) -> tuple[keras.Model, BirthCertificate]:  # fmt: skip
+    """Train a network by a recipe and save it with its certificate; chapter 5 does it step by step.
 
     Parameters
     ----------
     dataset : LesionImages
-    split : Split
-        From ``utils.splits.lesion_split``. The test part is not touched.
+    split : Split, from ``utils.splits.lesion_split``; its test part is not touched
     recipe : Recipe
-    name : str
-        Name of the files in `folder`: ``name.weights.h5`` and ``name.json``.
-    seed : int
-        Seed of initial weights, order of images, oversampling and dropout.
-    folder : Path
-        Made if it is missing.
+    name : str, of the files in `folder`: ``name.weights.h5`` and ``name.json``
+    seed : int, of initial weights, order of images, oversampling and dropout
+    folder : Path, made if it is missing
 
     Returns
     -------
-    (keras.Model, BirthCertificate)
-        The model with the best weights, and their certificate.
+    (keras.Model, BirthCertificate), with the weights that the recipe keeps
     """
     if recipe.keep == "best" and not len(split.validation):
         raise ValueError('keep="best" chooses by the validation part, and this split has none')
@@ -356,12 +302,7 @@ def train(
     if recipe.prior:
         restore_prior(network, rows.shares, class_shares(dataset.labels[split.train]))
     certificate = make_certificate(
-        name=name,
-        recipe=dataclasses.asdict(recipe),
-        dataset=dataset,
-        split=split,
-        seed=seed,
-        history=history.history,
-        seconds=time.perf_counter() - start,
-    )
+        name=name, recipe=dataclasses.asdict(recipe), dataset=dataset, split=split, seed=seed,
+        history=history.history, seconds=time.perf_counter() - start,
+    )  # fmt: skip
     return network, save_weights(network, certificate, folder=folder)

@@ -19,17 +19,9 @@ from utils.models import BUILDERS
 from utils.splits import Split, lesion_groups
 
 __all__ = [
-    "CertificateError",
-    "MODELS",
-    "RUNS",
-    "device_name",
-    "load_weights",
-    "make_certificate",
-    "read_contaminated_run",
-    "read_run",
-    "run_names",
-    "save_weights",
-]
+    "CertificateError", "MODELS", "RUNS", "device_name", "load_weights", "make_certificate",
+    "read_contaminated_run", "read_run", "run_names", "save_weights",
+]  # fmt: skip
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = ROOT / "models"  # published weights, part of the repository
@@ -87,17 +79,13 @@ def save_weights(
 
     Parameters
     ----------
-    model : keras.Model
-        Only its weights are written, not the state of its optimiser.
-    certificate : BirthCertificate
-        From `make_certificate`; its name is that of the files.
-    folder : Path
-        Made if it is missing.
+    model : keras.Model, of which only the weights are written, not the state of its optimiser
+    certificate : BirthCertificate, from `make_certificate`; its name is that of the files
+    folder : Path, made if it is missing
 
     Returns
     -------
-    BirthCertificate
-        With the check sum of the weights, as it was written.
+    BirthCertificate, with the check sum of the weights, as it was written
     """
     if model.compiled:  # Keras would write the optimiser's state too, twice as much again
         compiled, model = model, type(model).from_config(model.get_config())
@@ -121,31 +109,21 @@ def write_pair(
 
 
 def make_certificate(
-    *,
-    name: str,
-    recipe: dict,
-    dataset: LesionImages,
-    split: Split,
-    seed: int,
-    history: dict[str, Sequence[float]],
-    seconds: float,
-) -> BirthCertificate:
+    *, name: str, recipe: dict, dataset: LesionImages, split: Split, seed: int,
+    history: dict[str, Sequence[float]], seconds: float,
+) -> BirthCertificate:  # fmt: skip
     """Write down what weights are made from.
 
     Parameters
     ----------
-    name, recipe, dataset, split, seed
-        As `utils.training.train` takes them; the recipe as a dict, whose ``"network"`` names a
-        function in `utils.models`.
-    history : dict of sequences of float
-        Keras' history, with ``val_balanced_accuracy`` unless ``recipe["keep"]`` is ``"last"``.
-    seconds : float
-        Time the training took.
+    name, dataset, split, seed : as `utils.training.train` takes them
+    recipe : dict, whose ``"network"`` names a function in `utils.models`
+    history : dict of Keras, with ``val_balanced_accuracy`` unless ``recipe["keep"]`` is ``"last"``
+    seconds : float, the time the training took
 
     Returns
     -------
-    BirthCertificate
-        With the versions and the device of this process; the check sum is still to come.
+    BirthCertificate, with the versions and the device of this process, still without check sum
     """
     groups = lesion_groups(dataset.metadata)
     tidy = {key: [round(float(v), 6) for v in values] for key, values in history.items()}
@@ -153,26 +131,16 @@ def make_certificate(
     kept = len(tidy["loss"])
     if recipe.get("keep") != "last":
         kept = int(np.argmax(tidy[recipe.get("monitor", "val_balanced_accuracy")])) + 1
+    data = {"source": dataset.source, "fingerprint": dataset.fingerprint}
+    data |= {"images": len(dataset.labels), "phantom": dataset.is_phantom}
     return BirthCertificate(
-        name=name,
-        recipe=recipe,
-        data={
-            "source": dataset.source,
-            "fingerprint": dataset.fingerprint,
-            "images": len(dataset.labels),
-            "phantom": dataset.is_phantom,
-        },
+        name=name, recipe=recipe, data=data,
         split={"fingerprint": split.fingerprint, "seed": split.seed, **sizes},
         train_lesions=sorted(set(groups[split.train].tolist())),
         validation_lesions=sorted(set(groups[split.validation].tolist())),
-        seed=seed,
-        versions=versions(),
-        device=device_name(),
-        seconds=round(seconds, 1),
-        history=tidy,
-        best_epoch=kept,
-        weights_sha256="",
-    )
+        seed=seed, versions=versions(), device=device_name(), seconds=round(seconds, 1),
+        history=tidy, best_epoch=kept, weights_sha256="",
+    )  # fmt: skip
 
 
 def read_certificate(name: str, *, folder: Path = MODELS) -> BirthCertificate:
@@ -241,25 +209,14 @@ def load_weights(
 ) -> tuple[keras.Model, BirthCertificate]:
     """Load weights if, and only if, they may judge the test images.
 
+    CertificateError says so if certificate or weights are missing or damaged, or do not fit.
+
     Parameters
     ----------
-    name : str
-        Name of the weights, ``"original"`` for example. On the phantom the weights that were
-        trained on the phantom are taken (``"original-phantom"``).
+    name : str, ``"original"`` for example; on the phantom ``"original-phantom"`` is taken for it
     dataset : LesionImages
-    test : ndarray of int64
-        Row numbers of the images that will be judged.
-    folder : Path
-        Where the weights are: `MODELS` (published) or `RUNS` (trained here).
-
-    Returns
-    -------
-    (keras.Model, BirthCertificate)
-
-    Raises
-    ------
-    CertificateError
-        If certificate or weights are missing or damaged, or do not fit the test images.
+    test : ndarray of int64, row numbers of the images that will be judged
+    folder : Path, `MODELS` (published) or `RUNS` (trained here)
     """
     if dataset.is_phantom and folder == MODELS and not name.endswith("-phantom"):
         name = f"{name}-phantom"
@@ -282,22 +239,11 @@ def run_names(prefix: str = "", *, folder: Path = STUDIES) -> list[str]:
 
 
 def read_run(name: str, *, folder: Path = STUDIES) -> StoredRun:
-    """Read a stored run that has seen none of the lesions it answers about.
+    """Read a stored run, one of `run_names`, that has seen none of the lesions it answers about.
 
-    Parameters
-    ----------
-    name : str
-        One of `run_names`.
-
-    Returns
-    -------
-    StoredRun
-
-    Raises
-    ------
-    CertificateError
-        If the run is missing, its files do not belong together, or it was trained on, or chosen
-        by, lesions of a part that it answers about. Its validation part may have chosen it.
+    CertificateError says so if the run is missing, its files do not belong together, or it was
+    trained on, or chosen by, lesions of a part that it answers about; its validation part may
+    have chosen it.
     """
     run = read_contaminated_run(name, folder=folder)
     for part, judged in run.parts.items():
@@ -320,11 +266,10 @@ def read_contaminated_run(name: str, *, folder: Path = STUDIES) -> StoredRun:
             "`make studies` makes what is missing."
         )
     certificate = read_certificate(name, folder=folder)
+    fields = [field.name for field in dataclasses.fields(Judged)]
     with np.load(certified_file(name, "npz", certificate, folder=folder)) as file:
-        parts = {
-            part: Judged(**{f.name: file[f"{part}/{f.name}"] for f in dataclasses.fields(Judged)})
-            for part in dict.fromkeys(key.partition("/")[0] for key in file.files)
-        }
+        parts = dict.fromkeys(key.partition("/")[0] for key in file.files)
+        parts = {part: Judged(*(file[f"{part}/{field}"] for field in fields)) for part in parts}
     return StoredRun(name, certificate, parts)
 
 

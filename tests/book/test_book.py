@@ -6,11 +6,14 @@ import shutil
 import pytest
 
 from tools.book.course import ROOT, chapters
+from tools.book.glossary import anchor, terms
 from tools.book.render import render, stage
-from tools.book.set_repository import address
+from tools.book.set_repository import address, pages_address
+
+PAGES = ["intro", "data-and-licence", "how-long-things-take", "references", "search"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def book(tmp_path_factory):
     """The committed notebooks, rendered; its folder of HTML pages."""
     folder = tmp_path_factory.mktemp("book")
@@ -26,45 +29,42 @@ def page(book, name):
 
 def test_every_page_is_there(book):
     names = [f"chapters/{path.stem}" for path in chapters()]
-    assert names
     names += [f"teaching/{path.stem}" for path in (ROOT / "teaching").glob("*.md")]
-    for name in [
-        *names,
-        "intro",
-        "data-and-licence",
-        "how-long-things-take",
-        "references",
-        "search",
-    ]:
-        assert (book / f"{name}.html").stat().st_size > 500, name
+    for name in names + PAGES:
+        assert len(page(book, name)) > 500, name
     assert "intro.html" in page(book, "index")
 
 
 def test_launch_buttons_have_the_address(book):
-    owner_and_name = address().removeprefix("https://github.com/")
+    name = address().removeprefix("https://github.com/")
     for path in chapters():
         html = page(book, f"chapters/{path.stem}")
-        place = f"chapters/{path.name}"
-        assert (
-            f"https://colab.research.google.com/github/{owner_and_name}/blob/main/{place}" in html
-        )
-        assert f"https://mybinder.org/v2/gh/{owner_and_name}/main?urlpath=lab/tree/{place}" in html
-        assert f'href="{address()}"' in html
+        colab = f"https://colab.research.google.com/github/{name}/blob/main/chapters/{path.name}"
+        binder = f"https://mybinder.org/v2/gh/{name}/main?urlpath=lab/tree/chapters/{path.name}"
+        assert colab in html and binder in html and f'href="{address()}"' in html
 
 
 def test_chapters_are_numbered_through(book):
     html = page(book, "intro")
     numbered = [path for path in chapters() if re.match(r"(?!00)\d\d_", path.name)]
     assert len(numbered) >= 8
-    for number, _ in enumerate(numbered, 1):
-        assert f">{number}. " in html
+    assert all(f">{number}. " in html for number in range(1, len(numbered) + 1))
+
+
+def test_words_of_the_glossary_stand_where_the_chapters_link_to(book):
+    html = page(book, "teaching/glossary")
+    assert re.findall(r'<dt id="(term-[^"]+)"', html) == [anchor(term) for term in terms()]
+    published = re.compile(rf"{re.escape(pages_address())}/teaching/glossary\.html#([^)]+)\)")
+    for path in chapters():
+        linked = set(published.findall(path.read_text(encoding="utf-8")))
+        html = page(book, f"chapters/{path.stem}")
+        assert linked == set(re.findall(r'"\.\./teaching/glossary\.html#(term[^"]+)"', html))
 
 
 def test_logo_style_icon_and_bibliography(book):
     html = page(book, "intro")
-    assert "_static/logo.svg" in html and (book / "_static" / "logo.svg").exists()
-    assert "_static/favicon.png" in html and (book / "_static" / "favicon.png").exists()
-    assert "_static/course.css" in html
+    for name in ("logo.svg", "favicon.png", "course.css"):
+        assert f"_static/{name}" in html and (book / "_static" / name).exists(), name
     assert "10.1038/sdata.2018.161" in page(book, "references")
 
 
@@ -75,17 +75,13 @@ def test_every_picture_of_the_book_has_alt_text(book):
 
 
 def test_broken_reference_is_an_error(tmp_path):
-    folder = tmp_path / "book"
-    (folder / "_static").mkdir(parents=True)
-    for name in ("_config.yml", "references.bib"):
-        shutil.copy2(ROOT / name, folder)
-    for name in ("logo.svg", "favicon.png"):
-        shutil.copy2(ROOT / "_static" / name, folder / "_static")
-    (folder / "_toc.yml").write_text("format: jb-book\nroot: intro\n")
-    (folder / "intro.md").write_text("# Title\n\nA [whole](https://example.org) link.\n")
-    done = render(folder)
+    (tmp_path / "_static").mkdir()
+    for name in ("_config.yml", "references.bib", "_static/logo.svg", "_static/favicon.png"):
+        shutil.copy2(ROOT / name, tmp_path / name)
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: intro\n")
+    (tmp_path / "intro.md").write_text("# Title\n\nA [whole](https://example.org) link.\n")
+    done = render(tmp_path)
     assert done.returncode == 0, done.stdout[-4000:]
-    (folder / "intro.md").write_text("# Title\n\nA {ref}`broken` link.\n")
-    done = render(folder)
-    assert done.returncode != 0
-    assert "broken" in done.stdout
+    (tmp_path / "intro.md").write_text("# Title\n\nA {ref}`broken` link.\n")
+    done = render(tmp_path)
+    assert done.returncode and "broken" in done.stdout

@@ -4,13 +4,16 @@ import os
 import subprocess
 import sys
 
+import nbformat
 import pytest
 import yaml
 
-from tools.book.course import ROOT, ChapterError, copy_working_tree
-from tools.book.set_repository import address, pages_address
+from tools.book import stamp
+from tools.book.course import ROOT, ChapterError, chapters, copy_working_tree
+from tools.book.set_repository import address, pages_address, set_address
 
 FORK = "https://github.com/somebody/skin-in-class"
+NOTEBOOKS = [path.relative_to(ROOT).as_posix() for path in chapters()]
 
 
 @pytest.fixture(scope="module")
@@ -21,28 +24,30 @@ def fork(tmp_path_factory):
         copy_working_tree(folder)
     except ChapterError as error:
         pytest.skip(str(error))
-    command = [sys.executable, "-m", "tools.book.set_repository", FORK, "spring"]
-    said = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8")
-    assert said.returncode == 0, said.stderr
+    command = [sys.executable, "-m", "tools.book.set_repository", f"{FORK}.git", "spring"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
     return folder
 
 
 def texts(folder):
-    """Yield name and text of what readers and their programs meet; not the code of the tools."""
+    """Return name and text of what readers and their programs meet; not the code of the tools."""
+    texts = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and not name.startswith(("tests/", "tools/")):
             try:
-                yield name, path.read_text(encoding="utf-8")
+                texts[name] = path.read_text(encoding="utf-8")
             except UnicodeDecodeError:
                 continue
+    return texts
 
 
 def test_no_old_address_is_left(fork):
     old = address().removeprefix("https://github.com/")
     places = [
         f"{name}: …{text[max(0, text.find(word) - 40) : text.find(word) + 60]}…"
-        for name, text in texts(fork)
+        for name, text in texts(fork).items()
         for word in (old, pages_address().removeprefix("https://"))
         if word in text
     ]
@@ -52,24 +57,48 @@ def test_no_old_address_is_left(fork):
 def test_new_address_and_branch_are_in_every_place(fork):
     config = yaml.safe_load((fork / "_config.yml").read_text(encoding="utf-8"))
     assert config["repository"] == {"url": FORK, "branch": "spring"}
-    found = dict(texts(fork))
-    notebooks = [name for name in found if name.endswith(".ipynb")]
-    assert len(notebooks) >= 11
-    for name in notebooks:
-        assert f'REPOSITORY = \\"{FORK}\\"' in found[name], name
-        assert 'VERSION = \\"spring\\"' in found[name], name
-    assert "somebody/skin-in-class/blob/spring/chapters" in found["README.md"]
-    assert FORK in found["CITATION.cff"]
-    linked = [name for name in notebooks if "somebody.github.io/skin-in-class" in found[name]]
+    files = texts(fork)
+    for name in NOTEBOOKS:
+        assert f'REPOSITORY = \\"{FORK}\\"' in files[name], name
+        assert 'VERSION = \\"spring\\"' in files[name], name
+    readme = files["README.md"]
+    assert "somebody/skin-in-class/blob/spring/chapters" in readme and "/spring?urlpath" in readme
+    assert "/blob/main/" not in readme and "/main?" not in readme
+    assert FORK in files["CITATION.cff"]
+    linked = [name for name in NOTEBOOKS if "somebody.github.io/skin-in-class" in files[name]]
     assert len(linked) >= 10, "links to the glossary stay with the old book"
 
 
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_outputs_and_their_stamp_stay_valid(fork, name):
+    before, after = (nbformat.read(folder / name, as_version=4) for folder in (ROOT, fork))
+    assert stamp.code_hash(after) == stamp.code_hash(before)
+    assert [c.get("outputs") for c in after.cells] == [c.get("outputs") for c in before.cells]
+
+
+def test_a_branch_alone_changes_and_comes_back(fork):
+    assert set_address(FORK, fork) == [], "the branch stays where none is named"
+    before = texts(fork)
+    for branch in ("autumn-2026", "spring"):
+        changed = set_address(FORK, fork, new_branch=branch)
+        names = {path.relative_to(fork).as_posix() for path in changed}
+        assert names == {"_config.yml", "README.md", *NOTEBOOKS}
+    assert texts(fork) == before
+
+
+@pytest.mark.parametrize(
+    "url, branch, complaint",
+    [
+        ("somebody/their-course", None, "https://github.com/owner/name"),
+        (FORK, 'x" # y', "name of a branch"),
+    ],
+)
+def test_wrong_address_and_branch_are_refused(fork, url, branch, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        set_address(url, fork, new_branch=branch)
+
+
 def test_make_names_the_missing_address():
-    done = subprocess.run(
-        ["make", "--no-print-directory", "fork"],
-        cwd=ROOT,
-        env=os.environ | {"URL": ""},
-        capture_output=True,
-        encoding="utf-8",
-    )
+    command, env = ["make", "--no-print-directory", "fork"], os.environ | {"URL": ""}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, encoding="utf-8")
     assert done.returncode and "make fork URL=https://github.com/you/name" in done.stderr

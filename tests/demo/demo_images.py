@@ -13,17 +13,14 @@ from utils.data.phantom import sample
 
 @functools.cache
 def lesions() -> list[np.ndarray]:
-    """Return synthetic lesions of 28 × 28 pixels."""
     return list(sample(1)[0][:24])
 
 
 def lesion(size: tuple[int, int] = (200, 150), number: int = 0) -> Image.Image:
-    """Return a synthetic lesion, enlarged to width and height."""
     return Image.fromarray(lesions()[number]).resize(size, Image.Resampling.BICUBIC)
 
 
 def saved(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
-    """Return the image as a file."""
     file = io.BytesIO()
     image.save(file, format=kind, **options)
     return file.getvalue()
@@ -42,7 +39,6 @@ def lying(image: Image.Image, orientation: int, kind: str, **options: object) ->
 
 
 def animated(kind: str) -> bytes:
-    """Return two pictures in one file: a lesion, then blue."""
     first, second = lesion(), Image.new("RGB", (200, 150), "blue")
     return saved(first, kind, save_all=True, append_images=[second], duration=200, lossless=True)
 
@@ -62,7 +58,6 @@ def huge_jpeg() -> bytes:
 
 
 def strangers() -> dict[str, bytes]:
-    """Return images that show no lesion."""
     from sklearn.datasets import load_sample_image
 
     page = Image.new("RGB", (400, 300), "white")

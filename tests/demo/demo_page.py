@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from utils.open_image import middle_square
+from utils.predict import middle_square
 
 
 def choose(page, content: bytes, name: str = "image.png", kind: str = "image/png") -> str:

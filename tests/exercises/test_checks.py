@@ -1,8 +1,8 @@
 """All self-checks: right answers in several forms pass, and each known mistake is explained.
 
-The answers stand in test_checks_00.py to test_checks_10.py: how each exercise is asked (CALLS),
-right answers (RIGHT), and wrong ones with a part of the message (MISTAKES), each with the number
-of its exercise.
+The answers stand in test_checks_00.py to test_checks_10.py, by the number of the exercise: what a
+check is given besides the answer (GIVEN), right answers (RIGHT), wrong ones with a part of the
+message (MISTAKES), and what is right and wrong where something else is given (OTHERWISE).
 """
 
 import importlib
@@ -12,62 +12,86 @@ import numpy as np
 import pytest
 
 CHAPTERS = {n: importlib.import_module(f"test_checks_{n:02}") for n in range(11)}
-ESSAYS = {1: 4, 2: 4, 3: 4, 4: 4, 5: 4, 6: 5, 7: 5, 8: 5, 9: 4, 10: 4}
-NONSENSE = (
-    "what?",
-    "2, 94",
-    "70 %",
-    "",
-    object(),
-    np.ones((2, 3, 4)),
-    np.ones((2, 2)),
-    np.zeros(3),
-)
-NONSENSE += ({"a": 1}, {"melanoma": "four"}, ["a", "b"], [True, False], [], True, np.nan, len)
+CHECKS = {n: importlib.import_module(f"exercises.chapter_{n:02}") for n in CHAPTERS}
+EXERCISES = [(n, k) for n, chapter in CHAPTERS.items() for k in chapter.RIGHT]
+ESSAYS = {(n, k) for n, k in EXERCISES if n and k == max(CHAPTERS[n].RIGHT)}
+# Exercises whose answer is so many numbers.
+ONE = [(0, 2), (0, 3), (2, 1), (2, 2), (2, 3), (3, 1), (3, 2), (6, 2), (7, 1), (9, 1), (9, 3)]
+ONE += [(10, 1), (10, 3)]
+TWO = [(1, 1), (4, 2), (4, 3), (5, 1), (5, 2), (6, 1), (6, 3), (6, 4), (7, 2), (7, 3), (8, 4)]
+TWO += [(9, 2), (10, 2)]
+NONSENSE = ["what?", "2, 94", "70 %", "", object(), np.ones((2, 3, 4)), np.ones((2, 2))]
+NONSENSE += [np.zeros(3), {"a": 1}, {"melanoma": "four"}, ["a", "b"], [True, False], [], True]
+NONSENSE += [np.nan, len]
 # Words of the interpreter, which a reader need not know.
 FOREIGN = r"\bshape \(|ndarray|dtype|[A-Z]\w+Error|of the type| at 0x|\btuple; |NoneType|got an"
 
 
+def ask(chapter, exercise, answer, **other):
+    check = getattr(CHECKS[chapter], f"exercise_{exercise}")
+    return check(answer, **{**CHAPTERS[chapter].GIVEN.get(exercise, {}), **other})
+
+
 def cases(name):
-    return [(n, *case) for n, chapter in CHAPTERS.items() for case in getattr(chapter, name)]
+    tables = {n: getattr(chapter, name) for n, chapter in CHAPTERS.items()}
+    return [(n, k, case) for n in tables for k in tables[n] for case in tables[n][k]]
 
 
-@pytest.mark.parametrize(("chapter", "exercise", "answer"), cases("RIGHT"))
-def test_right_answers_pass(chapter, exercise, answer):
-    feedback = CHAPTERS[chapter].CALLS[exercise](answer)
-    assert feedback.passed is True and feedback.message, feedback
-    if ESSAYS.get(chapter) == exercise:  # it says that it cannot judge an argument
-        assert "looks for words" in feedback.message or "found the words" in feedback.message
-
-
-@pytest.mark.parametrize(("chapter", "exercise", "answer", "part"), cases("MISTAKES"))
-def test_mistakes_are_explained(chapter, exercise, answer, part):
-    feedback = CHAPTERS[chapter].CALLS[exercise](answer)
+def assert_explained(feedback, answer, part):
     assert feedback.passed is False and part in feedback.message, feedback
     assert (feedback.got or np.size(answer) == 0) and feedback.expected
     assert feedback.look.startswith("section")
     assert not re.search(FOREIGN, repr(feedback))
 
 
+@pytest.mark.parametrize(("chapter", "exercise", "answer"), cases("RIGHT"))
+def test_right_answers_pass(chapter, exercise, answer):
+    feedback = ask(chapter, exercise, answer)
+    assert feedback.passed is True and feedback.message, feedback
+    if (chapter, exercise) in ESSAYS:  # it says that it cannot judge an argument
+        assert "looks for words" in feedback.message or "found the words" in feedback.message
+
+
+@pytest.mark.parametrize(("chapter", "exercise", "case"), cases("MISTAKES"))
+def test_mistakes_are_explained(chapter, exercise, case):
+    answer, part = case
+    assert_explained(ask(chapter, exercise, answer), answer, part)
+
+
 @pytest.mark.parametrize(
-    ("chapter", "exercise"), [(n, k) for n, chapter in CHAPTERS.items() for k in chapter.CALLS]
+    ("chapter", "case"), [(n, case) for n in CHAPTERS for case in CHAPTERS[n].OTHERWISE]
 )
+def test_what_is_expected_follows_from_what_is_given(chapter, case):
+    exercise, other, answer, passed, part = case
+    feedback = ask(chapter, exercise, answer, **other)
+    assert feedback.passed is passed and part in feedback.message, feedback
+
+
+@pytest.mark.parametrize(("chapter", "exercise"), ONE + TWO)
+def test_answers_that_are_other_numbers_or_none_are_named(chapter, exercise):
+    one = (chapter, exercise) in ONE
+    kinds = [("many", "This is a text"), (True, "True or False"), (np.nan, "This is NaN")]
+    kinds += [({}, "a dictionary" if one else "no number"), (np.zeros((2, 2)), "are 4 numbers")]
+    kinds += [] if one else [(0.5, "This is one number; two are wanted.")]
+    for answer, part in kinds:
+        assert_explained(ask(chapter, exercise, answer), answer, part)
+
+
+@pytest.mark.parametrize(("chapter", "exercise"), EXERCISES)
 def test_open_and_nonsensical_answers(chapter, exercise):
-    ask = CHAPTERS[chapter].CALLS[exercise]
+    essay = (chapter, exercise) in ESSAYS
     for still_open in (None, ..., (None, None)):
-        assert ask(still_open).passed is None
+        assert ask(chapter, exercise, still_open).passed is None
     for nonsense in NONSENSE:
-        feedback = ask(nonsense)
-        assert feedback.passed is False or ESSAYS.get(chapter) == exercise and nonsense == ""
+        feedback = ask(chapter, exercise, nonsense)
+        assert feedback.passed is False or essay and nonsense == ""
         assert not re.search(FOREIGN, repr(feedback)), feedback
-    if ESSAYS.get(chapter) == exercise:
-        assert "looks for words" in ask("word " * 30).message
-        assert ask("  \n").passed is None
+    if essay:
+        assert "looks for words" in ask(chapter, exercise, "word " * 30).message
+        assert ask(chapter, exercise, "  \n").passed is None
 
 
-def test_every_exercise_is_tried():
-    for n, chapter in CHAPTERS.items():
-        exercises = {int(name[9:]) for name in dir(chapter.check) if name.startswith("exercise_")}
-        assert exercises == set(chapter.CALLS), f"chapter {n}"
-        for table in (chapter.RIGHT, chapter.MISTAKES):
-            assert {case[0] for case in table} == exercises, f"chapter {n}"
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_exercise_is_tried(chapter):
+    exercises = {int(name[9:]) for name in dir(CHECKS[chapter]) if name.startswith("exercise_")}
+    assert exercises == set(CHAPTERS[chapter].RIGHT) == set(CHAPTERS[chapter].MISTAKES)

@@ -15,10 +15,8 @@ DOWN = (60 + 2 * 80 + 100) - (180 + 2 * 190 + 200)
 
 def layer(*kernel: int, height: int = 0) -> SimpleNamespace:
     """A stand-in for a Keras layer: the shape of its kernel, and of what comes in."""
-    made = SimpleNamespace(input=SimpleNamespace(shape=(None, height, height, 3)))
-    if kernel:
-        made.kernel = SimpleNamespace(shape=kernel)
-    return made
+    weights = {"kernel": SimpleNamespace(shape=kernel)} if kernel else {}
+    return SimpleNamespace(input=SimpleNamespace(shape=(None, height, height, 3)), **weights)
 
 
 MODEL = SimpleNamespace(
@@ -31,82 +29,58 @@ HEIGHT = len([start for start in range(14) if start + 5 <= 14])
 CAUTIOUS, BOLD = np.array([0.45, 0.40, 0.20]), np.array([0.98, 0.97, 0.02])
 LOSSES = [-(np.log(p[0]) + np.log(p[1]) + np.log(p[2])) / 3 for p in (CAUTIOUS, BOLD)]
 MEANS = [p.mean() for p in (CAUTIOUS, BOLD)]
-
-CALLS = {
-    1: lambda answer: check.exercise_1(answer, PATCH, KERNEL),
-    2: lambda answer: check.exercise_2(answer, MODEL, size=5),
-    3: lambda answer: check.exercise_3(answer, CAUTIOUS, BOLD),
-    4: check.exercise_4,
+GIVEN = {
+    1: {"patch": PATCH, "kernel": KERNEL},
+    2: {"model": MODEL, "size": 5},
+    3: {"cautious": CAUTIOUS, "bold": BOLD},
 }
-ESSAY = (
-    "Softmax divides 100 % among seven names, so one of them must come out. A person could look "
-    "at each photograph first and refuse what is no lesion; that costs time, and a scar may pass."
-)
-RIGHT = [
-    (1, (ACROSS, DOWN, 0)),
-    (1, [np.vdot(PATCH, KERNEL), np.einsum("ij,ji->", PATCH, KERNEL), 0.0]),
-    (1, np.array([120, -440, 0], dtype="float32")),
-    (2, (COUNT, HEIGHT)),
-    (2, [32 * (5 * 5 * 16 + 1), 14 - 4]),
-    (2, (np.int64(12_832), (10, 10, 32))),
-    (2, (12_832.0, (1, 10, 10, 32))),
-    (2, (COUNT, (None, 10, 10, 32))),  # as compute_output_shape says it
-    (3, LOSSES),
-    (3, (1.11, 1.32)),
-    (3, np.log(1 / np.stack([CAUTIOUS, BOLD])).mean(axis=1)),
-    (4, ESSAY),
-    (4, "The last layer normalises what it gets, so one label always wins, even for a coin. Staff "
-     "could look at every upload first; that is extra work, and a tattoo slips through."),
-    (4, "The seven outputs add up to 1 and there is no name for anything else. One could add an "
-     "eighth class for other things. However, nobody can photograph all other things, so it will "
-     "be wrong sometimes."),
-]  # fmt: skip
-
-
-MISTAKES = [
-    (1, (ACROSS, DOWN, -DOWN), "does not take the sign away"),
-    (1, (ACROSS, DOWN, DOWN), "lets nothing negative pass"),
-    (1, (ACROSS, -DOWN, -DOWN), "upside down"),
-    (1, (-ACROSS, DOWN, 0), "the wrong way round"),
-    (1, (DOWN, ACROSS, ACROSS), "exchanged"),
-    (1, (ACROSS / 9, DOWN / 9, 0), "means of the nine products"),
-    (1, (1, 2, 3), "number by number"),
-    (1, (ACROSS, DOWN), "2 numbers; three are wanted"),
-    (2, (32 * 400, 10), "the bias"),
-    (2, (32 * 26, 10), "all 16 channels"),
-    (2, (401, 10), "one kernel"),
-    (2, (4640, 12), "3 × 3"),
-    (2, (7, 10), "Count the weights"),
-    (2, (COUNT, 14), "frame of zeros"),
-    (2, (COUNT, 12), "a larger kernel loses more"),
-    (2, (COUNT, 9), "one more"),
-    (2, (COUNT, 100), "number of parameters is right"),
-    (2, COUNT, "one number; two are wanted"),
-    (2, (COUNT, (10,)), "no height"),
-    (3, [-x for x in LOSSES], "minus is missing"),
-    (3, [3 * x for x in LOSSES], "These are sums"),
-    (3, -np.log(MEANS), "logarithm of the mean"),
-    (3, [-np.log10(p).mean() for p in (CAUTIOUS, BOLD)], "base 10"),
-    (3, [-np.log2(p).mean() for p in (CAUTIOUS, BOLD)], "base 2"),
-    (3, LOSSES[::-1], "exchanged"),
-    (3, [1 - p for p in MEANS], "1 minus the mean"),
-    (3, (0.1, 0.2), "not the mean of minus"),
-    (3, np.round(LOSSES, 1), "two decimals"),
-    (4, "Softmax always gives a name. A doctor should look, but it costs time.", "has 13 words"),
-    (4, "A doctor should look at each photograph first, but this costs time and money. " * 2,
-     "why one of the seven"),
-    (4, "Softmax gives 100 % to the names that it has, and a coin has none of them. " * 2,
-     "what could be done"),
-    (4, "Softmax gives 100 % to the names that it has. A person looks at each photograph. " * 2,
-     "what that costs"),
-]  # fmt: skip
-
-
-def test_expected_follows_from_what_is_passed():
-    assert check.exercise_1((0, 0, 0), np.ones((3, 3)), KERNEL).passed
-    assert check.exercise_1((-ACROSS, -DOWN, -DOWN), -PATCH, KERNEL).passed
-    assert check.exercise_2((32 * (49 * 16 + 1), 8), MODEL, size=7).passed
-    assert check.exercise_3((np.log(2), np.log(4)), np.array([0.5]), np.array([0.25])).passed
+RIGHT = {
+    1: [(ACROSS, DOWN, 0), [np.vdot(PATCH, KERNEL), np.einsum("ij,ji->", PATCH, KERNEL), 0.0],
+        np.array([120, -440, 0], dtype="float32")],
+    2: [(COUNT, HEIGHT), [32 * (5 * 5 * 16 + 1), 14 - 4], (np.int64(12_832), (10, 10, 32)),
+        (12_832.0, (1, 10, 10, 32)),
+        (COUNT, (None, 10, 10, 32))],  # as compute_output_shape says it
+    3: [LOSSES, (1.11, 1.32), np.log(1 / np.stack([CAUTIOUS, BOLD])).mean(axis=1)],
+    4: ["Softmax divides 100 % among seven names, so one of them must come out. A person could "
+        "look at each photograph first and refuse what is no lesion; that costs time, and a "
+        "scar may pass.",
+        "The last layer normalises what it gets, so one label always wins, even for a coin. Staff "
+        "could look at every upload first; that is extra work, and a tattoo slips through.",
+        "The seven outputs add up to 1 and there is no name for anything else. One could add an "
+        "eighth class for other things. However, nobody can photograph all other things, so it "
+        "will be wrong sometimes."],
+}  # fmt: skip
+MISTAKES = {
+    1: [((ACROSS, DOWN, -DOWN), "does not take the sign away"),
+        ((ACROSS, DOWN, DOWN), "lets nothing negative pass"),
+        ((ACROSS, -DOWN, -DOWN), "upside down"), ((-ACROSS, DOWN, 0), "the wrong way round"),
+        ((DOWN, ACROSS, ACROSS), "exchanged"),
+        ((ACROSS / 9, DOWN / 9, 0), "means of the nine products"), ((1, 2, 3), "number by number"),
+        ((ACROSS, DOWN), "2 numbers; three are wanted")],
+    2: [((32 * 400, 10), "the bias"), ((32 * 26, 10), "all 16 channels"), ((401, 10), "one kernel"),
+        ((4640, 12), "3 × 3"), ((7, 10), "Count the weights"), ((COUNT, 14), "frame of zeros"),
+        ((COUNT, 12), "a larger kernel loses more"), ((COUNT, 9), "one more"),
+        ((COUNT, 100), "number of parameters is right"), ((COUNT, (10,)), "no height")],
+    3: [([-x for x in LOSSES], "minus is missing"), ([3 * x for x in LOSSES], "These are sums"),
+        (-np.log(MEANS), "logarithm of the mean"),
+        ([-np.log10(p).mean() for p in (CAUTIOUS, BOLD)], "base 10"),
+        ([-np.log2(p).mean() for p in (CAUTIOUS, BOLD)], "base 2"), (LOSSES[::-1], "exchanged"),
+        ([1 - p for p in MEANS], "1 minus the mean"), ((0.1, 0.2), "not the mean of minus"),
+        (np.round(LOSSES, 1), "two decimals")],
+    4: [("Softmax always gives a name. A doctor should look, but it costs time.", "has 13 words"),
+        ("A doctor should look at each photograph first, but this costs time and money. " * 2,
+         "why one of the seven"),
+        ("Softmax gives 100 % to the names that it has, and a coin has none of them. " * 2,
+         "what could be done"),
+        ("Softmax gives 100 % to the names that it has. A person looks at each photograph. " * 2,
+         "what that costs")],
+}  # fmt: skip
+OTHERWISE = [
+    (1, {"patch": np.ones((3, 3))}, (0, 0, 0), True, ""),
+    (1, {"patch": -PATCH}, (-ACROSS, -DOWN, -DOWN), True, ""),
+    (2, {"size": 7}, (32 * (49 * 16 + 1), 8), True, ""),
+    (3, {"cautious": [0.5], "bold": [0.25]}, (np.log(2), np.log(4)), True, ""),
+]
 
 
 def test_the_network_itself_and_what_keras_says():

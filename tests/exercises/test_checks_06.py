@@ -56,107 +56,79 @@ def alarm(goal, fitted=(CHECKED, CHECKED_P), judged=(TRUTH, P)):
 FOUND_95, PRICE_95 = alarm(0.95)
 BAND = np.flatnonzero((FAIR[:, MEL] >= 0.1) & (FAIR[:, MEL] < 0.3))
 KEPT = pd.DataFrame({"bar": FAIR[:, MEL], "is": IS}).query("0.1 <= bar < 0.3").mean()
-
-CALLS = {
-    1: lambda answer: check.exercise_1(answer, COUNTS),
-    2: lambda answer: check.exercise_2(answer, COUNTS, COMMON),
-    3: lambda answer: check.exercise_3(answer, TRUTH, P, CHECKED, CHECKED_P, goal=0.95),
-    4: lambda answer: check.exercise_4(answer, TRUTH, FAIR, P),
-    5: check.exercise_5,
+PARTS = {"validation_truth": CHECKED, "validation_answers": CHECKED_P}
+GIVEN = {
+    1: {"counts": COUNTS},
+    2: {"counts": COUNTS, "common": COMMON},
+    3: {"truth": TRUTH, "probabilities": P, "goal": 0.95, **PARTS},
+    4: {"truth": TRUTH, "fair": FAIR, "probabilities": P},
 }
-ESSAY = (
-    "Of a hundred lesions like these with such a bar, some eighteen were melanomas; in general "
-    "practice they are rarer, so it will be fewer. A melanoma missed weighs far more than a scar, "
-    "so the doctor refers her to a dermatologist and tells her why."
-)
-RIGHT = [
-    (1, (FOUND, SPARED)),
-    (1, [TABLE.loc[True, True] / TABLE.loc[True].sum(), TABLE.loc[False, False] / (~TO_SEE).sum()]),
-    (1, np.round([100 * FOUND, 100 * SPARED], 1)),
-    (1, {"sensitivity": FOUND, "specificity": SPARED}),
-    (2, HITS / (HITS + FALSE)),
-    (2, round(1 / (1 + FALSE / HITS), 3)),
-    (2, 100 * COUNTS[MEL, MEL] / (COUNTS[MEL, MEL] + COUNTS[:MEL, MEL].sum() * IS.mean()
-        / (~IS).mean() * (1 - COMMON) / COMMON)),
-    (3, alarm(0.95)),
-    (3, dict(zip(("found", "price"), alarm(0.95), strict=True))),
-    (3, tuple(SimpleNamespace(value=x, low=x, high=x) for x in alarm(0.95))),
-    (3, (round(100 * FOUND_95, 1), round(PRICE_95, 1))),
-    (4, (FAIR[BAND, MEL].mean(), np.bincount(TRUTH[BAND])[MEL] / len(BAND))),
-    (4, KEPT),
-    (4, np.round(100 * KEPT.to_numpy(), 1)),
-    (5, ESSAY),
-    (5, "The figure was measured on pictures from Vienna. Dying of a melanoma is worse than a "
-     "stitch, so she sends Judith on to a skin clinic within a fortnight, and says so."),
-    (5, "The collection has one melanoma in nine images, so the number means little for other "
-     "people. To wait may let it spread, to cut leaves a mark; she should decide together with "
-     "her doctor, and have the lesion examined under the microscope."),
-]  # fmt: skip
+RIGHT = {
+    1: [(FOUND, SPARED),
+        [TABLE.loc[True, True] / TABLE.loc[True].sum(), TABLE.loc[False, False] / (~TO_SEE).sum()],
+        np.round([100 * FOUND, 100 * SPARED], 1), {"sensitivity": FOUND, "specificity": SPARED}],
+    2: [HITS / (HITS + FALSE), round(1 / (1 + FALSE / HITS), 3),
+        100 * COUNTS[MEL, MEL] / (COUNTS[MEL, MEL] + COUNTS[:MEL, MEL].sum() * IS.mean()
+        / (~IS).mean() * (1 - COMMON) / COMMON)],
+    3: [alarm(0.95), dict(zip(("found", "price"), alarm(0.95), strict=True)),
+        tuple(SimpleNamespace(value=x, low=x, high=x) for x in alarm(0.95)),
+        (round(100 * FOUND_95, 1), round(PRICE_95, 1))],
+    4: [(FAIR[BAND, MEL].mean(), np.bincount(TRUTH[BAND])[MEL] / len(BAND)), KEPT,
+        np.round(100 * KEPT.to_numpy(), 1)],
+    5: ["Of a hundred lesions like these with such a bar, some eighteen were melanomas; in "
+        "general practice they are rarer, so it will be fewer. A melanoma missed weighs far "
+        "more than a scar, so the doctor refers her to a dermatologist and tells her why.",
+        "The figure was measured on pictures from Vienna. Dying of a melanoma is worse than a "
+        "stitch, so she sends Judith on to a skin clinic within a fortnight, and says so.",
+        "The collection has one melanoma in nine images, so the number means little for other "
+        "people. To wait may let it spread, to cut leaves a mark; she should decide together with "
+        "her doctor, and have the lesion examined under the microscope."],
+}  # fmt: skip
 
 
 OF_CLASS = np.diag(COUNTS) / COUNTS.sum(axis=1)
 DIAGONAL = np.isin(np.arange(7), CANCERS)
 TWO = [k for k in CANCERS if DX[k] != "akiec"]
 
-MISTAKES = [
-    (1, (SPARED, FOUND), "exchanged"),
-    (1, (np.diag(COUNTS)[CANCERS].sum() / TO_SEE.sum(), SPARED), "the diagonal alone"),
-    (1, (OF_CLASS[CANCERS].mean(), OF_CLASS[~DIAGONAL].mean()), "mean of three"),
-    (1, (TO_SEE[SEEN].mean(), SPARED), "a precision"),
-    (1, (1 - FOUND, 1 - SPARED), "share that is missed"),
-    (1, (np.isin(PREDICTED, TWO)[np.isin(TRUTH, TWO)].mean(),
+MISTAKES = {
+    1: [((SPARED, FOUND), "exchanged"),
+        ((np.diag(COUNTS)[CANCERS].sum() / TO_SEE.sum(), SPARED), "the diagonal alone"),
+        ((OF_CLASS[CANCERS].mean(), OF_CLASS[~DIAGONAL].mean()), "mean of three"),
+        ((TO_SEE[SEEN].mean(), SPARED), "a precision"),
+        ((1 - FOUND, 1 - SPARED), "share that is missed"),
+        ((np.isin(PREDICTED, TWO)[np.isin(TRUTH, TWO)].mean(),
          (~np.isin(PREDICTED, TWO))[~np.isin(TRUTH, TWO)].mean()), "akiec is missing"),
-    (1, (FOUND, (PREDICTED == TRUTH)[~TO_SEE].mean()), "may stay as well"),
-    (1, (FOUND, 0.111), "The first is right"),
-    (1, (0.111, 0.111), "three rows"),
-    (1, FOUND, "one number; two are wanted"),
-    (2, HERE, "PPV of the test part"),
-    (2, CALLED[IS].mean(), "This is the sensitivity"),
-    (2, (HITS + FALSE) / HITS, "1 over it"),
-    (2, HERE * COMMON / IS.mean(), "in proportion"),
-    (2, HITS / PEOPLE, "all lesions that are hits"),
-    (2, (HITS + FALSE) / PEOPLE, "share of lesions that are called"),
-    (2, FALSE / (HITS + FALSE), "share of false alarms"),
-    (2, 0.9999, "10,000 lesions"),
-    (3, alarm(0.95, judged=(CHECKED, CHECKED_P)), "validation part; report"),
-    (3, alarm(0.95, fitted=(TRUTH, P)), "chosen on the test part"),
-    (3, alarm(0.9), "for 90%"),
-    (3, (FOUND_95, 1 / PRICE_95), "is the PPV"),
-    (3, (FOUND_95, PRICE_95 - 1), "the false alarms"),
-    (3, (FOUND_95, FOUND_95 * PRICE_95), "divides by all melanomas"),
-    (3, (FOUND_95, 99), "sensitivity is right"),
-    (3, (0.1, 99), "Fix the threshold"),
-    (4, (KEPT["is"], KEPT["bar"]), "exchanged"),
-    (4, check._kept(TRUTH, P, 0.1, 0.3), "as trained"),
-    (4, (KEPT["bar"], np.isin(np.flatnonzero(IS), BAND).mean()), "all melanomas lies here"),
-    (4, (KEPT["bar"], (TRUTH[BAND] != MEL).mean()), "is no melanoma"),
-    (4, (FAIR[:, MEL].mean(), IS.mean()), "over all images"),
-    (4, (KEPT["bar"], KEPT["bar"]), "promise twice"),
-    (4, (KEPT["bar"], 0.55), "promise is right"),
-    (4, (0.9, 0.9), "Make a mask"),
-    (5, "Of a hundred such lesions 18 are melanomas; refer her, a scar is small.", "has 14 words"),
-    (5, "A melanoma missed is worse than a scar, so the doctor should refer her this week. " * 2,
-     "what the 18 refer to"),
-    (5, "Of a hundred lesions like this one, eighteen were bad. The doctor refers her today. " * 2,
-     "what is weighed"),
-    (5, "Of a hundred lesions like this one eighteen were bad. To miss one is worse than a scar. "
-     * 2, "what is done next"),
-]  # fmt: skip
-
-
-def test_expected_follows_from_what_is_passed():
-    counts = np.diag([4, 4, 4, 4, 4, 4, 4])
-    assert check.exercise_1((1, 1), counts).passed
-    assert check.exercise_2(1, counts, 0.001).passed
-    assert check.exercise_2(HERE, COUNTS, IS.mean()).passed
-    assert check.exercise_3(alarm(0.8), TRUTH, P, CHECKED, CHECKED_P, goal=0.8).passed
-    high = P[:, MEL] >= 0.6
-    kept = P[high, MEL].mean(), IS[high].mean()
-    assert check.exercise_4(kept, TRUTH, P, P, low=0.6, high=1.1).passed
-
-
-def test_the_threshold_keeps_at_least_the_goal():
-    scores = CHECKED_P[CHECKED == MEL, MEL]
-    for goal in (0.05, 0.5, 0.9, 0.95, 1.0, 74 / 83):
-        threshold = check._threshold(CHECKED == MEL, CHECKED_P[:, MEL], goal)
-        assert (scores >= threshold).mean() >= goal - 1e-9 > (scores > threshold).mean() - 1e-9
+        ((FOUND, (PREDICTED == TRUTH)[~TO_SEE].mean()), "may stay as well"),
+        ((FOUND, 0.111), "The first is right"), ((0.111, 0.111), "three rows")],
+    2: [(HERE, "PPV of the test part"), (CALLED[IS].mean(), "This is the sensitivity"),
+        ((HITS + FALSE) / HITS, "1 over it"), (HERE * COMMON / IS.mean(), "in proportion"),
+        (HITS / PEOPLE, "all lesions that are hits"),
+        ((HITS + FALSE) / PEOPLE, "share of lesions that are called"),
+        (FALSE / (HITS + FALSE), "share of false alarms"), (0.9999, "10,000 lesions")],
+    3: [(alarm(0.95, judged=(CHECKED, CHECKED_P)), "validation part; report"),
+        (alarm(0.95, fitted=(TRUTH, P)), "chosen on the test part"), (alarm(0.9), "for 90%"),
+        ((FOUND_95, 1 / PRICE_95), "is the PPV"), ((FOUND_95, PRICE_95 - 1), "the false alarms"),
+        ((FOUND_95, FOUND_95 * PRICE_95), "divides by all melanomas"),
+        ((FOUND_95, 99), "sensitivity is right"), ((0.1, 99), "Fix the threshold")],
+    4: [((KEPT["is"], KEPT["bar"]), "exchanged"), (check._kept(TRUTH, P, 0.1, 0.3), "as trained"),
+        ((KEPT["bar"], np.isin(np.flatnonzero(IS), BAND).mean()), "all melanomas lies here"),
+        ((KEPT["bar"], (TRUTH[BAND] != MEL).mean()), "is no melanoma"),
+        ((FAIR[:, MEL].mean(), IS.mean()), "over all images"),
+        ((KEPT["bar"], KEPT["bar"]), "promise twice"), ((KEPT["bar"], 0.55), "promise is right"),
+        ((0.9, 0.9), "Make a mask")],
+    5: [("Of a hundred such lesions 18 are melanomas; refer her, a scar is small.", "has 14 words"),
+        ("A melanoma missed is worse than a scar, so the doctor should refer her this week. " * 2,
+         "what the 18 refer to"),
+        ("Of a hundred lesions like this one, eighteen were bad. The doctor refers her today. " * 2,
+         "what is weighed"),
+        ("Of a hundred lesions like this one eighteen were bad. To miss one is worse than a scar. "
+         * 2, "what is done next")],
+}  # fmt: skip
+HIGH = P[:, MEL] >= 0.6
+OTHERWISE = [
+    (1, {"counts": 4 * np.eye(7)}, (1, 1), True, ""),
+    (2, {"counts": 4 * np.eye(7), "common": 0.001}, 1, True, ""),
+    (2, {"common": IS.mean()}, HERE, True, ""),
+    *((3, {"goal": g}, alarm(g), True, "") for g in (0.05, 0.5, 0.8, 0.9, 1.0, 74 / 83)),
+    (4, {"fair": P, "low": 0.6, "high": 1.1}, (P[HIGH, MEL].mean(), IS[HIGH].mean()), True, ""),
+]

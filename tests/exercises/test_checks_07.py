@@ -3,10 +3,8 @@
 from types import SimpleNamespace
 
 import numpy as np
-import pytest
-from sklearn.metrics import accuracy_score, balanced_accuracy_score
+from sklearn.metrics import accuracy_score, recall_score
 
-from exercises import chapter_07 as check
 from utils.classes import DX
 
 TRAINED, TESTED = np.arange(700), np.arange(493, 793)  # 207 of 300 were trained on
@@ -37,9 +35,9 @@ RUN = SimpleNamespace(
 def scores(part, judged=OTHER):
     answers = judged.probabilities.argmax(axis=1)[part]
     labels = judged.labels[part]
-    # Not balanced_accuracy_score where it warns: classes are answered that do not occur.
-    recall = [np.mean(answers[labels == k] == k) for k in set(labels.tolist())]
-    return accuracy_score(labels, answers), float(np.mean(recall))
+    # Not balanced_accuracy_score, which warns: classes are answered that do not occur.
+    recall = recall_score(labels, answers, labels=np.unique(labels), average="macro")
+    return accuracy_score(labels, answers), recall
 
 
 NEVER = scores(slice(80, None))
@@ -55,110 +53,53 @@ NEW[DX.index("nv")] = 0.9
 WHY = "The printed number was taken on images most of which the program had been trained on. "
 WHAT = "For your patients this means that melanomas are missed although you feel reassured. "
 ASK = "Please ask for a test on lesions of your own patients, with an interval around it. "
-OTHER_WORDS = (
-    "Four fifths of the pictures it was judged on were copies it knew by heart.\nIn your "
-    "practice more early tumours would be overlooked than you expect. Demand a split by lesion "
-    "and a score from another hospital."
-)
-FITTED = (
-    "The weights had been fitted on four of five of the pictures they were scored on. Somebody may "
-    "die of a tumour that was called a nevus. First get results on pictures from your practice."
-)
-
-CALLS = {
-    1: lambda answer: check.exercise_1(answer, TRAINED, TESTED),
-    2: lambda answer: check.exercise_2(answer, RUN),
-    3: lambda answer: check.exercise_3(answer, SHARE, FOUND),
-    4: check.exercise_4,
-    5: check.exercise_5,
+GIVEN = {
+    1: {"trained_on": TRAINED, "tested_on": TESTED},
+    2: {"run": RUN},
+    3: {"share": SHARE, "found": FOUND},
 }
-RIGHT = [
-    (1, 0.7),
-    (1, 70),
-    (1, IN_BOTH),
-    (1, np.isin(TESTED, TRAINED).mean()),
-    (1, [0.69]),
-    (2, NEVER),
-    (2, [round(float(COUNTED), 2), round(NEVER[1], 3)]),
-    (2, np.array([COUNTED, NEVER[1]])),
-    (2, (100 * NEVER[0], 100 * NEVER[1])),
-    (3, (MIXED, BALANCED)),
-    (3, [NEW @ FOUND, FOUND.mean()]),
-    (3, np.array([100 * MIXED, 100 * BALANCED]).round(1)),
-    (3, (round(MIXED, 3), round(BALANCED, 3))),
-    (3, (round(MIXED, 3), round(BALANCED, 2))),
-    (4, [4, 5, 6]),
-    (4, {6, 5, 4}),
-    (4, (4.0, 5, np.int64(6))),
-    (4, np.arange(4, 7)),
-    (4, "4, 5 and 6"),
-    (4, "questions 4-6"),
-    (4, "4–6"),
-    (4, ["4", "5", "6"]),
-    (5, WHY + WHAT + ASK),
-    (5, OTHER_WORDS),
-    (5, FITTED),
-]  # fmt: skip
-MISTAKES = [
-    (1, IN_BOTH - 0.06, "Ask of one test image"),  # near, and not near enough
-    (3, (MIXED, BALANCED + 0.02), "Do shares occur"),
-    (1, 0.3, "share that is new"),
-    (1, 30, "share that is new"),
-    (1, 207, "a count"),
-    (1, 0.21, "share of all images"),
-    (1, 0.49, "only one draw"),
-    (1, 0.8, "chapter's number"),
-    (1, 0.1, "Ask of one test image"),
-    (1, True, "one number"),
-    (1, float("nan"), "This is NaN"),
-    (2, NEVER[::-1], "exchanged"),
-    (2, (NEVER[0], NEVER[0]), "Both are the accuracy"),
-    (2, scores(slice(60, 100)), "never trained on; siblings"),
-    (2, scores(slice(0, 80)), "turn the mask round"),
-    (2, scores(slice(None)), "whole test part"),
-    (2, scores(slice(80, None), OWN), "own test part"),
-    (2, (0.01, 0.02), "Make the mask"),
-    (2, 0.5, "one number; two are wanted"),
-    (3, (BALANCED, MIXED), "exchanged"),
-    (3, (0.81 + SHARE[REST] @ FOUND[REST], BALANCED), "more than 1"),
-    (3, (0.81 + 0.1 * np.mean(FOUND[REST]), BALANCED), "equally frequent"),
-    (3, (0.81, BALANCED), "nevi alone"),
-    (3, (SHARE @ FOUND, BALANCED), "that of the test part"),
-    (3, (MIXED, MIXED), "Do shares occur"),
-    (3, (0.1, 0.2), "Multiply each class"),
-    (3, MIXED, "one number; two are wanted"),
-    (3, FOUND, "7 numbers; two are wanted"),
-    (4, [4, 5, 6, 9], "silent on 9"),
-    (4, [4, 5, 6, 7, 9, 10], "silent on 7, 9 and 10"),
-    (4, [4, 5, 6, 8], "happened before they were taken"),
-    (4, [2, 4, 5, 6], "It answers 2"),
-    (4, [4, 5], "1 of the flaws still missing"),
-    (4, 6, "chosen on the test images. 2 of the flaws"),
-    (4, [4, 5, 6, 13], "no number 13"),
-    (4, "none", "Numbers of questions"),
-    (4, [4.5], "Numbers of questions"),
-    (4, [], "Numbers of questions"),
-    (4, np.ones((2, 2, 2)) * 3, "It answers 3"),
-    (5, "It was trained on them; missed melanomas; ask for intervals.", "has 10 words"),
-    (5, WHAT + "Please ask for a report with an interval around each number in it.", "why the"),
-    (5, WHY + ASK, "what that means for a patient"),
-    (5, WHY + WHAT, "what to ask for"),
-    (5, "Please do buy this program, because its accuracy is high and " * 3, "; what that"),
-]  # fmt: skip
-
-
-def test_balanced_accuracy_is_that_of_scikit_learn():
-    answers = OTHER.probabilities.argmax(axis=1)
-    everything = check._scores(OTHER, np.ones(120, dtype=bool))
-    assert everything[1] == pytest.approx(balanced_accuracy_score(OTHER.labels, answers))
-
-
-def test_another_mix_follows_the_share_of_nevi():
-    answer = (0.5 * 0.9 + 0.5 * (SHARE[REST] @ FOUND[REST]) / 0.33, BALANCED)
-    assert check.exercise_3(answer, SHARE, FOUND, nevi=0.5).passed
-    assert not check.exercise_3(answer, SHARE, FOUND, nevi=0.9).passed
-
-
-def test_every_question_of_the_checklist_is_judged_once():
-    groups = [set(check.SPOILED), check.ANSWERED, check.SILENT]
-    assert sorted(number for group in groups for number in group) == list(range(1, 13))
+RIGHT = {
+    1: [0.7, 70, IN_BOTH, np.isin(TESTED, TRAINED).mean(), [0.69]],
+    2: [NEVER, [round(float(COUNTED), 2), round(NEVER[1], 3)], np.array([COUNTED, NEVER[1]]),
+        (100 * NEVER[0], 100 * NEVER[1])],
+    3: [(MIXED, BALANCED), [NEW @ FOUND, FOUND.mean()],
+        np.array([100 * MIXED, 100 * BALANCED]).round(1), (round(MIXED, 3), round(BALANCED, 3)),
+        (round(MIXED, 3), round(BALANCED, 2))],
+    4: [[4, 5, 6], {6, 5, 4}, (4.0, 5, np.int64(6)), np.arange(4, 7), "4, 5 and 6", "questions 4-6",
+        "4–6", ["4", "5", "6"]],
+    5: [WHY + WHAT + ASK,
+        "Four fifths of the pictures it was judged on were copies it knew by heart.\nIn your "
+        "practice more early tumours would be overlooked than you expect. Demand a split by "
+        "lesion and a score from another hospital.",
+        "The weights had been fitted on four of five of the pictures they were scored on. "
+        "Somebody may die of a tumour that was called a nevus. First get results on pictures "
+        "from your practice."],
+}  # fmt: skip
+MISTAKES = {
+    1: [(0.3, "share that is new"), (30, "share that is new"), (207, "a count"),
+        (0.21, "share of all images"), (0.49, "only one draw"), (0.8, "chapter's number"),
+        (0.1, "Ask of one test image"), (True, "one number"),
+        (IN_BOTH - 0.06, "Ask of one test image")],  # near, and not near enough
+    2: [(NEVER[::-1], "exchanged"), ((NEVER[0], NEVER[0]), "Both are the accuracy"),
+        (scores(slice(60, 100)), "never trained on; siblings"),
+        (scores(slice(0, 80)), "turn the mask round"), (scores(slice(None)), "whole test part"),
+        (scores(slice(80, None), OWN), "own test part"), ((0.01, 0.02), "Make the mask")],
+    3: [((MIXED, BALANCED + 0.02), "Do shares occur"), ((BALANCED, MIXED), "exchanged"),
+        ((0.81 + SHARE[REST] @ FOUND[REST], BALANCED), "more than 1"),
+        ((0.81 + 0.1 * np.mean(FOUND[REST]), BALANCED), "equally frequent"),
+        ((0.81, BALANCED), "nevi alone"), ((SHARE @ FOUND, BALANCED), "that of the test part"),
+        ((MIXED, MIXED), "Do shares occur"), ((0.1, 0.2), "Multiply each class")],
+    4: [([4, 5, 6, 9], "silent on 9"), ([4, 5, 6, 7, 9, 10, 11], "silent on 7, 9, 10 and 11"),
+        ([4, 5, 6, 8], "happened before they were taken"),
+        ([4, 5, 6, 1, 2, 3, 8, 12], "It answers 1, 2, 3, 8 and 12 in"),
+        ([4, 5], "1 of the flaws still missing"), (6, "chosen on the test images. 2 of the flaws"),
+        ([4, 5, 6, 13], "no number 13"), ("none", "Numbers of questions"),
+        ([4.5], "Numbers of questions"), ([], "Numbers of questions"),
+        (np.ones((2, 2, 2)) * 3, "It answers 3")],
+    5: [("It was trained on them; missed melanomas; ask for intervals.", "has 10 words"),
+        (WHAT + "Please ask for a report with an interval around each number in it.", "why the"),
+        (WHY + ASK, "what that means for a patient"), (WHY + WHAT, "what to ask for"),
+        ("Please do buy this program, because its accuracy is high and " * 3, "; what that")],
+}  # fmt: skip
+HALF = (0.5 * 0.9 + 0.5 * (SHARE[REST] @ FOUND[REST]) / 0.33, BALANCED)
+OTHERWISE = [(3, {"nevi": 0.5}, HALF, True, ""), (3, {"nevi": 0.9}, HALF, False, "")]

@@ -18,7 +18,7 @@ def test_measurement_runs_small(tmp_path, monkeypatch):
             return harness.apart(task, **settings)
         labels = np.arange(len(ids)) % 7
         np.savez(f"{settings['folder']}/table.npz", ids=np.array(ids), labels=labels)
-        return {"data": {"source": "made up", "images": len(ids)}, "batch_size": 128}
+        return {"data": {"source": "made up", "images": len(ids)}, "batch_size": 128, "sizes": []}
 
     (found,) = streaming.measure(sizes=[16], apart=apart)
     (size,) = found["sizes"]

@@ -36,19 +36,13 @@ def files_in(description):
 @pytest.mark.parametrize("name", NAMES)
 def test_columns_and_classes_are_those_of_the_loader(described, name):
     sets = {one["@id"]: one for one in described(name)["recordSet"]}
-    assert [field["name"] for field in sets["images"]["field"]] == list(COLUMNS)
-    columns = [field["source"]["extract"]["column"] for field in sets["images"]["field"]]
-    assert columns == list(COLUMNS)
-    assert sets["diagnoses"]["data"] == [
-        {
-            "diagnoses/dx": c.dx,
-            "diagnoses/name": c.name,
-            "diagnoses/malignant": c.malignant,
-            "diagnoses/label": c.kaggle_label,
-            "diagnoses/dermamnist": c.dermamnist_label,
-        }
-        for c in CLASSES
-    ]
+    fields = sets["images"]["field"]
+    columns = [(field["name"], field["source"]["extract"]["column"]) for field in fields]
+    assert columns == [(column, column) for column in COLUMNS]
+    keys = ("dx", "name", "malignant", "label", "dermamnist")
+    rows = [(c.dx, c.name, c.malignant, c.kaggle_label, c.dermamnist_label) for c in CLASSES]
+    stored = [[row[f"diagnoses/{key}"] for key in keys] for row in sets["diagnoses"]["data"]]
+    assert stored == [list(row) for row in rows]
 
 
 def test_official_files_are_those_of_the_registry(described):
@@ -56,10 +50,9 @@ def test_official_files_are_those_of_the_registry(described):
     listed = registry()["dataverse"]["files"]
     assert sorted(files) == sorted(file["name"] for file in listed)
     for file in listed:
-        algorithm, digest = file["hash"].split(":")
-        assert files[file["name"]][algorithm] == digest
-        assert files[file["name"]]["contentSize"] == f"{file['bytes']} B"
-        assert files[file["name"]]["contentUrl"] in file["urls"]
+        stored, (algorithm, digest) = files[file["name"]], file["hash"].split(":")
+        assert (stored[algorithm], stored["contentSize"]) == (digest, f"{file['bytes']} B")
+        assert stored["contentUrl"] in file["urls"]
 
 
 def test_files_of_the_phantom_are_those_beside_the_description(described, root):

@@ -24,12 +24,10 @@ def report(root) -> dict:
 
 
 def test_no_component_rests_on_a_few_patients():
-    support = phantom.load()["support"]
-    assert (support[:, 0] >= tool.MIN_IMAGES).all(), "images behind each component"
-    assert (support[:, 1] >= tool.MIN_LESIONS).all(), "lesions behind each component"
-    tables = phantom.load()
+    parameters = phantom.load()
+    assert (parameters["support"] >= (tool.MIN_IMAGES, tool.MIN_LESIONS)).all()
     for name in ("sex_kind", "site_kind", "site_sex", "site_band"):
-        assert not np.isin(tables[name], range(1, tool.MIN_CELL)).any(), name
+        assert not np.isin(parameters[name], range(1, tool.MIN_CELL)).any(), name
 
 
 def test_saving_is_whole_or_nothing(tmp_path):
@@ -51,14 +49,14 @@ def test_records_and_description_follow_the_parameters(tmp_path):
     parameters = phantom.load()
     tool.save(parameters | {"lesions": parameters["lesions"] // 2}, tmp_path / "phantom.npz")
     tool.store_records(tmp_path)
-    path = tmp_path / "phantom_metadata.csv.gz"
+    table = gzip.decompress((tmp_path / "phantom_metadata.csv.gz").read_bytes())
     rows = phantom.sample(path=tmp_path / "phantom.npz")[2]
-    assert len(gzip.decompress(path.read_bytes()).splitlines()) == len(rows) + 1
-    stored = (tool.DATA / "croissant-phantom.json").read_text(encoding="utf-8")
-    description = json.loads((tmp_path / "croissant-phantom.json").read_text(encoding="utf-8"))
-    for file, old in zip(
-        description["distribution"], json.loads(stored)["distribution"], strict=True
-    ):
+    assert len(table.splitlines()) == len(rows) + 1
+    new, stored = (
+        json.loads((folder / "croissant-phantom.json").read_text(encoding="utf-8"))["distribution"]
+        for folder in (tmp_path, tool.DATA)
+    )
+    for file, old in zip(new, stored, strict=True):
         content = (tmp_path / file["name"]).read_bytes()
         assert file["sha256"] == hashlib.sha256(content).hexdigest() != old["sha256"]
         assert file["contentSize"] == f"{len(content)} B"
@@ -105,19 +103,13 @@ def test_the_stored_report_is_about_these_parameters(report):
 
 
 def test_nearest_finds_the_nearest():
-    images = np.zeros((4, 28, 28, 3), dtype=np.uint8)
-    images[1] += 1
-    images[2] += 3
-    images[3] += 200
-    rows = np.arange(4)
-    unit = np.sqrt(2352)
-    np.testing.assert_allclose(
-        tool.nearest(images, images, (rows, rows)), unit * np.array([1, 1, 2, 197])
-    )
-    groups = np.array([0, 0, 1, 2])
-    np.testing.assert_allclose(
-        tool.nearest(images, images, (groups, groups)), unit * np.array([3, 2, 2, 197])
-    )
+    levels, unit = np.array([0, 1, 3, 200], np.uint8), np.sqrt(28 * 28 * 3)
+    images = np.broadcast_to(levels[:, None, None, None], (4, 28, 28, 3))
+    for groups, expected in (([0, 1, 2, 3], [1, 1, 2, 197]), ([0, 0, 1, 2], [3, 2, 2, 197])):
+        groups = np.array(groups)
+        np.testing.assert_allclose(
+            tool.nearest(images, images, (groups, groups)), unit * np.array(expected)
+        )
 
 
 def test_a_sample_is_no_nearer_than_real_images_are(drawn, real_data_folder, report):

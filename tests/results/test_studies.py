@@ -24,11 +24,10 @@ from utils.weights import (
 def test_a_study_says_when_it_is_out_of_date(tmp_path):
     dataset = small_dataset(lesions_per_class=30)
     split, recipe = lesion_split(dataset), {"network": "original_cnn", "keep": "last"}
-    study = studies.Study("run", dataset, recipe, split, 0, lambda: None)
+    study = studies.Study("run", dataset, recipe, split, {"test": split.test})
     assert study.stale(folder=tmp_path) == "not made yet"
-    rows = split.test
+    rows, answers = split.test, np.zeros((len(split.test), 7), np.float32)
     names = [dataset.metadata["image_id"].to_numpy(dtype=str), lesion_groups(dataset.metadata)]
-    answers = np.zeros((len(rows), 7), np.float32)
     part = Judged(*(x[rows].astype(str) for x in names), dataset.labels[rows], answers, answers)
     made_from = {"name": "run", "recipe": recipe, "dataset": dataset, "split": split, "seed": 0}
     certificate = make_certificate(**made_from, history={"loss": [1]}, seconds=1)
@@ -77,8 +76,7 @@ def test_stored_runs_are_those_that_the_command_would_make_now(real_data_folder)
 
 
 def test_published_best_weights_are_those_of_the_first_seed(real_data_folder):
-    dataset = load_ham10000()
-    run = read_run("best-seed-0")
+    dataset, run = load_ham10000(), read_run("best-seed-0")
     if run.certificate.data["fingerprint"] != dataset.fingerprint:
         pytest.skip("the stored runs were made from other files of the same images")
     test = lesion_split(dataset).test[:100]

@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from tools.book.course import ChapterError
+from tools.book.course import ROOT
 from tools.teach import rehearse
 
 v4 = nbformat.v4
@@ -32,43 +32,37 @@ def chapter():
 
 @pytest.fixture
 def ran(monkeypatch, tmp_path):
+    """Chapters run at once; a function writes the plans."""
+
     def execute(path, copy, *, parameters):
+        assert path.is_relative_to(ROOT / "chapters") and parameters == {}
         nbformat.write(chapter(), copy)
 
     monkeypatch.setattr(rehearse, "execute", execute)
-    return tmp_path
+    monkeypatch.setattr(rehearse, "FOLDER", tmp_path)
+    monkeypatch.setattr(rehearse, "PLANS", tmp_path / "plans.md")
+    return (tmp_path / "plans.md").write_text
 
 
-def test_seconds_are_counted_in_their_section():
-    assert rehearse.seconds_of_sections(chapter()) == {
-        "": 2.0,
-        "First": 7.0,
-        "Second": 0.0,
-        "Exercises": 80.0,
-        "Exercise 1: a": 0.0,
-        "Exercise 2: b": 0.0,
-    }
-
-
-def test_blocks_get_the_time_of_their_cells(ran):
-    rows = rehearse.rehearse(1, page=PAGE, folder=ran)
-    assert [(minutes, seconds) for minutes, seconds, _, _ in rows] == [(5, 9.0), (1, 80.0), (4, 0)]
-
-
-def test_late_block_is_marked(ran, monkeypatch, capsys):
-    rows = rehearse.rehearse(1, page=PAGE, folder=ran)
-    monkeypatch.setattr(rehearse, "rehearse", lambda number: rows)
+def test_blocks_get_the_time_of_their_cells_and_a_late_one_is_marked(ran, capsys):
+    ran(PAGE)
     assert rehearse.main(["1"]) == 1
-    lines = capsys.readouterr().out.splitlines()
-    assert ["LATE" in line for line in lines] == [False, False, True, False, False]
-    assert "10 min" in lines[-1] and "89.0 s" in lines[-1]
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["Session", "1"],
+        ["5", "min", "9.0", "s", "Look."],
+        ["1", "min", "80.0", "s", "LATE", "Work."],
+        ["4", "min", "0.0", "s", "Talk."],
+        ["10", "min", "89.0", "s", "in", "all"],
+    ]
+    ran(PAGE.replace("| 1 | Work", "| 2 | Work"))
+    assert rehearse.main(["1"]) == 0
 
 
-def test_section_that_is_not_there_is_named(ran):
-    with pytest.raises(ChapterError, match="Nowhere"):
-        rehearse.rehearse(1, page=PAGE.replace("*First*", "*Nowhere*"), folder=ran)
-
-
-def test_session_that_is_not_there_is_named():
-    with pytest.raises(ChapterError, match="no session 9"):
-        rehearse.blocks(9, PAGE)
+@pytest.mark.parametrize(
+    "number, page, message",
+    [("1", PAGE.replace("*First*", "*Nowhere*"), "Nowhere"), ("9", PAGE, "no session 9")],
+)
+def test_what_is_not_there_is_named(ran, capsys, number, page, message):
+    ran(page)
+    assert rehearse.main([number]) == 2
+    assert message in capsys.readouterr().err

@@ -11,7 +11,7 @@ from PIL import Image
 from utils import predict
 from utils.classes import DX
 from utils.data import phantom
-from utils.open_image import PredictError, open_image
+from utils.predict import PredictError, open_image
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (45, 60, 3), dtype=np.uint8)
 IMAGE = Image.fromarray(PICTURE)

@@ -13,24 +13,9 @@ NOT_THE_CHAPTERS_OWN = {"parameters", "exercise", "solution", "quiz"}
 def definitions(number: str) -> types.ModuleType:
     """Return the functions, classes and CONSTANTS of a chapter's cells, without running the rest.
 
-    So what one chapter uses can stand in that chapter alone, and still be tested, and be used by
-    the tool that makes the long computations of the chapter.
-
-    Parameters
-    ----------
-    number : str
-        The chapter's number as its file has it, ``"09"``.
-
-    Returns
-    -------
-    module
-        Holds the chapter's imports and definitions. A function that needs more than its arguments,
-        these imports and other definitions (a variable of the notebook) fails when it is called.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such chapter.
+    What one chapter uses can stand there alone, and still be tested and used by a tool. A function
+    that needs more than its arguments, the chapter's imports and other definitions (a variable of
+    the notebook) fails when it is called. `number` is that of the file's name, ``"09"``.
     """
     paths = sorted((ROOT / "chapters").glob(f"{number}_*.ipynb"))
     if not paths:

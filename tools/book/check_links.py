@@ -1,25 +1,16 @@
 """Open every outside link of the book and name those that are broken (needs a network)."""
 
-import subprocess
 import sys
 
-from tools.book.course import ROOT, environment
-from tools.book.render import stage
+from tools.book.course import ROOT
+from tools.book.render import render, stage
 
 
 def main() -> int:
     """Check the links; return the exit status."""
     folder = ROOT / "_build" / "links"
     stage(folder)
-    code = "from jupyter_book.cli.main import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "build", str(folder), "--builder", "linkcheck"],
-        cwd=folder,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-    )
+    done = render(folder, "--builder", "linkcheck")
     report = folder / "_build" / "html" / "output.txt"  # Jupyter Book gives no folder of its own
     if not report.exists():
         print(f"The links could not be checked:\n{done.stdout[-3000:]}", file=sys.stderr)

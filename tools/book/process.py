@@ -16,25 +16,10 @@ def run_python(
     cwd: Path = ROOT,
     capture: bool = True,
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``python arguments…`` in the chapters' environment; UTF-8 both ways.
+    """Run ``python arguments…`` in `env`, else in the chapters' environment; UTF-8 both ways.
 
-    Parameters
-    ----------
-    arguments : sequence of str or Path
-        What stands behind the interpreter: ``"-m", "pip", …``.
-    python : str or Path
-        The interpreter; this one unless given.
-    env : mapping, optional
-        The whole environment; `course.environment()` unless given.
-    cwd : Path
-        Where it runs.
-    capture : bool
-        Keep both output streams, together, in `stdout`; else they show as they come.
-
-    Returns
-    -------
-    CompletedProcess
-        Its `returncode` is for the caller to judge.
+    With `capture`, both output streams are kept, together, in `stdout`; else they show as they
+    come. The `returncode` is for the caller to judge.
     """
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if capture else {}
     env = {**(environment() if env is None else env), "PYTHONUTF8": "1"}

@@ -3,7 +3,9 @@
 Nothing in the repository changes before every chapter has run and passed the checks.
 """
 
+import base64
 import contextlib
+import io
 import shutil
 import sys
 import tempfile
@@ -13,8 +15,9 @@ from pathlib import Path
 
 import nbformat
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
+from PIL import Image
 
-from tools.book import stamp
+from tools.book import reading_time, stamp
 from tools.book.course import (
     ROOT,
     ChapterError,
@@ -25,12 +28,12 @@ from tools.book.course import (
     pictures,
     real_images,
 )
-from tools.teach import reading_time
 from utils.data import DataError
 from utils.files import replace_file
 
 MAX_NOTEBOOK, MAX_PICTURE = 1_000_000, 150_000  # bytes
 MODELS = ROOT / "models"
+EDITED = "{} was edited while it ran. Publish it again."
 TRAINS, WEIGHTS = "05", ("original.weights.h5", "original.json")
 
 
@@ -42,12 +45,12 @@ def main(arguments: list[str]) -> int:
         dataset = real_images()
         with _fresh_weights() as install:
             notebooks = _run(todo, dataset, install)
-            for path, notebook in notebooks:
+            for path, notebook in notebooks.items():
                 replace_file(path, nbformat.writes(notebook, version=4) + "\n")
     except (ChapterError, DataError, FileNotFoundError) as error:
         print(f"\n{error}\nNothing was published.", file=sys.stderr)
         return 1
-    print(f"Published: {', '.join(path.stem for path, _ in notebooks)}", flush=True)
+    print(f"Published: {', '.join(path.stem for path in notebooks)}", flush=True)
     reading_time.update_plans()
     print(f"Done in {(time.perf_counter() - start) / 60:.1f} minutes.")
     return 0
@@ -62,22 +65,18 @@ def _chosen(numbers: list[str]) -> list[Path]:
     return sorted(todo, key=lambda path: not path.name.startswith(TRAINS))
 
 
-def _run(todo, dataset, install_weights) -> list[tuple[Path, nbformat.NotebookNode]]:
+def _run(todo, dataset, install_weights) -> dict[Path, nbformat.NotebookNode]:
     folder = ROOT / "_build" / "publish"
     shutil.rmtree(folder, ignore_errors=True)
-    before = {path: path.read_bytes() for path in todo}
-    done = []
+    notebooks, before = {}, {}
     for number, path in enumerate(todo, 1):
         print(f"[{number}/{len(todo)}] {path.stem}", flush=True)
+        before[path] = path.read_bytes()
         seconds = execute(path, folder / path.name)
         print(f"    {seconds:.0f} s", flush=True)
         if path.name.startswith(TRAINS):
             install_weights()
-        done.append((path, tidy(path, folder / path.name), seconds))
-    stamped = []
-    for path, notebook, seconds in done:
-        if path.read_bytes() != before[path]:
-            raise ChapterError(f"{path.name} was edited while it ran. Publish it again.")
+        notebooks[path] = notebook = tidy(path, folder / path.name)
         notebook.metadata["course"] = stamp.make(
             notebook, source=dataset.source, fingerprint=dataset.fingerprint, seconds=seconds
         )
@@ -85,11 +84,12 @@ def _run(todo, dataset, install_weights) -> list[tuple[Path, nbformat.NotebookNo
             notebook.cells[1].source = reading_time.box(notebook)
         except reading_time.TimeError as error:
             raise ChapterError(f"{path.name}: {error}") from None
-        problems = check(notebook)
-        if problems:
+        if problems := check(notebook):
             raise ChapterError("\n".join(f"{path.name}, {problem}" for problem in problems))
-        stamped.append((path, notebook))
-    return stamped
+    for path, content in before.items():
+        if path.read_bytes() != content:
+            raise ChapterError(EDITED.format(path.name))
+    return notebooks
 
 
 def tidy(path: Path, executed: Path) -> nbformat.NotebookNode:
@@ -100,8 +100,9 @@ def tidy(path: Path, executed: Path) -> nbformat.NotebookNode:
     """
     notebook = nbformat.read(path, as_version=4)
     ran = nbformat.read(executed, as_version=4)
+    ran.cells = [c for c in ran.cells if "injected-parameters" not in c.metadata.get("tags", ())]
     if [c.source for c in notebook.cells] != [c.source for c in ran.cells]:
-        raise ChapterError(f"{path.name} was edited while it ran. Publish it again.")
+        raise ChapterError(EDITED.format(path.name))
     ran, _ = CoalesceStreamsPreprocessor().preprocess(ran, {})
     for cell, source in zip(notebook.cells, ran.cells, strict=True):
         if cell.cell_type != "code":
@@ -114,6 +115,7 @@ def tidy(path: Path, executed: Path) -> nbformat.NotebookNode:
             if "data" in output:
                 output.data.pop("application/vnd.jupyter.widget-view+json", None)
                 output.metadata = {}
+                pack(output.data)
             if output.get("data") or output.get("text", "").strip() or "ename" in output:
                 cell.outputs.append(output)
     for key in ("papermill", "widgets"):
@@ -121,15 +123,23 @@ def tidy(path: Path, executed: Path) -> nbformat.NotebookNode:
     return notebook
 
 
-def check(notebook: nbformat.NotebookNode, *, folders: tuple[str, ...] = ()) -> list[str]:
+def pack(data: dict) -> None:
+    """Store a picture in as few bytes as it takes; no pixel changes."""
+    if "image/png" in data:
+        packed = io.BytesIO()
+        with Image.open(io.BytesIO(base64.b64decode(data["image/png"]))) as picture:
+            picture.save(packed, "png", optimize=True)
+        data["image/png"] = base64.b64encode(packed.getvalue()).decode()
+
+
+def check(notebook: nbformat.NotebookNode) -> list[str]:
     """Return what forbids that an executed notebook is stored, a sentence each."""
     problems = []
     size = len(nbformat.writes(notebook, version=4).encode())
     if size > MAX_NOTEBOOK:
         problems.append(f"the whole notebook is {size / 1e6:.2f} MB; 1 MB is the limit")
-    own = {str(ROOT), str(Path.home()), tempfile.gettempdir() + "/", *folders}
-    own.add(environment().get("HAM10000_DIR", ""))
-    own -= {"", "/", "phantom"}
+    own = {str(ROOT), str(Path.home()), f"{tempfile.gettempdir()}/"}
+    own = (own | {environment().get("HAM10000_DIR", "")}) - {"", "/", "phantom"}
     for number, cell in enumerate(notebook.cells, 1):
         for bytes_ in pictures(cell):
             if bytes_ > MAX_PICTURE:

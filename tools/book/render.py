@@ -9,13 +9,15 @@ from pathlib import Path
 import nbformat
 
 from tools.book import glossary, mathjax
-from tools.book.course import ROOT, ChapterError, chapters, environment
+from tools.book.course import ROOT, ChapterError, chapters
+from tools.book.process import run_python
 
 # What the book is made of besides the chapters.
 PAGES = ("*.md", "data/README.md", "models/README.md", "*.bib", "_config.yml", "_toc.yml")
+STRICT = ("-W", "--keep-going", "--quiet")  # a warning is an error
 
 
-def stage(folder: Path, *, root: Path = ROOT, with_chapters: bool = True) -> None:
+def stage(folder: Path, *, with_chapters: bool = True) -> None:
     """Put what the book is made of into `folder`, emptied before, away from everything else.
 
     The chapters' links to pages of the published book, which work on Colab too, become references
@@ -23,63 +25,46 @@ def stage(folder: Path, *, root: Path = ROOT, with_chapters: bool = True) -> Non
     """
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "chapters").mkdir(parents=True)
-    for pattern in PAGES:
-        for page in root.glob(pattern):
-            copy = folder / page.relative_to(root)
-            copy.parent.mkdir(exist_ok=True)
-            shutil.copy2(page, copy)
+    for page in (path for pattern in PAGES for path in ROOT.glob(pattern)):
+        copy = folder / page.relative_to(ROOT)
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copy2(page, copy)
     for pages in ("_static", "teaching"):
-        shutil.copytree(root / pages, folder / pages)
+        shutil.copytree(ROOT / pages, folder / pages)
     if with_chapters:
-        roles, relative = glossary.as_roles(root), glossary.within_book(root)
-        for chapter in chapters(root):
+        within = glossary.within_book()
+        for chapter in chapters():
             notebook = nbformat.read(chapter, as_version=4)
             for cell in notebook.cells:
                 if cell.cell_type == "markdown":
-                    cell.source = relative(roles(cell.source))
+                    cell.source = within(cell.source)
             nbformat.write(notebook, folder / "chapters" / chapter.name)
 
 
-def render(folder: Path) -> subprocess.CompletedProcess[str]:
-    """Render the staged book in `folder` to ``folder/_build/html``; warnings are errors.
+def render(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Let Jupyter Book build the staged book in `folder` to ``folder/_build/html``.
 
-    Returns
-    -------
-    CompletedProcess
-        With both output streams in `stdout`; `returncode` is 0 only if there was no warning.
+    With `STRICT` (unless there are other options), `returncode` is 0 only without any warning;
+    `stdout` says what was wrong.
     """
-    return subprocess.run(
-        [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
-        + ["build", str(folder), "-W", "--keep-going", "--quiet"],
-        cwd=folder,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-    )
+    code = "from jupyter_book.cli.main import main; main()"
+    return run_python(["-c", code, "build", folder, *(options or STRICT)], cwd=folder)
 
 
-def publish_html(folder: Path, *, root: Path = ROOT) -> Path:
+def publish_html(folder: Path) -> Path:
     """Render the staged book in `folder` and put it at ``_build/html``; return its first page.
 
-    The page "Try it" has no model yet; `python -m tools.demo.install` puts it there.
-
-    Raises
-    ------
-    ChapterError
-        If the rendering gave an error or a warning; the book that was there before stays.
+    The page "Try it" has no model yet; `python -m tools.demo.install` puts it there. Raises
+    ChapterError on an error or a warning; the book that was there before stays.
     """
     done = render(folder)
     if done.returncode:
         raise ChapterError(f"The book could not be rendered:\n{done.stdout[-4000:]}")
-    if problem := mathjax.install(folder / "_build" / "html", root=root):
+    if problem := mathjax.install(folder / "_build" / "html"):
         print(problem, file=sys.stderr, flush=True)
-    html, old = root / "_build" / "html", root / "_build" / "html.old"
-    shutil.rmtree(old, ignore_errors=True)
-    if html.exists():
-        html.rename(old)
+    html = ROOT / "_build" / "html"
+    shutil.rmtree(html, ignore_errors=True)
     (folder / "_build" / "html").rename(html)
-    shutil.rmtree(old, ignore_errors=True)
     return html / "index.html"
 
 

@@ -7,19 +7,24 @@ import time
 import nbformat
 from prettytable import PrettyTable
 
-from tools.book.course import (
-    ROOT,
-    ChapterError,
-    chapters,
-    data_of,
-    execute,
-    gpu_name,
-    takes_epochs,
-)
+from tools.book.course import ROOT, ChapterError, chapters, data_of, execute, takes_epochs
+from tools.book.process import run_python
 from tools.book.render import publish_html, stage
 from utils.data import DataError, load_ham10000
 
 CPU_EPOCHS = 10  # the training chapter's own number is for GPUs and for `make publish`
+
+
+def gpu_name() -> str | None:
+    """Return the name of the GPU that Keras would use, or None where there is none."""
+    # In a process of its own: TensorFlow would keep the GPU's memory while the chapters run.
+    done = run_python(
+        ["-c", "from utils.weights import device_name; print('DEVICE', device_name())"]
+    )
+    if done.returncode:
+        raise ChapterError(f"Keras cannot be imported:\n{done.stdout[-1500:]}")
+    name = done.stdout.rpartition("DEVICE ")[2].splitlines()[0]
+    return None if name.startswith("CPU") else name
 
 
 def main() -> int:

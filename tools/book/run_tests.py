@@ -1,40 +1,39 @@
 """`make test`: style, tests, every chapter small on the phantom and on real images."""
 
-import subprocess
 import sys
 import time
 
 from tools.book import trial
-from tools.book.course import ROOT, environment, real_data
+from tools.book.course import environment, real_data
+from tools.book.process import run_python
 
 PARALLEL = ["-n", "2", "--dist", "loadfile"]
 
 
 def steps() -> list[tuple[str, list[str], dict[str, str]]]:
-    """Return heading, command and additional environment of every step."""
-    python = [sys.executable, "-m"]
+    """Return heading, arguments of Python and additional environment of every step."""
     real = real_data()
     copies = [str(path) for path in trial.write()]
-    nbval = [*python, "pytest", "--nbval-lax", *copies, *PARALLEL, "-p", "no:cacheprovider"]
+    nbval = ["-m", "pytest", "--nbval-lax", *copies, *PARALLEL, "-p", "no:cacheprovider"]
     small = {"COURSE_QUICK": "1"}
-    found = [
-        ("ruff: rules", [*python, "ruff", "check", "."], {}),
-        ("ruff: format", [*python, "ruff", "format", "--check", "."], {}),
-        ("pytest", [*python, "pytest", "tests", *PARALLEL], {"HAM10000_DIR": real or "phantom"}),
+    listed = [
+        ("ruff: rules", ["-m", "ruff", "check", "."], {}),
+        ("ruff: format", ["-m", "ruff", "format", "--check", "."], {}),
+        ("pytest", ["-m", "pytest", "tests", *PARALLEL], {"HAM10000_DIR": real or "phantom"}),
         ("chapters on the phantom", nbval, small | {"HAM10000_DIR": "phantom"}),
     ]
     if real:
-        found.append(("chapters on the real images", nbval, small | {"HAM10000_DIR": real}))
-    return found
+        listed.append(("chapters on the real images", nbval, small | {"HAM10000_DIR": real}))
+    return listed
 
 
 def main() -> int:
     """Run all steps, whatever fails; return the exit status."""
     failed, start = [], time.perf_counter()
-    for heading, command, extra in steps():
+    for heading, arguments, extra in steps():
         print(f"\n{'=' * 20} {heading} {'=' * 20}", flush=True)
         begin = time.perf_counter()
-        if subprocess.run(command, cwd=ROOT, env=environment() | extra).returncode:
+        if run_python(arguments, env=environment() | extra, capture=False).returncode:
             failed.append(heading)
         print(f"({heading}: {time.perf_counter() - begin:.0f} s)", flush=True)
     minutes = (time.perf_counter() - start) / 60

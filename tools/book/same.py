@@ -13,14 +13,16 @@ Chapter 5 runs two epochs, and the weights it saves are compared too.
 
 import argparse
 import base64
+import contextlib
 import difflib
 import io
 import re
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import nbformat
 import numpy as np
@@ -28,13 +30,17 @@ from PIL import Image
 
 from tools.book import stamp
 from tools.book.course import ROOT, ChapterError, chapters, execute, real_images
-from tools.book.publish import TRAINS, tidy
+from tools.book.publish import TRAINS, pack, tidy
 from utils.data import DataError
 from utils.files import replace_file
 
 PIXEL_TOLERANCE = 0.5  # mean difference of two pictures in grey levels of 255
 SHORT = {"EPOCHS": 2}  # of the chapter that trains
-MEASURED = re.compile(r"\d[\d,.]*(?= ?(?:s|ms|seconds|minutes|MB|times)\b)")
+# Addresses in memory, what is measured, and a check sum of weights, which are compared themselves.
+VARIES = re.compile(
+    r"0x[0-9a-f]+|(?<=check sum of the weights: )\w+"
+    r"|\d[\d,.]*(?= ?(?:s|ms|seconds|minutes|MB|times)\b)"
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -43,9 +49,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--old", default="HEAD", help="the revision to compare with")
     parser.add_argument("numbers", nargs="*", help="chapters, such as 03 06; none: what is stale")
     given = parser.parse_args(arguments)
-    todo = [path for path in chapters() if path.name[:2] in given.numbers] or [
-        path for path in chapters() if not given.numbers and _stale(path)
-    ]
+    todo = [p for p in chapters() if (p.name[:2] in given.numbers if given.numbers else _stale(p))]
     if not todo:
         print("Every chapter's stamp fits its code.")
         return 0
@@ -55,7 +59,7 @@ def main(arguments: list[str]) -> int:
         with tempfile.TemporaryDirectory() as folder, _tree(given.old, Path(folder)) as old:
             for path in todo:
                 print(path.stem, flush=True)
-                problems = compare(path, old.root, Path(folder) / "runs")
+                problems = compare(path, old, Path(folder) / "runs")
                 print("\n".join(f"    {line}" for line in problems or ["the same"]), flush=True)
                 different += [path.stem] * bool(problems)
     except (ChapterError, DataError, FileNotFoundError) as error:
@@ -71,23 +75,20 @@ def _stale(path: Path) -> bool:
     return notebook.metadata.get("course", {}).get("code") != stamp.code_hash(notebook)
 
 
-class _tree:
+@contextlib.contextmanager
+def _tree(revision: str, folder: Path) -> Iterator[Path]:
     """A revision of the repository in a folder of its own, taken away at the end."""
 
-    def __init__(self, revision: str, folder: Path) -> None:
-        self.revision, self.root = revision, folder / "old"
-
-    def _git(self, *arguments: str) -> None:
-        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+    def git(*arguments: str) -> None:
+        done = subprocess.run(["git", "worktree", *arguments], cwd=ROOT, capture_output=True)
         if done.returncode:
-            raise ChapterError(f"git {arguments[0]} failed: {done.stderr.strip()}")
+            raise ChapterError(f"git worktree failed: {done.stderr.decode().strip()}")
 
-    def __enter__(self) -> "_tree":
-        self._git("worktree", "add", "--detach", str(self.root), self.revision)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._git("worktree", "remove", "--force", str(self.root))
+    git("add", "--detach", str(folder / "old"), revision)
+    try:
+        yield folder / "old"
+    finally:
+        git("remove", "--force", str(folder / "old"))
 
 
 def compare(path: Path, old_root: Path, runs: Path) -> list[str]:
@@ -95,23 +96,26 @@ def compare(path: Path, old_root: Path, runs: Path) -> list[str]:
 
     Where there are none, the chapter gets the old one's stored outputs and a new stamp.
     """
-    old_path = _same_number(path, old_root)
+    counterparts = sorted((old_root / "chapters").glob(f"{path.name[:2]}_*.ipynb"))
+    if len(counterparts) != 1:
+        raise ChapterError(f"{path.name} has no counterpart in the old tree. Publish it.")
+    old_path = counterparts[0]
     parameters = SHORT if path.name.startswith(TRAINS) else {}
 
-    def run(chapter: Path, name: str) -> list[nbformat.NotebookNode]:
+    def run(chapter: Path, name: str) -> nbformat.NotebookNode:
         execute(chapter, runs / name / chapter.name, parameters=parameters)
-        return outputs(_tidied(chapter, runs / name / chapter.name))
+        return tidy(chapter, runs / name / chapter.name)
 
-    before, after = run(old_path, "old"), run(path, "new")
-    changed = differences(before, after)
+    before, new = outputs(run(old_path, "old")), run(path, "new")
+    changed = differences(before, outputs(new))
     if changed:
-        unstable = set().union(*(d.places for d in differences(before, run(old_path, "again"))))
+        again = differences(before, outputs(run(old_path, "again")))
+        unstable = set().union(*(difference.places for difference in again))
         changed = [d for d in changed if not d.places or d.places - unstable]
     problems = [line for difference in changed for line in difference.lines]
-    if parameters:
-        problems += _weights_differ(old_root / "runs", ROOT / "runs")
+    if parameters and not _same_weights(old_root / "runs", ROOT / "runs"):
+        problems.append("+ the weights after the short run are others")
     if not problems:
-        new = _tidied(path, runs / "new" / path.name)
         stored = nbformat.read(old_path, as_version=4)
         notebook = with_outputs(nbformat.read(path, as_version=4), new, outputs(stored))
         notebook.metadata["course"] = stored.metadata["course"] | {
@@ -120,21 +124,6 @@ def compare(path: Path, old_root: Path, runs: Path) -> list[str]:
         }
         replace_file(path, nbformat.writes(notebook, version=4) + "\n")
     return problems
-
-
-def _same_number(path: Path, root: Path) -> Path:
-    names = sorted((root / "chapters").glob(f"{path.name[:2]}_*.ipynb"))
-    if len(names) != 1:
-        raise ChapterError(f"{path.name} has no counterpart in the old tree. Publish it.")
-    return names[0]
-
-
-def _tidied(path: Path, executed: Path) -> nbformat.NotebookNode:
-    """Return the executed notebook as it would be stored, without papermill's own cell."""
-    ran = nbformat.read(executed, as_version=4)
-    ran.cells = [c for c in ran.cells if "injected-parameters" not in c.metadata.get("tags", ())]
-    nbformat.write(ran, executed)
-    return tidy(path, executed)
 
 
 def outputs(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
@@ -148,13 +137,11 @@ def outputs(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
 
 
 def _compared(index: int, cell: nbformat.NotebookNode) -> bool:
-    return cell.cell_type == "code" and index != stamp.SET_UP and "quiz" not in cell.metadata.get(
-        "tags", ()
-    )  # fmt: skip
+    quiz = "quiz" in cell.metadata.get("tags", ())
+    return cell.cell_type == "code" and index != stamp.SET_UP and not quiz
 
 
-@dataclass(frozen=True)
-class Difference:
+class Difference(NamedTuple):
     """What differs between two runs: where in the first one, and the lines that show it.
 
     `places` holds ``("line", n)`` or ``("picture", n)``; it is empty where something was added.
@@ -169,25 +156,26 @@ def differences(
 ) -> list[Difference]:
     """Return how the texts of two runs differ, and their pictures."""
     old, new = ("\n".join(map(_as_text, run)).splitlines() for run in (before, after))
-    found = []
+    differing = []
     for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, False).get_opcodes():
         if kind != "equal":
             # Another number of lines is a difference, even where these lines vary from run to run.
             places = frozenset(("line", n) for n in range(a, b)) if b - a == d - c else frozenset()
             lines = [f"- {line}" for line in old[a:b]] + [f"+ {line}" for line in new[c:d]]
-            found.append(Difference(places, tuple(lines)))
+            differing.append(Difference(places, tuple(lines)))
     if len(before) != len(after):
         line = f"+ {len(after)} outputs where there were {len(before)}"
-        found.append(Difference(frozenset(), (line,)))
+        differing.append(Difference(frozenset(), (line,)))
     pairs = zip(_pictures(before), _pictures(after), strict=False)
     for number, (one, other) in enumerate(pairs, 1):
-        place, line = frozenset({("picture", number)}), ""
+        line = ""
         if one.shape != other.shape:
             line = f"+ picture {number}: {other.shape} pixels where it had {one.shape}"
         elif (apart := float(np.abs(one - other).mean())) > PIXEL_TOLERANCE:
             line = f"+ picture {number}: {apart:.1f} grey levels apart on average"
-        found += [Difference(place, (line,))] if line else []
-    return found
+        if line:
+            differing.append(Difference(frozenset({("picture", number)}), (line,)))
+    return differing
 
 
 def _as_text(output: nbformat.NotebookNode) -> str:
@@ -199,59 +187,40 @@ def _as_text(output: nbformat.NotebookNode) -> str:
         text = "(a picture)"
     else:
         text = str(output.data.get("text/html") or output.data.get("text/plain"))
-    return MEASURED.sub("#", re.sub(r"0x[0-9a-f]+", "0x…", text)).rstrip("\n")
+    return VARIES.sub("#", text).rstrip("\n")
 
 
 def _pictures(run: list[nbformat.NotebookNode]) -> list[np.ndarray]:
-    found = [o.data["image/png"] for o in run if "image/png" in o.get("data", {})]
-    return [
-        np.asarray(Image.open(io.BytesIO(base64.b64decode(one))).convert("RGB"), dtype=float)
-        for one in found
-    ]
+    coded = [o.data["image/png"] for o in run if "image/png" in o.get("data", {})]
+    files = (io.BytesIO(base64.b64decode(one)) for one in coded)
+    return [np.asarray(Image.open(file).convert("RGB"), dtype=float) for file in files]
 
 
-def _weights_differ(old: Path, new: Path) -> list[str]:
+def _same_weights(old: Path, new: Path) -> bool:
     import h5py
 
     def arrays(folder: Path) -> list[np.ndarray]:
-        values = []
+        names: list[str] = []
         with h5py.File(folder / "original.weights.h5") as file:
-            file["layers"].visititems(
-                lambda _, item: values.append(item[()]) if isinstance(item, h5py.Dataset) else None
-            )
-        return values
+            file["layers"].visit(names.append)
+            items = (file["layers"][name] for name in names)
+            return [item[()] for item in items if isinstance(item, h5py.Dataset)]
 
     one, other = arrays(old), arrays(new)
-    same = len(one) == len(other) and all(map(np.array_equal, one, other))
-    return [] if same else ["+ the weights after the short run are others"]
+    return len(one) == len(other) and all(map(np.array_equal, one, other))
 
 
-def with_outputs(
-    notebook: nbformat.NotebookNode,
-    ran: nbformat.NotebookNode,
-    stored: list[nbformat.NotebookNode],
-) -> nbformat.NotebookNode:
-    """Give each cell the stored outputs that it makes now, in their order.
+def with_outputs(notebook: nbformat.NotebookNode, ran: nbformat.NotebookNode, stored: list):
+    """Give each cell of a chapter the stored outputs that it makes now, in their order.
 
-    Parameters
-    ----------
-    notebook : NotebookNode
-        The chapter; changed in place.
-    ran : NotebookNode
-        The same chapter after it ran, which says how many outputs each cell makes.
-    stored : list
-        The outputs of the old chapter, as `outputs` returns them.
-
-    Raises
-    ------
-    ChapterError
-        If the number of outputs differs.
+    `ran` is the chapter after it ran, which says how many outputs each cell makes; `stored` are
+    those of the old chapter. Raises ChapterError if the number of outputs differs.
     """
-    if len(outputs(ran)) != len(stored):
-        raise ChapterError(
-            f"The run has {len(outputs(ran))} outputs, {len(stored)} are stored. Publish it."
-        )
+    if (number := len(outputs(ran))) != len(stored):
+        raise ChapterError(f"The run has {number} outputs, {len(stored)} are stored. Publish it.")
     count, rest = 0, iter(stored)
+    for output in stored:
+        pack(output.get("data", {}))
     for index, (cell, run) in enumerate(zip(notebook.cells, ran.cells, strict=True)):
         if cell.cell_type != "code":
             continue

@@ -6,36 +6,38 @@ The address and the branch (or tag) stand in ``_config.yml``; everything else fo
 a branch it stays as it is.
 """
 
-import json
-import os
 import re
 import sys
 from pathlib import Path
 
+import nbformat
 import yaml
 
 from tools.book.course import ROOT
+from utils.files import replace_file
 
-FOLLOWERS = (
-    "_config.yml",
-    "README.md",
-    "CITATION.cff",
-    "intro.md",
-    "troubleshooting.md",
-    "data/croissant*.json",
-    "chapters/*.ipynb",
-)
+FOLLOWERS = ("_config.yml", "README.md", "CITATION.cff", "intro.md", "troubleshooting.md",
+             "data/croissant*.json", "chapters/*.ipynb")  # fmt: skip
+GITHUB = "https://github.com/"
+
+
+def _repository(root: Path) -> dict[str, str]:
+    return yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["repository"]
 
 
 def address(root: Path = ROOT) -> str:
     """Return the repository's address from ``_config.yml``."""
-    config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
-    return config["repository"]["url"]
+    return _repository(root)["url"]
+
+
+def branch(root: Path = ROOT) -> str:
+    """Return the repository's branch from ``_config.yml``; set-up cells call it VERSION."""
+    return str(_repository(root)["branch"])
 
 
 def pages_address(root: Path = ROOT) -> str:
     """Return the address at which GitHub Pages shows the book of this repository."""
-    return _pages(address(root).removeprefix("https://github.com/"))
+    return _pages(address(root).removeprefix(GITHUB))
 
 
 def _pages(owner_and_name: str) -> str:
@@ -44,79 +46,49 @@ def _pages(owner_and_name: str) -> str:
     return f"https://{host}" if name.lower() == host.lower() else f"https://{host}/{name}"
 
 
-def branch(root: Path = ROOT) -> str:
-    """Return the repository's branch from ``_config.yml``; set-up cells call it VERSION."""
-    config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
-    return str(config["repository"]["branch"])
-
-
 def set_address(new: str, root: Path = ROOT, *, new_branch: str | None = None) -> list[Path]:
-    """Replace the address in every file that has it; return the files that changed.
+    """Replace the address, and the branch, in every file that has it; return those that changed.
 
     The short form ``OWNER/reading-skin`` in the addresses of Colab and Binder goes with it, and
     so does the address of the published book, ``OWNER.github.io/reading-skin``. In notebooks only
-    sources are touched, so outputs and their stamp stay valid.
-
-    Parameters
-    ----------
-    new : str
-        The address.
-    root : Path
-        The repository.
-    new_branch : str, optional
-        The branch or tag from which set-up cells, Colab and Binder fetch the course.
-
-    Raises
-    ------
-    ValueError
-        If `new` is not of the form ``https://github.com/owner/name``, or `new_branch` no name.
+    sources are touched, so outputs and their stamp stay valid. Raises ValueError if `new` is no
+    address of GitHub, or `new_branch` no name.
     """
-    form = re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+?)(?:\.git)?/?", new)
+    form = re.fullmatch(rf"{GITHUB}([\w.-]+/[\w.-]+?)(?:\.git)?/?", new)
     if not form:
-        raise ValueError(f"{new!r} is not of the form https://github.com/owner/name")
-    old_short = address(root).removeprefix("https://github.com/")
-    # The next character must not belong to a longer name.
-    short = re.compile(re.escape(old_short) + r"(?![\w-])")
-    pages = re.compile(re.escape(_pages(old_short)) + r"(?![\w-])")
-    old = re.escape(branch(root))
+        raise ValueError(f"{new!r} is not of the form {GITHUB}owner/name")
     new_branch = branch(root) if new_branch is None else new_branch
     if not re.fullmatch(r"[\w][\w./-]*", new_branch):
         raise ValueError(f"{new_branch!r} is not the name of a branch or tag")
-    versions = (
-        rf"(?m)^(  branch: ){old}$",  # _config.yml
-        rf'(?m)^(VERSION = "){old}(?=")',  # set-up cells
-        rf"({re.escape(form[1])}/(?:blob/)?){old}(?=[/?])",  # addresses of Colab and Binder
-    )
+    old, old_branch = address(root).removeprefix(GITHUB), re.escape(branch(root))
+    replacements = {
+        # The next character must not belong to a longer name.
+        rf"{re.escape(_pages(old))}(?![\w-])": _pages(form[1]),
+        rf"{re.escape(old)}(?![\w-])": form[1],
+        # The branch: in _config.yml, in set-up cells, in the new addresses of Colab and Binder.
+        rf"(?m)^(  branch: ){old_branch}$": rf"\g<1>{new_branch}",
+        rf'(?m)^(VERSION = "){old_branch}(?=")': rf"\g<1>{new_branch}",
+        rf"({re.escape(form[1])}/(?:blob/)?){old_branch}(?=[/?])": rf"\g<1>{new_branch}",
+    }
 
     def renewed(text: str) -> str:
-        text = pages.sub(_pages(form[1]), short.sub(form[1], text))
-        for pattern in versions:
-            text = re.sub(pattern, lambda found: found[1] + new_branch, text)
+        for pattern, replacement in replacements.items():
+            text = re.sub(pattern, replacement, text)
         return text
 
     changed = []
-    for pattern in FOLLOWERS:
-        for path in sorted(root.glob(pattern)):
-            text = path.read_text(encoding="utf-8")
-            if path.suffix == ".ipynb":
-                notebook = json.loads(text)
-                for cell in notebook["cells"]:
-                    lines = cell["source"]
-                    cell["source"] = (
-                        renewed(lines)
-                        if isinstance(lines, str)
-                        else [renewed(line) for line in lines]
-                    )
-                fresh = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
-                if notebook == json.loads(text):
-                    continue
-            else:
-                fresh = renewed(text)
-                if fresh == text:
-                    continue
-            temporary = path.with_name(f".{path.name}.tmp")
-            temporary.write_text(fresh, encoding="utf-8")
-            os.replace(temporary, path)
+    for path in (path for pattern in FOLLOWERS for path in sorted(root.glob(pattern))):
+        before = path.read_text(encoding="utf-8")
+        if path.suffix == ".ipynb":
+            notebook = nbformat.reads(before, as_version=4)
+            for cell in notebook.cells:
+                cell.source = renewed(cell.source)
+            same = notebook == nbformat.reads(before, as_version=4)
+            after = before if same else nbformat.writes(notebook, version=4) + "\n"
+        else:
+            after = renewed(before)
+        if after != before:
+            replace_file(path, after)
             changed.append(path)
     return changed
 

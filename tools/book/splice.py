@@ -13,10 +13,7 @@ import re
 def splice(text: str, name: str, content: str) -> str:
     """Return the text of a page with new content between the markers of that name.
 
-    Raises
-    ------
-    ValueError
-        If the two markers are not there once each and in this order.
+    Raises ValueError if the two markers are not there once each and in this order.
     """
     start, end = f"<!-- counted: {name} -->\n", f"<!-- end of {name} -->"
     before, _, rest = text.partition(start)

@@ -16,6 +16,7 @@ import tokenize
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
 import nbformat
 
@@ -29,6 +30,7 @@ from tools.book.course import ROOT
 WITHOUT_TRACE = ("utils.data", "utils.start", "utils.quiz", "utils.files", "exercises")
 PACKAGES = ("keras", "tensorflow", "numpy", "pandas", "matplotlib", "scikit-learn")
 SET_UP = 2  # the place of the set-up cell, the same in all chapters
+MAGIC = re.compile(r"^([ \t]*)([%!].*)$", re.MULTILINE)
 
 Bindings = dict[str, tuple[str, str]]  # name used here -> (module, name there; "" is the module)
 
@@ -45,94 +47,79 @@ def essence(source: str, bindings: Bindings | None = None) -> str:
     try:
         tree = ast.parse(source)
     except SyntaxError:
-        magic = re.compile(r"^([ \t]*)([%!].*)$", re.MULTILINE)
-        source = magic.sub(lambda m: f"{m[1]}magic({json.dumps(m[2])})", source)
+        source = MAGIC.sub(lambda m: f"{m[1]}magic({json.dumps(m[2])})", source)
         tree = ast.parse(source)
-    lines = source.encode().splitlines()  # positions of ast count UTF-8 bytes
-
-    inside = set()  # lines that end inside a string: their blanks belong to the program
-    for node in ast.walk(tree):
-        text = isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
-        if text or isinstance(node, ast.JoinedStr):
-            inside.update(range(node.lineno, node.end_lineno))
+    text = bytearray(source.encode())  # positions of ast count UTF-8 bytes
+    starts = [0, *(place + 1 for place, byte in enumerate(text) if byte == ord("\n"))]
     cuts = list(_cuts(tree, bindings or {}))
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
-            before = len(token.line[: token.start[1]].encode())
-            row = token.start[0]
-            cuts.append((row, before, row, before + len(token.string.encode())))
+            row, before = token.start[0], len(token.line[: token.start[1]].encode())
+            cuts.append(((row, before), (row, before + len(token.string.encode()))))
 
-    for first, start, last, end in reversed(_joined(cuts)):  # from the end, so places stay
-        inside.difference_update(range(first, last))
-        lines[first - 1] = lines[first - 1][:start] + lines[last - 1][end:]
-        lines[first:last] = [b""] * (last - first)
-    kept = []
-    for number, line in enumerate(lines, 1):
-        if number in inside:
-            kept.append(line)
-        elif line.strip() or number - 1 in inside:
-            kept.append(line.rstrip())
-    return b"\n".join(kept).decode()
+    for node in ast.walk(tree):
+        string = isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
+        if string or isinstance(node, ast.JoinedStr):
+            for row in range(node.lineno, node.end_lineno):
+                text[starts[row] - 1] = 0  # no end of a line: it belongs to the program
+    kept, end = [], 0
+    for first, last in sorted((starts[a - 1] + b, starts[c - 1] + d) for (a, b), (c, d) in cuts):
+        kept.append(text[end:first])  # nothing, if this cut lies within another
+        end = max(end, last)
+    lines = b"".join([*kept, text[end:]]).split(b"\n")
+    return b"\n".join(line.rstrip() for line in lines if line.strip()).decode().replace("\0", "\n")
 
 
 def _cuts(tree: ast.Module, bindings: Bindings):
-    """Yield (first line, start, last line, end) of what leaves no trace, comments aside."""
+    """Yield begin and end, (row, column) each, of what leaves no trace, comments aside."""
     owners = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     for node in ast.walk(tree):
         if isinstance(node, owners) and ast.get_docstring(node, clean=False) is not None:
-            yield _place(node.body[0])
+            yield _begin(node.body[0]), _end(node.body[0])
         elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
-            called = node.exc.func
-            yield called.end_lineno, called.end_col_offset, *_place(node.exc)[2:]
+            yield _end(node.exc.func), _end(node.exc)
         elif isinstance(node, ast.Assert) and node.msg is not None:
-            yield node.test.end_lineno, node.test.end_col_offset, *_place(node.msg)[2:]
-        elif isinstance(node, ast.ImportFrom) and _ours(node.module or ""):
-            yield _place(node)
+            yield _end(node.test), _end(node.msg)
+        elif isinstance(node, ast.ImportFrom) and _ours(node.module):
+            yield _begin(node), _end(node)
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             if bindings.get(node.value.id, ("", "x"))[1] == "":
-                start = _place(node)
-                yield *start[:2], node.end_lineno, node.end_col_offset - len(node.attr.encode())
+                row, column = _end(node)
+                yield _begin(node), (row, column - len(node.attr.encode()))
 
 
-def _joined(cuts: list[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
-    """Return places in order, without those that lie within another (a comment in a message)."""
-    joined: list[tuple[int, int, int, int]] = []
-    for first, start, last, end in sorted(cuts, key=lambda cut: (*cut[:2], -cut[2], -cut[3])):
-        if not joined or (first, start) >= joined[-1][2:]:
-            joined.append((first, start, last, end))
-    return joined
+def _begin(node: ast.AST) -> tuple[int, int]:
+    return node.lineno, node.col_offset
 
 
-def _place(node: ast.AST) -> tuple[int, int, int, int]:
-    return node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
+def _end(node: ast.AST) -> tuple[int, int]:
+    return node.end_lineno, node.end_col_offset
 
 
-def _ours(module: str) -> bool:
-    return module.split(".")[0] in ("utils", "exercises")
+def _ours(module: str | None) -> bool:
+    return (module or "").split(".")[0] in ("utils", "exercises")
 
 
 # --- What is reached in utils --------------------------------------------------------------------
 
 
-@cache
-def _module(name: str, path: Path, _changed: int) -> tuple[ast.Module, str]:
-    source = path.read_text(encoding="utf-8")
-    return ast.parse(source), source
+class _Module(NamedTuple):
+    bindings: Bindings
+    definitions: dict[str, str]  # from a name to the source of the statement that defines it
 
 
 def file_of(module: str, root: Path) -> Path | None:
+    """Return the file of a module or package of the course, or None."""
     path = root / Path(*module.split("."))
-    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
-        if candidate.is_file():
-            return candidate
-    return None
+    files = (path.with_suffix(".py"), path / "__init__.py")
+    return next((file for file in files if file.is_file()), None)
 
 
 def imports(tree: ast.AST, root: Path) -> Bindings:
     """Return what `tree` takes from the course's own code, at its top or within a function."""
     bindings: Bindings = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and _ours(node.module or ""):
+        if isinstance(node, ast.ImportFrom) and _ours(node.module):
             for alias in node.names:
                 as_module = f"{node.module}.{alias.name}"
                 there = (as_module, "") if file_of(as_module, root) else (node.module, alias.name)
@@ -140,18 +127,15 @@ def imports(tree: ast.AST, root: Path) -> Bindings:
     return bindings
 
 
-def _definition(module: str, name: str, root: Path) -> tuple[str, ast.stmt | None, Bindings]:
-    """Return the source and the statement that defines a name, and its module's bindings."""
-    path = file_of(module, root)
-    if path is None:
-        return "", None, {}
-    tree, source = _module(module, path, path.stat().st_mtime_ns)
-    bindings = imports(tree, root)
+@cache
+def _module(source: str, root: Path) -> _Module:
+    tree, lines = ast.parse(source), source.splitlines()
+    definitions: dict[str, str] = {}
     for node in tree.body:
-        if name in defined(node):
-            first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
-            return "\n".join(source.splitlines()[first - 1 : node.end_lineno]), node, bindings
-    return "", None, bindings
+        first = min(n.lineno for n in [node, *getattr(node, "decorator_list", ())])
+        for name in defined(node):
+            definitions.setdefault(name, "\n".join(lines[first - 1 : node.end_lineno]))
+    return _Module(imports(tree, root), definitions)
 
 
 def defined(node: ast.stmt) -> set[str]:
@@ -165,43 +149,26 @@ def defined(node: ast.stmt) -> set[str]:
 def reached(source: str, root: Path = ROOT, *, leave_out: tuple[str, ...] = WITHOUT_TRACE):
     """Return the definitions of ``utils`` that `source` uses, directly or through each other.
 
-    Parameters
-    ----------
-    source : str
-        Python code, for example that of a whole chapter.
-    root : Path
-        The repository.
-    leave_out : tuple of str
-        Modules and packages that are not followed.
-
-    Returns
-    -------
-    dict
-        From (module, name) to the definition's `essence`.
+    A dict from (module, name) to the definition's `essence`. The modules and packages named in
+    `leave_out` are not followed.
     """
     definitions: dict[tuple[str, str], str] = {}
     tree = ast.parse(source)
     todo = list(used(tree, imports(tree, root)))
     while todo:
         module, name = todo.pop()
-        skipped = any(module == out or module.startswith(f"{out}.") for out in leave_out)
+        path = file_of(module, root)
+        skipped = path is None or f"{module}.".startswith(tuple(f"{out}." for out in leave_out))
         if skipped or (module, name) in definitions:
             continue
-        text, node, bindings = _definition(module, name, root)
-        if node is None:
-            todo += [bindings[name]] if name in bindings else []  # handed on by this module
-            continue
-        definitions[module, name] = essence(text, bindings)
-        bindings = {**bindings, **dict.fromkeys(_names_of(module, root), (module, "="))}
-        todo += used(ast.parse(text), bindings)
+        bindings, own = _module(path.read_text(encoding="utf-8"), root)
+        if name in own:
+            definitions[module, name] = essence(own[name], bindings)
+            names = bindings | {other: (module, other) for other in own}
+            todo += used(ast.parse(own[name]), names)
+        elif name in bindings:  # handed on by this module
+            todo.append(bindings[name])
     return definitions
-
-
-def _names_of(module: str, root: Path) -> set[str]:
-    """Return the names that are defined at the top of a module."""
-    path = file_of(module, root)
-    tree, _ = _module(module, path, path.stat().st_mtime_ns)
-    return set().union(*map(defined, tree.body))
 
 
 def used(tree: ast.AST, bindings: Bindings):
@@ -221,35 +188,30 @@ def used(tree: ast.AST, bindings: Bindings):
         if isinstance(node, ast.Name):
             module, name = bindings.get(node.id, ("", ""))
             if name:
-                yield module, node.id if name == "=" else name
+                yield module, name
         todo += ast.iter_child_nodes(node)
 
 
 # --- The hash and the stamp ----------------------------------------------------------------------
 
 
-def code_of(notebook: nbformat.NotebookNode, root: Path = ROOT) -> str:
-    """Return the essence of the code cells but the set-up cell, a cell after the other."""
-    bindings = imports(ast.parse(source_of(notebook)), root)
-    cells = (essence(cell.source, bindings) for cell in _code_cells(notebook))
-    return "\n# %%\n".join(filter(None, cells))
-
-
-def _code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
-    return [c for k, c in enumerate(notebook.cells) if c.cell_type == "code" and k != SET_UP]
+def _code_cells(notebook: nbformat.NotebookNode) -> list[str]:
+    cells = enumerate(notebook.cells)
+    return [c.source for place, c in cells if c.cell_type == "code" and place != SET_UP]
 
 
 def source_of(notebook: nbformat.NotebookNode) -> str:
     """Return the code of a chapter as one program, without IPython's ``%`` and ``!`` lines."""
-    magic = re.compile(r"^([ \t]*)[%!].*$", re.MULTILINE)
-    return "\n".join(magic.sub(r"\1pass", cell.source) for cell in _code_cells(notebook))
+    return MAGIC.sub(r"\1pass", "\n".join(_code_cells(notebook)))
 
 
 def code_hash(notebook: nbformat.NotebookNode, root: Path = ROOT) -> str:
     """Return 16 hexadecimal digits that name a chapter's code and what of utils it reaches."""
-    digest = hashlib.sha256(code_of(notebook, root).encode())
-    definitions = reached(source_of(notebook), root)
-    for name, text in sorted((name, text) for (_, name), text in definitions.items()):
+    source = source_of(notebook)
+    bindings = imports(ast.parse(source), root)
+    cells = (essence(cell, bindings) for cell in _code_cells(notebook))
+    digest = hashlib.sha256("\n# %%\n".join(filter(None, cells)).encode())
+    for name, text in sorted((name, text) for (_, name), text in reached(source, root).items()):
         digest.update(f"\n## {name}\n{text}".encode())
     return digest.hexdigest()[:16]
 
@@ -259,53 +221,30 @@ def weights_of(notebook: nbformat.NotebookNode, root: Path = ROOT) -> dict[str, 
 
     A stored run counts if the code holds its name, or, ending in a dash, the beginning of it.
     """
-    code = source_of(notebook)
-    sums = {}
+    code, models = source_of(notebook), root / "models"
+    pages = {}
     if re.search(r"load_weights|load_published|\bMODELS\b|models/", code):
-        for page in sorted((root / "models").glob("*.json")):
+        for page in sorted(models.glob("*.json")):
             if re.search(rf"""["']{re.escape(page.stem)}(?:\.json)?["']""", code):
-                sums[page.stem] = _sum_in(page)
+                pages[page.stem] = page
     if re.search(r"studies|read_(?:contaminated_)?run|run_names", code):
         words = set(re.findall(r"""["']([a-z0-9-]+)(?=["'{])""", code))
-        for page in sorted((root / "models" / "studies").glob("*.json")):
-            beginnings = (word for word in words if word.endswith("-"))
-            if page.stem in words or page.stem.startswith(tuple(beginnings)):
-                sums[f"studies/{page.stem}"] = _sum_in(page)
-    return sums
+        beginnings = tuple(word for word in words if word.endswith("-"))
+        for page in sorted((models / "studies").glob("*.json")):
+            if page.stem in words or page.stem.startswith(beginnings):
+                pages[f"studies/{page.stem}"] = page
+    return {name: _sum_in(page) for name, page in pages.items()}
 
 
 def _sum_in(page: Path) -> str:
-    content = json.loads(page.read_text(encoding="utf-8"))
-    if "weights_sha256" in content:
-        return content["weights_sha256"]
-    return hashlib.sha256(page.read_bytes()).hexdigest()
+    content = page.read_bytes()
+    return json.loads(content).get("weights_sha256") or hashlib.sha256(content).hexdigest()
 
 
 def make(
-    notebook: nbformat.NotebookNode,
-    *,
-    source: str,
-    fingerprint: str,
-    seconds: float,
-    root: Path = ROOT,
-) -> dict:
-    """Return the stamp of a chapter that has just run.
-
-    Parameters
-    ----------
-    notebook : NotebookNode
-    source, fingerprint : str
-        Of the data it ran on.
-    seconds : float
-        How long it ran.
-    root : Path
-        The repository.
-
-    Returns
-    -------
-    dict
-        With the keys code, data, weights, versions and seconds.
-    """
+    notebook: nbformat.NotebookNode, *, source: str, fingerprint: str, seconds: float
+) -> dict[str, object]:
+    """Return the stamp of a chapter that ran for some seconds on the data named here."""
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -313,9 +252,9 @@ def make(
         except metadata.PackageNotFoundError:
             versions[package] = metadata.version(f"{package}-cpu")
     return {
-        "code": code_hash(notebook, root),
+        "code": code_hash(notebook),
         "data": {"source": source, "fingerprint": fingerprint},
-        "weights": weights_of(notebook, root),
+        "weights": weights_of(notebook),
         "versions": versions,
         "seconds": round(seconds, 1),
     }

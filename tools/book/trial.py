@@ -29,20 +29,20 @@ def trial_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     trial.cells = [c for c in trial.cells if "solution" not in _tags(c)]
     trial.cells += [c for c in solutions if c.cell_type == "code"]
     for cell in trial.cells:
-        if {"starter", "solution"} & _tags(cell):
-            verdict = "is True" if "solution" in _tags(cell) else "is not True"
-            cell.source = _with_verdict(cell.source, verdict)
+        for tag, verdict in (("starter", "is not True"), ("solution", "is True")):
+            if tag in _tags(cell):
+                cell.source = _with_verdict(cell.source, verdict)
         if cell.cell_type == "code" and "nbval-check-output" not in _tags(cell):
             cell.outputs = []
     return trial
 
 
-def write(folder: Path = FOLDER) -> list[Path]:
+def write() -> list[Path]:
     """Write a copy of every chapter; return their paths."""
     paths = []
     for chapter in chapters():
         text = nbformat.writes(trial_copy(nbformat.read(chapter, as_version=4)), version=4)
-        paths.append(folder / chapter.name)
+        paths.append(FOLDER / chapter.name)
         replace_file(paths[-1], text + "\n")
     return paths
 

@@ -5,7 +5,6 @@ they can be looked at. Of each class the image is taken that the model answers b
 """
 
 import io
-import sys
 
 import numpy as np
 from PIL import Image
@@ -22,32 +21,26 @@ MOST = 300  # images of a class that are looked at
 
 
 def enlarge(image: np.ndarray) -> bytes:
-    """Enlarge an image of 28 × 28 pixels; return it as a PNG file.
-
-    Shrunk again by averaging it is the same image within a few grey levels.
-    """
+    """Enlarge an image of 28 × 28 pixels; return a PNG file."""
     large = Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
     file = io.BytesIO()
     large.save(file, format="PNG", optimize=True)
     return file.getvalue()
 
 
-def main() -> int:
-    """Write ``demo/samples/*.png``; return the exit status."""
+def main() -> None:
+    """Write ``demo/samples/*.png``."""
     images, labels, _ = sample()
     for dx in CLASSES:
         rows = np.flatnonzero(labels == by_dx(dx).kaggle_label)[:MOST]
         files = [enlarge(images[row]) for row in rows]
         answers = [predict(file) for file in files]  # shrunk and averaged as on the page
-        sure = [
-            answer.probabilities[dx] if answer.strangeness < 0.9 * answer.threshold else 0
-            for answer in answers
-        ]
+        known = [answer.strangeness < 0.9 * answer.threshold for answer in answers]
+        sure = [a.probabilities[dx] * k for a, k in zip(answers, known, strict=True)]
         best = int(np.argmax(sure))
         replace_file(ROOT / "demo" / "samples" / f"{dx}.png", files[best])
         print(f"{dx}: {sure[best]:.2f}, {len(files[best]) / 1e3:.0f} KB")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -20,8 +20,7 @@ from tools.book.chapter_code import definitions
 from tools.book.course import ROOT
 from utils.data.phantom import sample
 from utils.files import hash_file, replace_file, write_json
-from utils.open_image import PredictError
-from utils.predict import onnx_answerer
+from utils.predict import PredictError, onnx_answerer
 
 FOLDER = ROOT / "_build" / "demo"
 CHECKED = 256  # images
@@ -40,19 +39,16 @@ class ExportError(ValueError):
 
 def state(root: Path = ROOT) -> str:
     """Return a check sum of everything that the export depends on."""
-    digest = hashlib.sha256()
-    for name in SOURCES:
-        digest.update(f"{name} {hash_file(root / name)} ".encode())
-    return digest.hexdigest()
+    sums = "".join(f"{name} {hash_file(root / name)} " for name in SOURCES)
+    return hashlib.sha256(sums.encode()).hexdigest()
 
 
 def is_current(folder: Path, now: str) -> bool:
     """Say whether the folder holds an export of this state, whole."""
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        return hash_file(folder / manifest["model"]) == manifest["sha256"] and (
-            manifest["made_from"] == now
-        )
+        whole = hash_file(folder / manifest["model"]) == manifest["sha256"]
+        return whole and manifest["made_from"] == now
     except (OSError, ValueError, KeyError):
         return False
 
@@ -92,16 +88,12 @@ def compare(ask_file: Callable, ask_model: Callable, images: np.ndarray) -> dict
     largest = float(np.max([np.abs(a - b).max() for a, b in zip(by_file, by_model, strict=True)]))
     if not same.all() or not largest <= TOLERANCE:
         raise ExportError(
-            f"model.onnx does not answer as the model does: {int((~same).sum())} of {len(images)} "
+            f"model.onnx does not answer as the model does: {(~same).sum()} of {len(images)} "
             f"images get another top class, the largest difference is {largest:.2g} "
             f"({TOLERANCE:g} is allowed). Export it again; if that does not help, the converter is "
             "at fault."
         )
-    return {
-        "images": len(images),
-        "same_class": float(same.mean()),
-        "largest_difference": largest,
-    }
+    return {"images": len(images), "same_class": 1.0, "largest_difference": largest}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -117,17 +109,13 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         written = export()
     except ImportError as error:
-        print(
-            f"The model cannot be exported: {error}. Install onnx, tf2onnx and onnxruntime (with "
-            "PyTorch as backend: onnxscript).",
-            file=sys.stderr,
-        )
+        packages = "onnx, tf2onnx and onnxruntime (with PyTorch as backend: onnxscript)"
+        print(f"The model cannot be exported: {error}. Install {packages}.", file=sys.stderr)
         return 1
     except (ExportError, PredictError) as error:
         print(error, file=sys.stderr)
         return 1
-    where = FOLDER.relative_to(ROOT)
-    print(f"{where}: written" if written else f"{where}: nothing has changed")
+    print(f"{FOLDER.relative_to(ROOT)}: {'written' if written else 'nothing has changed'}")
     return 0
 
 

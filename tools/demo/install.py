@@ -7,12 +7,12 @@ one page only.
 
 import gzip
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 from tools.book import npm
-from tools.book.course import ROOT, environment
+from tools.book.course import ROOT
+from tools.book.process import run_python
 from utils.files import replace_file, write_json
 
 # Name in the package onnxruntime-web → name here. The smallest build that runs the model:
@@ -26,22 +26,10 @@ PAGE = ("*.js", "*.css", "samples/*.png")
 
 
 def install(html: Path, *, root: Path = ROOT) -> list[str]:
-    """Put everything that the page "Try it" needs into ``_static/demo/`` of a rendered book.
+    """Fill ``_static/demo/`` of a rendered book; return what is missing, a sentence each.
 
     Where the runtime or the model cannot be had, the book is whole without them: the page then
     says that the model is not part of this build, and why.
-
-    Parameters
-    ----------
-    html : Path
-        The rendered book.
-    root : Path
-        The repository, or a copy; its ``_build/`` holds what was fetched or exported before.
-
-    Returns
-    -------
-    list of str
-        What is missing, a sentence each; empty if the page is complete.
     """
     place = html / "_static" / "demo"
     shutil.rmtree(place, ignore_errors=True)
@@ -49,9 +37,8 @@ def install(html: Path, *, root: Path = ROOT) -> list[str]:
     for pattern in PAGE:
         for path in (root / "demo").glob(pattern):
             shutil.copyfile(path, place / path.relative_to(root / "demo"))
-    problems = [step(place, root) for step in (_install_runtime, _install_model)]
-    missing = [problem for problem in problems if problem]
-    loaded = [place / name for name in (*RUNTIME.values(), *MODEL) if (place / name).is_file()]
+    missing = [*filter(None, (_install_runtime(place, root), _install_model(place, root)))]
+    loaded = filter(Path.is_file, (place / name for name in (*RUNTIME.values(), *MODEL)))
     build = {
         "ready": not missing,
         # The first line for the page, all of it for who builds the book.
@@ -81,14 +68,7 @@ def _install_runtime(place: Path, root: Path) -> str:
 
 def _install_model(place: Path, root: Path) -> str:
     # It writes nothing if nothing has changed, and fetches no data.
-    done = subprocess.run(
-        [sys.executable, "-m", "tools.demo.export_demo"],
-        cwd=root,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-    )
+    done = run_python(["-m", "tools.demo.export_demo"], cwd=root)
     if done.returncode:
         return (
             "The model could not be exported; `python -m tools.demo.export_demo` says why.\n"
@@ -100,16 +80,18 @@ def _install_model(place: Path, root: Path) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Put the page's parts into the rendered book (``_build/html`` or the folder named)."""
+    """Put the page's parts into the rendered book (``_build/html`` or the folder named).
+
+    A book whose page lacks its model is a whole book, so that is said and is no error.
+    """
     html = Path(arguments[0]) if arguments else ROOT / "_build" / "html"
     if not (html / "try-it.html").is_file():
         print(f"{html} holds no rendered book with this page; run `make book`.", file=sys.stderr)
         return 1
     missing = install(html)
-    for problem in missing:
-        print(problem, file=sys.stderr)
+    print(*missing, sep="\n", end="\n" if missing else "", file=sys.stderr)
     print("The page Try it is without a model." if missing else "The page Try it is complete.")
-    return bool(missing)
+    return 0
 
 
 if __name__ == "__main__":

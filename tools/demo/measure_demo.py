@@ -22,13 +22,14 @@ from utils import calibration, data, metrics, splits
 from utils.classes import CLASSES
 from utils.data.photographs import Photographs
 from utils.files import replace_file, write_json
-from utils.open_image import middle_square, shrink
+from utils.predict import middle_square, shrink
 from utils.refusal import answer_averaged, features, with_strangeness
 from utils.training import class_shares
 from utils.weights import BirthCertificate, load_weights
 
 MODELS = ROOT / "models"
 PER_KIND, SHARE, STAGES = 60, 0.03, 3
+SAYS_ON = "test images that are not refused; the interval holds 95 % of 2,000 resamples of lesions"
 chapter = definitions("10")
 
 
@@ -39,6 +40,9 @@ def choosing() -> dict:
     def gradient(rng):
         across = np.broadcast_to(np.linspace(0, 1, 112)[None, :, None], (112, 112, 1))
         return picture(colour(rng) * across + colour(rng) * (1 - across))
+
+    def noise(rng):
+        return picture(rng.normal(rng.uniform(60, 200), rng.uniform(20, 90), (28, 28, 3)))
 
     def digit(rng):
         ink = rng.choice(digits)[..., None] / 16
@@ -52,9 +56,7 @@ def choosing() -> dict:
         "flower (photograph)": partial(chapter.cut_out, name="flower.jpg"),
         "wall": lambda rng: picture(chapter.lit(rng, colour(rng))),
         "colour gradient": gradient,
-        "noise": lambda rng: picture(
-            rng.normal(rng.uniform(60, 200), rng.uniform(20, 90), (28, 28, 3))
-        ),
+        "noise": noise,
         "digit": digit,
         "bare skin (drawing)": chapter.bare_skin,
     }
@@ -69,9 +71,8 @@ def measure() -> dict:
     model, certificate = load_weights("best", dataset, test=split.test)
     centre, whiten, chosen_by = fit(model, dataset, split)
     both = with_strangeness(model, centre, whiten)
-    validation, test = (
-        answer_averaged(both, dataset.images[rows]) for rows in (split.validation, split.test)
-    )
+    validation = answer_averaged(both, dataset.images[split.validation])
+    test = answer_averaged(both, dataset.images[split.test])
     threshold = float(np.quantile(validation[1], 1 - SHARE))
     temperature = calibration.fit_temperature(dataset.labels[split.validation], validation[0])
     probabilities = calibration.apply_temperature(test[0], temperature)
@@ -84,7 +85,7 @@ def measure() -> dict:
     for c in CLASSES:
         rows = answered & (called == c.kaggle_label)
         says[c.dx] = {"said": int(rows.sum()), "right": int((labels[rows] == c.kaggle_label).sum())}
-        says[c.dx] |= _rounded(scores.per_class["PPV"][c.kaggle_label], name="share")
+        says[c.dx] |= _rounded(scores.per_class["PPV"][c.kaggle_label], ("share", "low", "high"))
     stored = {
         "weights_sha256": certificate.weights_sha256,
         "data": certificate.data,
@@ -92,10 +93,7 @@ def measure() -> dict:
         "temperature": round(temperature, 6),
         "shares": class_shares(dataset.labels[split.train]).round(6).tolist(),
         "says": says,
-        "says_on": (
-            "test images that are not refused; the interval holds 95 % of 2,000 resamples of "
-            "lesions"
-        ),
+        "says_on": SAYS_ON,
         "tested": {name: _rounded(number) for name, number in scores.headline.items()}
         | {"images": int(answered.sum()), "lesions": len(set(lesions[answered]))},
         "refusal": judge(both, threshold, validation[1], test[1], lesions, labels) | chosen_by,
@@ -127,12 +125,10 @@ def filled(manifest: dict, certificate: BirthCertificate, threshold: float, meas
     del birth["history"]
     for part in ("train_lesions", "validation_lesions"):
         birth[part] = len(birth[part])
-    classes = [
-        words
-        | {"dx": c.dx, "name": c.name, "malignant": c.malignant, "label": c.kaggle_label}
-        | {"colour": c.colour, "says": measured["says"][c.dx]}
-        for words, c in zip(manifest["classes"], CLASSES, strict=True)
-    ]
+    classes = []
+    for words, c in zip(manifest["classes"], CLASSES, strict=True):
+        facts = {"dx": c.dx, "name": c.name, "malignant": c.malignant, "label": c.kaggle_label}
+        classes.append(words | facts | {"colour": c.colour, "says": measured["says"][c.dx]})
     refusal = manifest["refusal"] | {"threshold": threshold} | measured["refusal"]
     same = ("temperature", "shares", "crop", "altered", "says_on", "tested")
     parts = {"classes": classes, "refusal": refusal, "certificate": birth}
@@ -141,7 +137,7 @@ def filled(manifest: dict, certificate: BirthCertificate, threshold: float, meas
 
 def fit(model, dataset, split) -> tuple[np.ndarray, np.ndarray, dict]:
     """Fit the cloud at the end of each stage; the one that the page takes has to be the best."""
-    training, validation = (dataset.images[rows] for rows in (split.train, split.validation))
+    training, validation = dataset.images[split.train], dataset.images[split.validation]
     others, _ = chapter.strangers(choosing(), per_kind=PER_KIND, upright=("digit",), part=0)
     clouds, aucs = [], []
     for stage in range(STAGES):
@@ -160,16 +156,13 @@ def judge(both, threshold, validation, test, lesions, labels) -> dict:
     strange = answer_averaged(both, others)[1]
     refused = test > threshold
     draws = metrics.resample_weights(labels, lesions)
-    share = metrics.interval(
-        refused.mean(), np.concatenate([refused @ w / w.sum(axis=0) for w in draws])
-    )
+    shares = np.concatenate([refused @ weights / weights.sum(axis=0) for weights in draws])
+    share = metrics.interval(refused.mean(), shares)
     return {
         "auc": round(_auc(test, strange), 4),
         "refused_real": int(refused.sum()),
         "n_real": len(refused),
-        "refused_real_share": round(share.value, 4),
-        "refused_real_low": round(share.low, 4),
-        "refused_real_high": round(share.high, 4),
+        **_rounded(share, tuple(f"refused_real_{part}" for part in ("share", "low", "high"))),
         "refused_validation": int((validation > threshold).sum()),
         "n_validation": len(validation),
         "refused_strangers": int((strange > threshold).sum()),
@@ -190,14 +183,11 @@ def alter(both, threshold, test: np.ndarray) -> dict[str, float]:
         "warmer light": images * [1.1, 1.0, 0.9],
         "colder light": images * [0.9, 1.0, 1.1],
         "more contrast": (images - mean) * 1.3 + mean,
-        # The colour of brown skin over light skin: a crude stand-in for images that do not exist
-        # in this data set.
+        # Brown skin's colour over light skin: a crude stand-in for images that are not there.
         "tinted brown": images * [0.62, 0.55, 0.50],
     }
-    return {
-        name: _share(answer_averaged(both, np.clip(changed, 0, 255))[1] > threshold)
-        for name, changed in changes.items()
-    }
+    clipped = {name: np.clip(changed, 0, 255) for name, changed in changes.items()}
+    return {name: _share(answer_averaged(both, x)[1] > threshold) for name, x in clipped.items()}
 
 
 def crop(both, threshold, dataset, split, temperature: float) -> dict:
@@ -224,12 +214,9 @@ def _share(true: np.ndarray) -> float:
     return round(float(true.mean()), 4)
 
 
-def _rounded(number, *, name: str = "value") -> dict[str, float]:
-    return {
-        name: round(number.value, 4),
-        "low": round(number.low, 4),
-        "high": round(number.high, 4),
-    }
+def _rounded(number, names: tuple[str, ...] = ("value", "low", "high")) -> dict[str, float]:
+    parts = (number.value, number.low, number.high)
+    return {name: round(part, 4) for name, part in zip(names, parts, strict=True)}
 
 
 def _auc(own: np.ndarray, foreign: np.ndarray) -> float:

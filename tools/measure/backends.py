@@ -1,14 +1,13 @@
 """The same Keras code on TensorFlow and on PyTorch: same weights in, same answers out, and time.
 
-    python -m tools.measure.backends [--epochs 80]
+    python -m tools.measure.backends
 
 Keras takes its backend once, at import, so each has a process of its own. It loads the published
-weights, predicts the same test images and trains one epoch of the course's recipe; with
-``--epochs`` it trains so long as well. The results go into ``models/backends.json``. PyTorch is
-not among the course's packages: ``pip install torch`` adds it.
+weights, predicts the same test images and trains one epoch of the course's recipe. The results go
+into ``models/backends.json``. PyTorch is not among the course's packages: ``pip install torch``
+adds it.
 """
 
-import datetime
 import importlib.util
 import sys
 import tempfile
@@ -20,23 +19,20 @@ COMPARED = ("tensorflow", "torch")
 TOLERANCE = 1e-4  # largest difference of a probability
 
 
-def measure(*, epochs: int = 0, apart=harness.apart) -> Iterator[dict]:
+def measure(*, apart=harness.apart) -> Iterator[dict]:
     """Yield the comparison; raise if a backend is missing or fails, or the answers differ."""
     import numpy as np
 
     results, answers, settings = {}, [], {"weights": "best", "images": 256}
     for backend in COMPARED:
-        name, env = harness.BACKENDS[backend], {"KERAS_BACKEND": backend}
+        env = {"KERAS_BACKEND": backend}
         if importlib.util.find_spec(backend) is None:
-            command = f"python -m pip install {backend}"
-            raise harness.MeasureError(f"{name} is not installed here: `{command}` adds it.")
+            text = "{} is not installed here: `python -m pip install {}` adds it."
+            raise harness.MeasureError(text.format(harness.BACKENDS[backend], backend))
         with tempfile.TemporaryDirectory() as folder:
             file = f"{folder}/answers.npy"
-            result = apart("networks.answers", env=env, file=file, **settings)
+            results[backend] = apart("networks.answers", env=env, file=file, **settings)
             answers.append(np.load(file))
-        if epochs:
-            result["training"] = apart("networks.course", env=env, changes={"epochs": epochs})
-        results[backend] = result
     first, second = answers
     data, other = (results[backend].pop("data") for backend in COMPARED)
     largest = float(np.abs(first - second).max())
@@ -45,17 +41,18 @@ def measure(*, epochs: int = 0, apart=harness.apart) -> Iterator[dict]:
             f"The two backends differ by {largest:.1e} on {data} and {other}; {TOLERANCE:.0e} on "
             "the same data is allowed. Nothing was stored."
         )
-    yield settings | {
-        "date": datetime.date.today().isoformat(),
-        "machine": harness.machine(),
-        "data": data,
-        "images": len(first),
-        "largest_difference": largest,
-        "same_answer": float((first.argmax(axis=1) == second.argmax(axis=1)).mean()),
-        "backends": results,
-    }
+    yield (
+        harness.occasion()
+        | settings
+        | {
+            "data": data,
+            "images": len(first),
+            "largest_difference": largest,
+            "same_answer": float((first.argmax(axis=1) == second.argmax(axis=1)).mean()),
+            "backends": results,
+        }
+    )
 
 
 if __name__ == "__main__":
-    epochs = {"type": int, "default": 0, "help": "also train so many epochs on each"}
-    sys.exit(harness.command("backends", measure, epochs=epochs))
+    sys.exit(harness.command("backends", measure))

@@ -1,12 +1,10 @@
 """`make bench`: how long things take and what they hold in memory, in one run on one machine.
 
-Every measurement runs in a process of its own, one after the other. Computers are noisy: compare
-the numbers of one run with each other, as the ratios of its table do, and not with another run's.
-``--quick`` tries it out on the phantom and leaves results and page alone; ``--page`` measures
-nothing and writes the page from what is stored.
+Computers are noisy: compare the numbers of one run with each other, as the ratios of its table do,
+and not with another run's. ``--quick`` tries it out on the phantom and leaves results and page
+alone; ``--page`` measures nothing and writes the page from what is stored.
 """
 
-import datetime
 import importlib.util
 import sys
 import tempfile
@@ -20,6 +18,23 @@ from tools.measure.harness import measured, peak_memory
 PAGE = harness.ROOT / "how-long-things-take.md"
 PHANTOM = {"HAM10000_DIR": "phantom"}
 COLUMNS = ["what", "seconds", "peak memory (MB)", "balanced accuracy", "macro AUC", "as a ratio"]
+KEYS = ("seconds", "peak_mb")
+ROWS = (  # what the page says, the measurement, and what it is compared with
+    ("Original procedure, pandas way, {epochs} epochs", "original", ""),
+    ("The course's recipe, {epochs} epochs", "recipe", "original"),
+    ("The recipe cut to {epochs} epochs: the original's quality {reached}", "short", "original"),
+    ("Load, oversample, train 1 epoch: pandas way", "original epoch", ""),
+    ("The same the course's way", "course epoch", "original epoch"),
+    ("Python and Keras started, nothing done", "nothing", ""),
+    ("Read the Kaggle CSV with pandas", "csv pandas", ""),
+    ("The same with pyarrow", "csv pyarrow", "csv pandas"),
+    ("`load_ham10000`, no cache: {source}", "cold", "csv pandas"),
+    ("`load_ham10000`, from its cache", "warm", "csv pandas"),
+    # Of these there are several, compared with the first of them.
+    ("One augmented epoch, {images:,} phantom images (× {factor}; read in {read} s)", "growth", ""),
+    ("A step of {batch} images of {size} × {size} pixels", "pixels", ""),
+    ("One image, averaged over its 8 symmetries", "prediction", ""),
+)
 # `recipe` and `short` are changes of the course's recipe: in full, and what only has to reach the
 # original's quality. That takes smaller batches and larger steps, and a running mean that does not
 # reach back to the untrained network; found on the validation part.
@@ -40,20 +55,15 @@ def bench(plan: dict, *, env: dict | None = None, apart=harness.apart) -> dict:
     """Measure everything and return the results; nothing is stored."""
     start, results = time.perf_counter(), {"csv pyarrow": None, "growth": [], "pixels": []}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        drawn = {"factors": plan["factors"], "size": plan["size"]}
-        data = apart("bench.prepare", env=env, folder=folder, **drawn)
+        sizes = {"factors": plan["factors"], "size": plan["size"]}
+        data = apart("bench.prepare", env=env, folder=folder, **sizes)
         if data["phantom"]:  # the measurements need not try a download each
             env = PHANTOM
         for key, task, settings in measurements(plan, folder):
             print(f"[{time.strftime('%H:%M:%S')}] {key}", flush=True)
             result = apart(task, env=env, **settings)
-            if isinstance(results.get(key), list):
-                results[key].append(result)
-            else:
-                results[key] = result
-    return {
-        "date": datetime.date.today().isoformat(),
-        "machine": harness.machine(),
+            results[key] = [*results[key], result] if key in ("growth", "pixels") else result
+    return harness.occasion() | {
         "versions": results["nothing"].pop("versions"),
         "data": data,
         "seconds": round(time.perf_counter() - start, 1),
@@ -62,10 +72,9 @@ def bench(plan: dict, *, env: dict | None = None, apart=harness.apart) -> dict:
 
 
 def measurements(plan: dict, folder: str) -> Iterator[tuple[str, str, dict]]:
-    """Yield the key, the function and the settings of each measurement, in their order.
+    """Yield the key, the function and the settings of each measurement.
 
-    Long and short runs of both ways stand side by side, so that a change of the machine's pace
-    during the run touches both.
+    What is compared stands side by side, so that a change of the machine's pace touches both.
     """
     csv, once = {"csv": f"{folder}/images.csv"}, {"epochs": 1}
     original, course = csv | {"parts": f"{folder}/parts.npz"}, "networks.course"
@@ -80,11 +89,10 @@ def measurements(plan: dict, folder: str) -> Iterator[tuple[str, str, dict]]:
     for factor in plan["factors"]:
         file = f"{folder}/times-{factor}.npz"
         yield "growth", "networks.epoch", {"file": file, "factor": factor}
-    for size in (28, plan["size"]):
-        file = f"{folder}/pixels-{size}.npz"
+    small, large = (f"{folder}/pixels-{size}.npz" for size in (28, plan["size"]))
+    for file in (small, large):
         yield "pixels", "networks.epoch", {"file": file, "steps": plan["steps"]}
-    file = f"{folder}/pixels-28.npz"
-    yield "prediction", "networks.predict", {"file": file, "calls": plan["calls"]}
+    yield "prediction", "networks.predict", {"file": small, "calls": plan["calls"]}
     yield "short", course, {"changes": plan["short"]}
     yield "recipe", course, {"changes": plan["recipe"]}
     yield "original", "networks.original", original | {"epochs": plan["original"]}
@@ -117,8 +125,8 @@ def prepare(*, folder: str, factors: list[int], size: int) -> dict:
         np.savez(place / f"pixels-{side}.npz", images=resized, labels=labels)
     drawn = [phantom.sample(seed)[:2] for seed in range(max(factors))]
     for factor in factors:
-        many, theirs = map(np.concatenate, zip(*drawn[:factor], strict=True))
-        np.savez(place / f"times-{factor}.npz", images=many, labels=theirs)
+        many, classes = map(np.concatenate, zip(*drawn[:factor], strict=True))
+        np.savez(place / f"times-{factor}.npz", images=many, labels=classes)
     return {"source": dataset.source, "phantom": dataset.is_phantom, "images": len(labels)}
 
 
@@ -156,44 +164,20 @@ def load(*, cache: str) -> dict:
 
 def lines(results: dict) -> Iterator[list[str]]:
     """Yield the rows of the table, one string for each of `COLUMNS`."""
-    found, data, key = results["measured"], results["data"], "balanced accuracy"
-    old, new, short = found["original"], found["recipe"], found["short"]
-    source = "the phantom" if data["phantom"] else data["source"]
-    reached = "" if short["validation"][key] >= old["test"][key] else " not"
-    csv, pyarrow, one = found["csv pandas"], found["csv pyarrow"], found["original epoch"]
-    yield _line(f"Original procedure, pandas way, {old['epochs']} epochs", old)
-    yield _line(f"The course's recipe, {new['epochs']} epochs", new, old)
-    goal = f"the original's quality{reached} reached"
-    yield _line(f"The recipe cut to {short['epochs']} epochs: {goal}", short, old)
-    yield _line("Load, oversample, train 1 epoch: pandas way", one)
-    yield _line("The same the course's way", found["course epoch"], one)
-    yield _line("Python and Keras started, nothing done", found["nothing"])
-    yield _line("Read the Kaggle CSV with pandas", csv)
-    if pyarrow:
-        yield _line("The same with pyarrow", pyarrow, csv)
-    yield _line(f"`load_ham10000`, no cache: {source}", found["cold"], csv)
-    yield _line("`load_ham10000`, from its cache", found["warm"], csv)
-    first = None
-    for row in found["growth"]:
-        how = f"(× {row['factor']}; read in {_number(row['load_seconds'])} s)"
-        yield _line(f"One augmented epoch, {row['images']:,} phantom images {how}", row, first)
-        first = first or row
-    small, large = found["pixels"]
-    step = "A step of {batch} images of {size} × {size} pixels"
-    yield _line(step.format(**small), small)
-    yield _line(step.format(**large), large, small)
-    yield _line("One image, averaged over its 8 symmetries", found["prediction"])
-
-
-def _line(text: str, result: dict, other: dict | None = None) -> list[str]:
-    keys = ("seconds", "peak_mb")
-    numbers = [_number(result[key]) if key in result else "" for key in keys]
-    quality = [f"{result['test'][key]:.3f}" if "test" in result else "" for key in COLUMNS[3:5]]
-    ratio = ""
-    if other:
-        seconds, memory = (_number(result[key] / other[key]) for key in keys)
-        ratio = f"time × {seconds}, memory × {memory}"
-    return [text, *numbers, *quality, ratio]
+    measured, data, key = results["measured"], results["data"], "balanced accuracy"
+    reached = measured["short"]["validation"][key] >= measured["original"]["test"][key]
+    facts = {"source": "the phantom" if data["phantom"] else data["source"]}
+    facts["reached"] = "reached" if reached else "not reached"
+    for text, name, other in ROWS:
+        group = measured[name] if isinstance(measured[name], list) else [measured[name]]
+        for number, result in enumerate(filter(None, group)):  # pyarrow may be missing
+            first, test = group[0] if number else measured.get(other), result.get("test")
+            read = _number(result.get("load_seconds", 0))
+            row = [text.format_map(facts | result | {"read": read})]
+            row += [_number(result[key]) if key in result else "" for key in KEYS]
+            row += [f"{test[key]:.3f}" if test else "" for key in COLUMNS[3:5]]
+            times = [_number(result[key] / first[key]) for key in KEYS if first]
+            yield [*row, "time × {}, memory × {}".format(*times) if first else ""]
 
 
 def _number(value: float) -> str:
@@ -204,7 +188,7 @@ def _number(value: float) -> str:
 
 
 def section(results: dict) -> str:
-    """Return what the page shows: machine, versions, data, what is absent, and the table."""
+    """Return what the page shows."""
     computer, versions, data = results["machine"], results["versions"], results["data"]
     backend = versions["backend"]
     remarks = [

@@ -1,7 +1,6 @@
 """Seconds per epoch on this device, one row for each backend that is installed here.
 
-    python -m tools.measure.devices [--backends jax torch]
-    python -m tools.measure.devices --page     measure nothing, write the page from what is stored
+    python -m tools.measure.devices [--page]   (with it: measure nothing, write the page again)
 
 Trains one epoch of the course's recipe, augmentation included, and another one on the same batch
 again and again: what that one saves is the time spent on getting batches. On a GPU the quotient
@@ -31,15 +30,15 @@ COLUMNS = {
 }
 
 
-def measure(*, backends: list[str]) -> Iterator[dict]:
+def measure() -> Iterator[dict]:
     """Yield all rows whenever one was measured."""
     rows = harness.stored("devices")["rows"]
-    for backend in backends:
+    for backend, name in BACKENDS.items():
         if importlib.util.find_spec(backend):
             rows.append(harness.apart("networks.device", env={"KERAS_BACKEND": backend}))
             yield {"rows": merged(rows)}
         else:
-            print(f"{BACKENDS[backend]} is not installed here: no row.", flush=True)
+            print(f"{name} is not installed here: no row.", flush=True)
 
 
 def merged(rows: list[dict]) -> list[dict]:
@@ -58,5 +57,4 @@ def section(results: dict) -> str:
 
 
 if __name__ == "__main__":
-    backends = {"nargs": "+", "choices": list(BACKENDS), "default": list(BACKENDS)}
-    sys.exit(harness.command("devices", measure, section, page=PAGE, backends=backends))
+    sys.exit(harness.command("devices", measure, section, page=PAGE))

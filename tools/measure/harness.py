@@ -6,12 +6,12 @@ imported at the top counts to the memory it holds, so that is little.
 
 import argparse
 import contextlib
+import datetime
 import importlib
 import json
 import os
 import platform
 import re
-import subprocess
 import sys
 import tempfile
 import time
@@ -36,12 +36,12 @@ def apart(task: str, *, env: dict[str, str] | None = None, **settings) -> dict:
         file = Path(folder) / "result.json"
         command = ["-m", "tools.measure.harness", task, json.dumps(settings), file]
         status = run_python(command, env=environment() | (env or {}), capture=False).returncode
-        if status:
-            raise MeasureError(
-                f"The measurement {task} {env or ''} ended with status {status}; its own message "
-                "stands above (137 or -9: the memory did not suffice). Nothing of it was stored."
-            )
-        return json.loads(file.read_text(encoding="utf-8"))
+        if not status:
+            return json.loads(file.read_text(encoding="utf-8"))
+    raise MeasureError(
+        f"The measurement {task} {env or ''} ended with status {status}; its own message stands "
+        "above (137 or -9: the memory did not suffice). Nothing of it was stored."
+    )
 
 
 @contextlib.contextmanager
@@ -70,24 +70,19 @@ def peak_memory(process: int | None = None) -> float:
     return getattr(memory, "peak_wset", memory.rss) / 1e6  # the former on Windows
 
 
-def machine() -> dict[str, str | int | float]:
-    """Describe this computer, naming neither its owner nor a folder."""
+def occasion() -> dict:
+    """Return today's date and this computer, naming neither its owner nor a folder."""
     import psutil
 
-    cpu, listed = platform.processor(), Path("/proc/cpuinfo")
-    if sys.platform == "darwin":
-        command = ["sysctl", "-n", "machdep.cpu.brand_string"]
-        cpu = subprocess.run(command, capture_output=True, text=True).stdout
-    elif listed.is_file():
-        model = re.search(r"^model name\s*:(.*)", listed.read_text(), re.MULTILINE)
-        cpu = model[1] if model else cpu
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {
-        "cpu": " ".join(cpu.split()) or "unknown processor",
-        "cores": usable or 1,
+    listed = Path("/proc/cpuinfo")
+    model = listed.is_file() and re.search(r"model name\s*:(.*)", listed.read_text())
+    machine = {
+        "cpu": model[1].strip() if model else platform.processor() or "unknown processor",
+        "cores": len(psutil.Process().cpu_affinity()) if listed.is_file() else os.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
         "system": f"{platform.system()} {platform.machine()}",
     }
+    return {"date": datetime.date.today().isoformat(), "machine": machine}
 
 
 def stored(name: str) -> dict:
@@ -99,11 +94,10 @@ def markdown(rows: list[list[str]], columns: list[str], *, numbers: range) -> st
     """Return a Markdown table; columns whose places are in `numbers` stand to the right."""
     from prettytable import PrettyTable, TableStyle
 
-    table = PrettyTable(columns)
+    table = PrettyTable(columns, align="l")
     table.add_rows(rows)
     table.set_style(TableStyle.MARKDOWN)
-    for place, column in enumerate(columns):
-        table.align[column] = "r" if place in numbers else "l"
+    table.align |= dict.fromkeys(columns[numbers.start : numbers.stop], "r")
     return table.get_string()
 
 
@@ -118,8 +112,8 @@ def command(
 ) -> int:
     """Measure, store in ``models/NAME.json``, show, write the page; return the exit status.
 
-    `measure` takes the options, each given as `argparse` reads it, and yields the results as often
-    as they are to be stored. `section` makes of them what stands between the page's markers.
+    `measure` takes the options, each given as `argparse` reads it, and yields what to store.
+    `section` makes of it what stands between the page's markers.
     """
     from tools.book.splice import splice
     from utils.files import replace_file, write_json

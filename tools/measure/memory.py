@@ -1,7 +1,6 @@
 """How much memory each chapter needs, small and in full: the table of *A classroom's server*.
 
-    python -m tools.measure.memory [--chapters 03 06]
-    python -m tools.measure.memory --page     measure nothing, write the page from what is stored
+    python -m tools.measure.memory [--chapters 03 06] [--page]   (the latter measures nothing)
 
 Small runs (``COURSE_QUICK=1``) are made on the phantom, as on Binder; full ones on the best data
 there is. Chapter 5 trains two epochs in full: more of them take time and no more memory. The
@@ -9,7 +8,6 @@ numbers go into ``models/peak_memory.json``, those of other chapters stay.
 """
 
 import contextlib
-import datetime
 import math
 import sys
 import tempfile
@@ -26,53 +24,48 @@ COLUMNS = ["chapter", "small, on the phantom (MB)", "in full (MB)", "fits into B
 QUICK, FULL = {"COURSE_QUICK": "1", "HAM10000_DIR": "phantom"}, {"COURSE_QUICK": "0"}
 
 
-def run(*, chapter: str, epochs: int | None = None) -> dict:
-    """Run a chapter; return its ``seconds``, ``peak_mb`` and ``data``, what it said it ran on."""
+def run(*, chapter: str, **parameters: int) -> dict:
+    """Run a chapter; return its ``seconds``, ``peak_mb`` and ``data``, what it said it ran on.
+
+    Memory is looked at ten times a second: the peak of each process that this one has started,
+    and the sum that all of them hold together.
+    """
     import nbformat
+    import psutil
 
     from tools.book.course import data_of, execute
 
-    with tempfile.TemporaryDirectory() as folder, _largest() as largest:
-        copy = Path(folder) / "executed.ipynb"
-        parameters = {"EPOCHS": epochs} if epochs else {}
-        seconds = execute(Path(chapter), copy, parameters=parameters)
-        data = data_of(nbformat.read(copy, as_version=4)) or ""
-    return {"seconds": round(seconds, 1), "peak_mb": round(largest[0]), "data": data}
-
-
-@contextlib.contextmanager
-def _largest() -> Iterator[list[float]]:
-    """Yield a list with the largest memory, in MB, of what this process starts meanwhile.
-
-    Looked at ten times a second: the peak of each process, and the sum that all hold together.
-    """
-    import psutil
-
-    largest, end = [0.0], threading.Event()
+    largest, end = 0.0, threading.Event()
 
     def watch() -> None:
+        nonlocal largest
         while not end.wait(0.1):
             together = 0.0
             for process in psutil.Process().children(recursive=True):
                 with contextlib.suppress(psutil.Error):  # it has ended meanwhile
                     together += process.memory_info().rss / 1e6
-                    largest[0] = max(largest[0], together, harness.peak_memory(process.pid))
+                    largest = max(largest, together, harness.peak_memory(process.pid))
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
-    yield largest
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "executed.ipynb"
+        seconds = execute(Path(chapter), copy, parameters=parameters)
+        data = data_of(nbformat.read(copy, as_version=4)) or ""
     end.set()
     thread.join()
+    return {"seconds": round(seconds, 1), "peak_mb": round(largest), "data": data}
 
 
-def _numbered(results: dict) -> dict[str, int]:
+def largest_numbered(results: dict) -> tuple[int, str]:
+    """Return the MB and the name of the numbered chapter that needs the most in full."""
     found = results["chapters"].items()
-    return {name: one["full"]["peak_mb"] for name, one in found if name[0].isdigit()}
+    return max((one["full"]["peak_mb"], name) for name, one in found if name[0].isdigit())
 
 
 def per_person(results: dict) -> float:
     """Return the memory to give a person, in GB: the largest numbered chapter and room to spare."""
-    return math.ceil((max(_numbered(results).values()) * HEADROOM + SERVER_MB) / 100) / 10
+    return math.ceil((largest_numbered(results)[0] * HEADROOM + SERVER_MB) / 100) / 10
 
 
 def section(results: dict) -> str:
@@ -82,10 +75,9 @@ def section(results: dict) -> str:
         small, full = found["quick"]["peak_mb"], found["full"]["peak_mb"]
         fits = "yes" if full < BINDER_MB else "small only" if small < BINDER_MB else "no"
         rows.append([f"`{name}`", f"{small:,}", f"{full:,}", fits])
-    numbered, limit = _numbered(results), per_person(results)
-    largest = max(numbered, key=numbered.get)
+    (megabytes, name), limit = largest_numbered(results), per_person(results)
     sentence = (
-        f"The largest of the numbered chapters is `{largest}` with {numbered[largest]:,} MB. With "
+        f"The largest of the numbered chapters is `{name}` with {megabytes:,} MB. With "
         f"30 % to spare and {SERVER_MB} MB for the server that runs a person's notebooks, give "
         f"everybody **{limit:.1f} GB**; for {PEOPLE} people at once that is "
         f"**{math.ceil(PEOPLE * limit)} GB**."
@@ -103,16 +95,13 @@ def measure(*, chapters: list[str]) -> Iterator[dict]:
 
     results, listed = harness.stored("peak_memory")["chapters"], all_chapters()
     for path in (path for path in listed if path.name.startswith(tuple(chapters))):
-        full = {"epochs": 2} if path.name.startswith("05") else {}
+        full = {"EPOCHS": 2} if path.name.startswith("05") else {}
         results[path.stem] = {
             "quick": harness.apart("memory.run", env=QUICK, chapter=str(path)),
             "full": harness.apart("memory.run", env=FULL, chapter=str(path), **full),
         }
-        yield {
-            "date": datetime.date.today().isoformat(),
-            "machine": harness.machine(),
-            "chapters": {p.stem: results[p.stem] for p in listed if p.stem in results},
-        }
+        numbers = {p.stem: results[p.stem] for p in listed if p.stem in results}
+        yield harness.occasion() | {"chapters": numbers}
 
 
 if __name__ == "__main__":

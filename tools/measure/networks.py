@@ -27,10 +27,7 @@ PAIRS, IDLE_PAIRS = 4, 25  # of epochs; short ones are noisy, so many of them
 def original(*, csv: str, parts: str, epochs: int, judge: bool = True) -> dict:
     """Run the older notebook's procedure in its own way: one table of pixels, copied.
 
-    Read the CSV, shuffle, copy rows of the rare classes until all are as frequent as the
-    largest, train with the last fifth of these rows as validation, keep the epoch with the best
-    accuracy there. Two things differ: the test part holds lesions of its own, and the checkpoint
-    is written.
+    Two things differ: the test part holds lesions of its own, and the checkpoint is written.
     """
     with measured() as result, tempfile.TemporaryDirectory() as folder:
         table, rows = pd.read_csv(csv), np.load(parts)
@@ -40,18 +37,14 @@ def original(*, csv: str, parts: str, epochs: int, judge: bool = True) -> dict:
         x, y = RandomOverSampler(random_state=0).fit_resample(x, y)
         x = np.array(x).reshape(-1, 28, 28, 3)
         keras.utils.set_random_seed(0)
-        model = original_cnn()
+        model, file = original_cnn(), f"{folder}/best.weights.h5"
         loss = "sparse_categorical_crossentropy"
         model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=loss, metrics=["accuracy"])
-        best = keras.callbacks.ModelCheckpoint(
-            f"{folder}/best.weights.h5",
-            monitor="val_accuracy",
-            save_best_only=True,
-            save_weights_only=True,
-        )
-        fit = {"batch_size": 128, "validation_split": 0.2, "callbacks": [best], "verbose": 0}
+        keep = {"monitor": "val_accuracy", "save_best_only": True, "save_weights_only": True}
+        fit = {"callbacks": [keras.callbacks.ModelCheckpoint(file, **keep)], "batch_size": 128}
+        fit |= {"validation_split": 0.2, "verbose": 0}
         model.fit(x, y.to_numpy(), epochs=epochs, **fit)
-        model.load_weights(best.filepath)
+        model.load_weights(file)
     if judge:
         images = np.array(x_test).reshape(-1, 28, 28, 3)
         result["test"] = headline(y_test, model.predict(images, batch_size=512, verbose=0))
@@ -65,8 +58,8 @@ def course(*, changes: dict, judge: bool = True) -> dict:
         dataset = load_ham10000()
         split = lesion_split(dataset)
         model, _ = train(dataset, split, recipe, name="bench", folder=Path(folder))
-    # Where the answers are put back to the natural shares, decide as if all classes were as
-    # frequent: what the original procedure learns from its copied rows.
+    # Answers at the natural shares are judged as if all classes were as frequent: that is what
+    # the original procedure learns from its copied rows.
     shares = class_shares(dataset.labels[split.train]) if recipe.prior else None
     for part in ("validation", "test") if judge else ():
         rows = getattr(split, part)
@@ -76,10 +69,9 @@ def course(*, changes: dict, judge: bool = True) -> dict:
 
 
 def epoch(*, file: str, steps: int | None = None, **labels) -> dict:
-    """Train once on an npz of images, uint8 (n, size, size, 3), and labels; tell the seconds.
+    """Train once on an npz of images, uint8 (n, size, size, 3), and labels.
 
-    With `steps` on so many batches only, and then the seconds are those of one. `labels` are
-    passed on.
+    With `steps` on so many batches only, and the seconds are those of one. `labels` are passed on.
     """
     with measured() as loading, np.load(file) as arrays:
         images, classes = arrays["images"], arrays["labels"]
@@ -97,12 +89,10 @@ def epoch(*, file: str, steps: int | None = None, **labels) -> dict:
 
 
 def timed_epoch(network: keras.Model, dataset: LesionImages, rows: np.ndarray) -> tuple[float, int]:
-    """Train a network once over some rows; return the seconds and the number of batches.
-
-    Two batches go before, untimed: Keras compiles the step at the first one.
-    """
+    """Train a network once over some rows; return the seconds and the number of batches."""
     batches = Rows(dataset, rows, BEST, seed=0)
     model = compiled(network, BEST, steps=len(batches))
+    # Untimed: Keras compiles the step at the first batch.
     model.fit(batches, steps_per_epoch=min(2, len(batches)), verbose=0)
     with measured() as result:
         model.fit(Rows(dataset, rows, BEST, seed=1), verbose=0)
@@ -110,7 +100,7 @@ def timed_epoch(network: keras.Model, dataset: LesionImages, rows: np.ndarray) -
 
 
 def predict(*, file: str, calls: int) -> dict:
-    """Predict one image at a time, averaged over the eight symmetries; tell the median."""
+    """Predict one image at a time, averaged over the eight symmetries."""
     model, images, seconds = BUILDERS[BEST.network](), np.load(file)["images"], []
     for number in range(calls + 3):  # Keras compiles in the first ones
         with measured() as result:
@@ -126,26 +116,25 @@ def answers(*, file: str, weights: str, images: int) -> dict:
     test = split.test[:images]
     model, _ = load_weights(weights, dataset, test=test)
     np.save(file, model.predict(dataset.images[test], batch_size=128, verbose=0))
-    data = {"source": dataset.source, "fingerprint": dataset.fingerprint}
+    data = {"source": dataset.source, "phantom": dataset.is_phantom}
+    data |= {"fingerprint": dataset.fingerprint, "split": split.fingerprint}
     return {
         "versions": versions(),
         "device": device_name(),
         "seconds_per_epoch": timed_epoch(BUILDERS[BEST.network](), dataset, split.train)[0],
         "rows": len(split.train),
-        "training": None,
-        "data": data | {"split": split.fingerprint, "phantom": dataset.is_phantom},
+        "data": data,
     }
 
 
 def device(*, rows: int | None = None) -> dict:
     """Measure this process' backend on its device: epochs of real batches, and of one batch.
 
-    The `ratio` is the shortest epoch of one and the same batch over the shortest real one;
-    ``idle_`` stands for a network with next to nothing to compute, `batches_seconds` for none.
+    The `ratio` compares the shortest ones. ``idle_`` stands for a network with next to nothing to
+    compute, `batches_seconds` for none.
     """
     dataset, backend, layers = load_ham10000(), keras.backend.backend(), keras.layers
-    chosen = lesion_split(dataset).train[:rows]
-    batches = Rows(dataset, chosen, BEST, seed=1)
+    batches = Rows(dataset, lesion_split(dataset).train[:rows], BEST, seed=1)
     with measured() as alone:
         for number in range(len(batches)):
             batches[number]
@@ -161,7 +150,7 @@ def device(*, rows: int | None = None) -> dict:
         "backend": backend,
         "version": versions()[backend],
         "batch": BEST.batch_size,
-        "rows": len(chosen),
+        "rows": len(batches.rows),
         "seconds": round(statistics.median(real), 2),
         "ratio": round(min(same) / min(real), 2),
         "idle_seconds": round(statistics.median(idle_real), 3),
@@ -177,12 +166,10 @@ def timed_pairs(
 ) -> tuple[list[float], list[float]]:
     """Train on real batches and on one and the same batch, an epoch each in turn.
 
-    Returns the seconds of the epochs of either kind. The first two epochs are not counted: the
-    step is compiled there, under JAX once more in the second. Compare the shortest ones: other
-    programs only make an epoch longer.
+    Returns the seconds of the epochs of either kind. Compare the shortest ones: other programs
+    only make an epoch longer.
     """
-
-    kept, begins, ends = None, [], []
+    kept, seconds = None, []
 
     class Turns(keras.utils.PyDataset):
         def __len__(self) -> int:
@@ -194,17 +181,17 @@ def timed_pairs(
         def on_epoch_end(self) -> None:
             batches.on_epoch_end()
 
-    # Keras calls a data set's `on_epoch_end` once more before the first epoch, so a callback is
-    # what changes between the two.
-    def begin(epoch: int, logs: dict | None = None) -> None:
-        nonlocal kept
-        kept = batches[0] if epoch % 2 else None
-        begins.append(time.perf_counter())
+    class Clock(keras.callbacks.Callback):
+        # Keras calls a data set's `on_epoch_end` once more before the first epoch, so this is
+        # what changes between the two kinds.
+        def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+            nonlocal kept
+            kept = batches[0] if epoch % 2 else None
+            self.start = time.perf_counter()
 
-    def end(epoch: int, logs: dict | None = None) -> None:
-        ends.append(time.perf_counter())
+        def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+            seconds.append(time.perf_counter() - self.start)
 
-    turn = keras.callbacks.LambdaCallback(on_epoch_begin=begin, on_epoch_end=end)
-    model.fit(Turns(), epochs=2 + 2 * pairs, callbacks=[turn], verbose=0, shuffle=False)
-    seconds = [after - before for before, after in zip(begins, ends, strict=True)]
+    model.fit(Turns(), epochs=2 + 2 * pairs, callbacks=[Clock()], verbose=0, shuffle=False)
+    # The step is compiled in the first epoch, under JAX once more in the second.
     return seconds[2::2], seconds[3::2]

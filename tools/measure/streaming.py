@@ -1,14 +1,12 @@
 """What it costs to leave the images on disk: memory and seconds of an epoch's batches.
 
-    HAM10000_DIR=/path/to/photographs python -m tools.measure.streaming [--sizes 64 128 224]
+    HAM10000_DIR=/path/to/photographs python -m tools.measure.streaming
 
-For each size the photographs are written into one file (up to 1.5 GB at 224 pixels), and two
-processes go through the batches of one epoch, as appendix A1 does: one reads the whole file first,
-the other reads the rows of each batch when they are asked for. Nothing is trained. The results go
-into ``models/streaming.json``, which the appendix shows.
+For each size the photographs are written into one file (up to 1.5 GB), and two processes go through
+the batches of one epoch, as appendix A1 does: one reads the whole file first, the other the rows of
+each batch when they are asked for. The appendix shows the results, ``models/streaming.json``.
 """
 
-import datetime
 import hashlib
 import sys
 import tempfile
@@ -17,6 +15,8 @@ from pathlib import Path
 
 from tools.measure import harness
 from tools.measure.harness import measured, peak_memory
+
+SIZES = (64, 128, 224)  # pixels
 
 
 def describe(*, folder: str) -> dict:
@@ -30,7 +30,7 @@ def describe(*, folder: str) -> dict:
     ids = dataset.metadata["image_id"].to_numpy(dtype=str)
     np.savez(f"{folder}/table.npz", ids=ids, labels=dataset.labels)
     data = {"source": dataset.source, "images": len(ids)}
-    return {"data": data, "batch_size": BEST.batch_size}
+    return {"data": data, "batch_size": BEST.batch_size, "sizes": []}
 
 
 def write(*, folder: str, photographs: str, size: int) -> dict:
@@ -48,7 +48,7 @@ def write(*, folder: str, photographs: str, size: int) -> dict:
     return result | {"file_mb": path.stat().st_size / 1e6}
 
 
-def go_through(*, folder: str, size: int, way: str) -> dict:
+def go_through(*, folder: str, size: int = 0, way: str = "") -> dict:
     """Go through the batches of one epoch of the course's recipe, or, without a size, do not."""
     import numpy as np
     import pandas as pd
@@ -70,7 +70,7 @@ def go_through(*, folder: str, size: int, way: str) -> dict:
     return result | {"batches": digest.hexdigest()}
 
 
-def measure(*, sizes: list[int], apart=harness.apart) -> Iterator[dict]:
+def measure(*, sizes: tuple[int, ...] = SIZES, apart=harness.apart) -> Iterator[dict]:
     """Measure all sizes, each step in a process of its own, and yield the results."""
     from tools.book.course import real_data
 
@@ -81,23 +81,19 @@ def measure(*, sizes: list[int], apart=harness.apart) -> Iterator[dict]:
             "where they come from)."
         )
     with tempfile.TemporaryDirectory(prefix="stream-") as folder:
-        results = apart("streaming.describe", folder=folder) | {"sizes": []}
-        nothing = apart("streaming.go_through", folder=folder, size=0, way="nothing")
+        results = apart("streaming.describe", folder=folder)
+        results["nothing"] = apart("streaming.go_through", folder=folder)
         for size in sizes:
             settings = {"folder": folder, "size": size}
-            written = apart("streaming.write", photographs=photographs, **settings)
-            memory, streamed = (
-                apart("streaming.go_through", way=way, **settings) for way in ("memory", "streamed")
-            )
-            if memory.pop("batches") != streamed.pop("batches"):
+            ways = {"written": apart("streaming.write", photographs=photographs, **settings)}
+            for way in ("memory", "streamed"):
+                ways[way] = apart("streaming.go_through", way=way, **settings)
+            if ways["memory"].pop("batches") != ways["streamed"].pop("batches"):
                 raise harness.MeasureError(f"At {size} pixels the streamed batches are others.")
-            ways = {"written": written, "memory": memory, "streamed": streamed}
             results["sizes"].append({"size": size} | ways)
             Path(folder, f"{size}.npy").unlink()
-    date = datetime.date.today().isoformat()
-    yield {"date": date, "machine": harness.machine(), "nothing": nothing} | results
+    yield harness.occasion() | results
 
 
 if __name__ == "__main__":
-    sizes = {"type": int, "nargs": "+", "default": [64, 128, 224], "help": "pixels"}
-    sys.exit(harness.command("streaming", measure, sizes=sizes))
+    sys.exit(harness.command("streaming", measure))

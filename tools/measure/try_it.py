@@ -12,13 +12,14 @@ import shutil
 import statistics
 import sys
 import threading
+from collections import Counter
 from pathlib import Path
 
-from tools.measure.harness import ROOT
+from tools.book.course import ROOT
 
-REPEATS = 20
+PROFILES = 3  # each a fresh one, so each first answer starts the runtime anew
+SAMPLES = ("nv", "mel", "bkl", "bcc", "vasc", "akiec") * 4
 HEAVY = ("ort.js", "ort.wasm.gz", "model.onnx", "manifest.json")
-SAMPLES = ("nv", "mel", "bkl", "bcc", "vasc", "akiec")
 # Milliseconds from the choice to each state that the page says it is in.
 CHOOSE = """(dx) => new Promise((resolve) => {
   const root = document.getElementById('tryit'), start = performance.now(), seen = {};
@@ -37,7 +38,7 @@ def milliseconds(page, address: str) -> dict[str, float]:
     page.goto(f"{address}/try-it.html")
     page.wait_for_selector("#tryit[data-state=waiting]")
     page.wait_for_load_state("networkidle")
-    first, *later = (page.evaluate(CHOOSE, SAMPLES[k % len(SAMPLES)]) for k in range(1 + REPEATS))
+    first, *later = (page.evaluate(CHOOSE, dx) for dx in SAMPLES)
     answered = [one["answered"] for one in later]
     explained = [one["explained"] - one["answered"] for one in later]
     return {
@@ -50,26 +51,15 @@ def milliseconds(page, address: str) -> dict[str, float]:
 
 def sizes(html: Path) -> dict[str, int]:
     """Return bytes as a server that compresses would send them, and as they lie there."""
-    demo = sorted((html / "_static" / "demo").rglob("*"))
-    files = [html / "try-it.html", *(path for path in demo if path.is_file())]
-    packed = {
-        path: len(
-            path.read_bytes() if path.suffix == ".gz" else gzip.compress(path.read_bytes(), 6)
-        )
-        for path in files
-    }
-    own = [path for path in files if path.name not in HEAVY]
-    page = sum(packed[path] for path in own)
-    return {
-        "page itself": sum(path.stat().st_size for path in own),
-        "page itself, compressed": page,
-        "runtime and model, compressed": sum(packed.values()) - page,
-    }
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
+    result, demo = Counter(), filter(Path.is_file, (html / "_static" / "demo").rglob("*"))
+    for path in (html / "try-it.html", *demo):
+        content = path.read_bytes()
+        packed = len(content if path.suffix == ".gz" else gzip.compress(content, 6))
+        if path.name in HEAVY:
+            result["runtime and model, compressed"] += packed
+        else:
+            result += {"page itself": len(content), "page itself, compressed": packed}
+    return result
 
 
 def main(arguments: list[str]) -> int:
@@ -81,20 +71,17 @@ def main(arguments: list[str]) -> int:
     if not info.is_file() or not json.loads(info.read_text(encoding="utf-8"))["ready"]:
         print(f"{html} holds no complete page Try it; run `make book`.", file=sys.stderr)
         return 1
-    handler, runs = functools.partial(_Quiet, directory=str(html)), []
-    with (
-        http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server,
-        sync_playwright() as playwright,
-    ):
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(html))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    with sync_playwright() as playwright:
         program = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        for _ in range(3):  # each a fresh profile, so each first answer starts the runtime anew
-            page = browser.new_context().new_page()
-            runs.append(milliseconds(page, f"http://127.0.0.1:{server.server_port}"))
+        pages = (browser.new_context().new_page() for _ in range(PROFILES))
+        runs = [milliseconds(page, address) for page in pages]
         version = browser.version
         browser.close()
-        server.shutdown()
     medians = {name: round(statistics.median(run[name] for run in runs), 1) for name in runs[0]}
     print(json.dumps({"chromium": version, "ms": medians, "bytes": sizes(html)}, indent=1))
     return 0

@@ -1,10 +1,10 @@
 """What the cards say in numbers: counts of the data, and how the published weights do on the test.
 
-Slow things are measured once, on the real images, and stored; `tools.results.cards` makes the pages
-from what is stored.
+Measured once, on the real images, and stored; `tools.results.cards` makes the pages from that.
 """
 
-import keras
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from sklearn.metrics import confusion_matrix
@@ -20,7 +20,9 @@ from utils.training import class_shares
 from utils.weights import load_weights
 
 PARTS = ("train", "validation", "test")
-AGES = {"under 30": (0, 30), "30 to 45": (30, 46), "50 to 65": (50, 66), "70 and over": (70, 200)}
+AGES = {"under 30": 0, "30 to 45": 30, "50 to 65": 50, "70 and over": 70}  # in steps of five
+BY_CLASS = ["images", "lesions", "sensitivity", "specificity", "PPV", "AUC"]
+ALARM = ["sensitivity", "specificity", "ppv", "hit", "missed", "false_alarm", "dismissed"]
 SENSITIVITY = 0.9  # wanted of the melanoma alarm, on the validation part
 RESAMPLES = 2000
 
@@ -30,26 +32,23 @@ def describe(dataset: LesionImages) -> dict:
 
     Lesions are counted by their ids; in the parts of the usual split, known duplicates are one.
     """
-    metadata = dataset.metadata
-    split, groups = lesion_split(dataset), lesion_groups(metadata)
-    parts = {part: getattr(split, part) for part in PARTS}
+    metadata, split = dataset.metadata, lesion_split(dataset)
+    grouped = metadata.assign(merged=lesion_groups(metadata))
+    parts = {part: grouped.iloc[getattr(split, part)] for part in PARTS}
     several = metadata.groupby("lesion_id").size()
     classes = {}
-    for label, dx in enumerate(DX):
+    for dx in DX:
         rows = metadata[metadata["dx"] == dx]
-        classes[dx] = {
-            **_counts(rows),
+        classes[dx] = _counts(rows) | {
             "several": int((several[rows["lesion_id"].unique()] > 1).sum()),
             "age": float(rows["age"].median()),
             **{sex: int((rows["sex"] == sex).sum()) for sex in ("female", "male")},
         }
-        for part, chosen in parts.items():
-            own = chosen[dataset.labels[chosen] == label]
-            classes[dx][part] = {"images": len(own), "lesions": len(set(groups[own]))}
-    ages = {
-        name: _counts(metadata[metadata["age"].between(low, high, inclusive="left")])
-        for name, (low, high) in AGES.items()
-    }
+        for part, own in parts.items():
+            own = own[own["dx"] == dx]
+            classes[dx][part] = {"images": len(own), "lesions": own["merged"].nunique()}
+    ages = pd.cut(metadata["age"], [*AGES.values(), 200], right=False, labels=list(AGES))
+    ages = ages.cat.add_categories("missing").fillna("missing")
     columns = metadata[["age", "sex", "localization"]]
     missing = columns.isna() | (columns == "unknown")
     kinds = pd.crosstab(metadata["dx_type"], metadata["dx"])
@@ -63,13 +62,13 @@ def describe(dataset: LesionImages) -> dict:
                 "women": round(float((rows["sex"] == "female").mean()), 4),
                 "back": round(float((rows["localization"] == "back").mean()), 4),
             }
-            for part, rows in ((part, metadata.iloc[chosen]) for part, chosen in parts.items())
+            for part, rows in parts.items()
         },
         "images": len(metadata),
-        "lesions": int(metadata["lesion_id"].nunique()),
+        "lesions": len(several),
         "classes": classes,
         "dx_type": kinds.loc[metadata["dx_type"].value_counts().index, list(DX)].to_dict("index"),
-        "age": ages | {"missing": _counts(metadata[metadata["age"].isna()])},
+        "age": {age: _counts(rows) for age, rows in metadata.groupby(ages, observed=False)},
         "sex": {sex: _counts(rows) for sex, rows in metadata.groupby("sex")},
         "site": {
             site: _counts(metadata[metadata["localization"] == site])
@@ -91,11 +90,13 @@ def judge(name: str, dataset: LesionImages) -> dict:
     """
     split = lesion_split(dataset)
     model, certificate = load_weights(name, dataset, test=split.test)
-    validation, answers = (
-        _answers(model, dataset.images[part], certificate.recipe)
-        for part in (split.validation, split.test)
-    )
-    labels, lesions = dataset.labels[split.test], lesion_groups(dataset.metadata)[split.test]
+    # As the chapters ask: the mean over eight symmetries where the recipe trains with them.
+    ask = partial(model.predict, batch_size=512, verbose=0)
+    if certificate.recipe["symmetries"]:
+        ask = partial(predict_averaged, model)
+    chosen_by, answers = (ask(dataset.images[part]) for part in (split.validation, split.test))
+    own, labels = dataset.labels[split.validation], dataset.labels[split.test]
+    lesions = lesion_groups(dataset.metadata)[split.test]
     shares = class_shares(dataset.labels[split.train])
     ways = {"most probable class": None}
     if certificate.recipe["prior"]:  # the probabilities answer for the shares of the data
@@ -106,12 +107,12 @@ def judge(name: str, dataset: LesionImages) -> dict:
     }
     first = next(iter(ways))
     called = metrics.decide(answers, ways[first])
-    own = dataset.labels[split.validation]
-    threshold = calibration.threshold_for_sensitivity(own, validation, sensitivity=SENSITIVITY)
+    threshold = calibration.threshold_for_sensitivity(own, chosen_by, sensitivity=SENSITIVITY)
     point = calibration.operating_point(
         labels, answers, lesions, threshold=threshold, resamples=RESAMPLES
     )
-    temperature = calibration.fit_temperature(own, validation)
+    temperature = calibration.fit_temperature(own, chosen_by)
+    cooled = calibration.apply_temperature(answers, temperature)
     return {
         "weights_sha256": certificate.weights_sha256,
         "data": certificate.data,
@@ -122,53 +123,44 @@ def judge(name: str, dataset: LesionImages) -> dict:
         "images": len(labels),
         "lesions": len(set(lesions)),
         "decision": first,
-        "headline": {
-            way: {key: _triple(number) for key, number in one.headline.items()}
-            for way, one in judged.items()
-        },
+        "headline": {way: _shown(one.headline) for way, one in judged.items()},
         "classes": {
-            row["dx"]: {"images": int(row["images"]), "lesions": int(row["lesions"])}
-            | {key: _triple(row[key]) for key in ("sensitivity", "specificity", "PPV", "AUC")}
+            row.pop("dx"): _shown(row, BY_CLASS)
             for row in judged[first].per_class.to_dict("records")
         },
         "confusion": confusion_matrix(labels, called, labels=range(len(DX))).tolist(),
         "alarm": {
             "wanted": SENSITIVITY,
             "threshold": round(threshold, 6),
-            **{key: _triple(getattr(point, key)) for key in ("sensitivity", "specificity", "ppv")},
-            **{key: getattr(point, key) for key in ("hit", "missed", "false_alarm", "dismissed")},
+            **_shown(vars(point), ALARM),
         },
         "calibration": {
             "temperature": round(temperature, 4),
             "as trained": _calibrated(labels, answers, lesions),
-            "with temperature": _calibrated(
-                labels, calibration.apply_temperature(answers, temperature), lesions
-            ),
+            "with temperature": _calibrated(labels, cooled, lesions),
         },
     }
-
-
-def _answers(model: keras.Model, images: np.ndarray, recipe: dict) -> np.ndarray:
-    """As the chapters ask: the mean over eight symmetries where the recipe trains with them."""
-    if recipe["symmetries"]:
-        return predict_averaged(model, images)
-    return np.asarray(model.predict(images, batch_size=512, verbose=0))
 
 
 def _calibrated(labels: np.ndarray, probabilities: np.ndarray, lesions: np.ndarray) -> dict:
     """Chapter 6's calibration error and Brier score, the same lesions drawn as elsewhere."""
     chapter = definitions("06")
-    numbers = {"calibration error": chapter.calibration_error, "Brier score": chapter.brier_score}
-    drawn = {name: [] for name in numbers}
-    for block in metrics.resample_weights(labels, lesions, resamples=RESAMPLES):
-        for times in block.T.astype(int):
-            rows = np.repeat(np.arange(len(labels)), times)
-            for name, number in numbers.items():
-                drawn[name].append(number(labels[rows], probabilities[rows]))
-    return {
-        name: _triple(metrics.interval(number(labels, probabilities), drawn[name]))
-        for name, number in numbers.items()
-    }
+    judges = {"calibration error": chapter.calibration_error, "Brier score": chapter.brier_score}
+    draws = np.concatenate(
+        [*metrics.resample_weights(labels, lesions, resamples=RESAMPLES)], axis=1
+    )
+    samples = [np.repeat(np.arange(len(labels)), times) for times in draws.T.astype(int)]
+    numbers = {}
+    for name, judge_them in judges.items():
+        drawn = [judge_them(labels[rows], probabilities[rows]) for rows in samples]
+        numbers[name] = metrics.interval(judge_them(labels, probabilities), drawn)
+    return _shown(numbers)
+
+
+def _shown(numbers: dict, keys: list[str] | None = None) -> dict:
+    """Choose numbers and make them storable: counts, and intervals as `as_record` does."""
+    chosen = {key: numbers[key] for key in keys or numbers}
+    return {k: as_record(n) if isinstance(n, Interval) else int(n) for k, n in chosen.items()}
 
 
 def _counts(rows: pd.DataFrame) -> dict[str, int]:
@@ -181,5 +173,7 @@ def _counts(rows: pd.DataFrame) -> dict[str, int]:
     }
 
 
-def _triple(number: Interval) -> dict[str, float]:
-    return {key: round(float(getattr(number, key)), 6) for key in ("value", "low", "high")}
+def as_record(number: Interval, *, digits: int = 6) -> dict[str, float | None]:
+    """Return an interval as it is stored: rounded, and None for what is undefined."""
+    ends = {key: getattr(number, key) for key in ("value", "low", "high")}
+    return {key: None if np.isnan(x) else round(float(x), digits) for key, x in ends.items()}

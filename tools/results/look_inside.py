@@ -2,10 +2,9 @@
 
     python -m tools.results.look_inside     # what is out of date; all: some twenty minutes
 
-Everything is computed from the published weights and stored runs, with the functions that stand in
-the chapter. What is chosen (a layer, an amount of noise) is chosen on validation images; the test
-part is opened for the reported results and nothing is tuned on it. The file says which weights,
-data, split and functions it was made from, and `stale` compares.
+The functions are the chapter's own. What is chosen (a layer, an amount of noise) is chosen on
+validation images; nothing is tuned on the test part. The file says which weights, data, split and
+functions it was made from, and `stale` compares.
 """
 
 import ast
@@ -21,10 +20,11 @@ import numpy as np
 from tools.book import stamp
 from tools.book.chapter_code import definitions
 from tools.book.course import ROOT, ChapterError, real_images
+from tools.results.card_measure import as_record
 from utils.augment import predict_averaged
 from utils.classes import DX
 from utils.files import write_json
-from utils.metrics import Interval, decide, interval, resample_weights
+from utils.metrics import decide, interval, resample_weights
 from utils.splits import lesion_groups, lesion_split
 from utils.training import class_shares
 from utils.weights import MODELS, STUDIES, load_weights, read_certificate, read_run, run_names
@@ -54,10 +54,10 @@ class Material:
 
     def __init__(self) -> None:
         self.dataset = real_images()
-        self.split = lesion_split(self.dataset)
+        self.split, self.groups = lesion_split(self.dataset), lesion_groups(self.dataset.metadata)
         rows = self.split.test
         self.images, self.labels = self.dataset.images[rows], self.dataset.labels[rows]
-        self.lesions = lesion_groups(self.dataset.metadata)[rows]
+        self.lesions = self.groups[rows]
         self.shares = class_shares(self.dataset.labels[self.split.train])
         self.networks = {name: load_weights(name, self.dataset, test=rows)[0] for name in WEIGHTS}
         self.draws = _draws(self.labels, self.lesions)
@@ -76,9 +76,8 @@ class Material:
     def mean(self, values: np.ndarray, among: np.ndarray | None = None) -> dict:
         """The mean of a number over images, with its interval over lesions."""
         among = np.ones(len(self.labels), bool) if among is None else among
-        draws = self.draws[among]
-        drawn = values[among].astype(float) @ draws / draws.sum(axis=0)
-        return as_record(interval(values[among].mean(), drawn))
+        values, draws = values[among].astype(float), self.draws[among]
+        return stored_as(values.mean(), values @ draws / draws.sum(axis=0))
 
     def scores(self, name: str, images: np.ndarray) -> tuple[dict, np.ndarray]:
         """Numbers of one set of images, and the balanced accuracy of every resample."""
@@ -89,20 +88,26 @@ class Material:
         value, drawn = (np.mean(part, axis=0) for part in zip(*each, strict=True))
         judged = chapter.judge(all_images, *given)
         return {
-            "balanced accuracy": as_record(interval(value, drawn)),
-            "melanoma sensitivity": as_record(judged["sensitivity"]),
-            "melanoma specificity": as_record(judged["specificity"]),
+            "balanced accuracy": stored_as(value, drawn),
+            "melanoma sensitivity": as_record(judged["sensitivity"], digits=4),
+            "melanoma specificity": as_record(judged["specificity"], digits=4),
         }, drawn
 
 
-def as_record(number: Interval) -> dict[str, float | None]:
-    """Return an interval as it is stored: four decimals, None for what is undefined."""
-    parts = {"value": number.value, "low": number.low, "high": number.high}
-    return {key: None if np.isnan(x) else round(float(x), 4) for key, x in parts.items()}
+def stored_as(value: float, draws: np.ndarray) -> dict[str, float | None]:
+    """Return a number with the interval of its resamples, as it is stored."""
+    return as_record(interval(value, draws), digits=4)
 
 
 def _draws(labels, lesions):
     return np.concatenate([*resample_weights(labels, lesions, resamples=RESAMPLES)], axis=1)
+
+
+def _out_of_fold() -> tuple[np.ndarray, ...]:
+    """Return names (n,), labels (n,) and answers (n, 7) of the images, each judged in its fold."""
+    folds = [read_run(name).parts["test"] for name in run_names(FOLDS)]
+    fields = ("image_ids", "labels", "probabilities")
+    return tuple(np.concatenate([getattr(fold, name) for fold in folds]) for name in fields)
 
 
 # --- The parts -----------------------------------------------------------------------------------
@@ -113,8 +118,7 @@ def maps(m: Material) -> dict:
     network, sizes = m.networks["best"], chapter.stages(m.networks["best"])
 
     def sample(rows):
-        lesions = lesion_groups(m.dataset.metadata)[rows]
-        first = np.unique(lesions, return_index=True)[1]
+        first = np.unique(m.groups[rows], return_index=True)[1]
         rows = rows[np.sort(np.random.default_rng(0).permutation(first)[:EXPLAINED])]
         images = m.dataset.images[rows]
         return images, decide(network.predict(images, batch_size=512, verbose=0), m.shares)
@@ -122,15 +126,15 @@ def maps(m: Material) -> dict:
     given = sample(m.split.validation)
     fall = chapter.occlusion(network, *given)
 
-    def agreement(pixel_maps, reference):
-        return round(float(np.nanmean(chapter.rank_correlation(pixel_maps, reference))), 4)
+    def agreement(method, reference, **options):
+        alike = chapter.rank_correlation(method(network, *given, **options), reference)
+        return round(float(np.nanmean(alike)), 4)
 
-    by_size = {str(n): chapter.grad_cam(network, *given, size=n) for n in sizes}
-    by_noise = {str(n): chapter.smoothgrad(network, *given, noise=n) for n in NOISE}
+    size_of = np.abs(fall)
     chosen = {
-        "Grad-CAM": {size: agreement(cams, fall) for size, cams in by_size.items()},
-        "SmoothGrad": {noise: agreement(one, np.abs(fall)) for noise, one in by_noise.items()},
-        "saliency": agreement(chapter.saliency(network, *given), np.abs(fall)),
+        "Grad-CAM": {str(n): agreement(chapter.grad_cam, fall, size=n) for n in sizes},
+        "SmoothGrad": {str(n): agreement(chapter.smoothgrad, size_of, noise=n) for n in NOISE},
+        "saliency": agreement(chapter.saliency, size_of),
     }
     given = images, _ = sample(m.split.test)
     masks, names = chapter.otsu_mask(images), [layer.name for layer in network.layers]
@@ -169,7 +173,7 @@ def _mean(values: np.ndarray) -> dict:
     """Mean with a bootstrap interval, where each value is of another lesion."""
     values = values[np.isfinite(values)]
     drawn = np.random.default_rng(0).integers(len(values), size=(RESAMPLES, len(values)))
-    return as_record(interval(values.mean(), values[drawn].mean(axis=1)))
+    return stored_as(values.mean(), values[drawn].mean(axis=1))
 
 
 def shortcuts(m: Material) -> dict:
@@ -220,16 +224,6 @@ def _exchanged_skin(m: Material, name: str) -> dict:
     return effects
 
 
-def corruptions(m: Material) -> dict:
-    """Judge both networks on test images that were made worse in eight ways."""
-    return _worse(m, chapter.LEVELS, chapter.corrupt)
-
-
-def clinics(m: Material) -> dict:
-    """Judge both networks on test images with the colour cast of four imagined clinics."""
-    return _worse(m, chapter.CLINICS, colour_cast)
-
-
 def colour_cast(images: np.ndarray, clinic: str, strength: int) -> np.ndarray:
     """Give all images the cast of one clinic's camera."""
     level = chapter.LEVELS["colour cast"][strength - 1]
@@ -237,6 +231,7 @@ def colour_cast(images: np.ndarray, clinic: str, strength: int) -> np.ndarray:
 
 
 def _worse(m: Material, ways, make) -> dict:
+    """Judge both networks on test images that were made worse in several ways."""
     results: dict = {}
     for name in WEIGHTS:
         clean, clean_draws = m.scores(name, m.images)
@@ -247,7 +242,7 @@ def _worse(m: Material, ways, make) -> dict:
             for strength in range(1, 6):
                 scores, drawn = m.scores(name, make(m.images, way, strength))
                 value = (1 - scores["balanced accuracy"]["value"]) / error
-                ratio = as_record(interval(value, (1 - drawn) / (1 - clean_draws)))
+                ratio = stored_as(value, (1 - drawn) / (1 - clean_draws))
                 results[name][way][str(strength)] = {**scores, "relative error": ratio}
             print(f"    {name}, {way}", flush=True)
     return results
@@ -255,7 +250,7 @@ def _worse(m: Material, ways, make) -> dict:
 
 def subgroups(m: Material) -> dict:
     """Judge by age, sex, body site and brightness of the skin: test part and cross-validation."""
-    metadata, lesions = m.dataset.metadata, lesion_groups(m.dataset.metadata)
+    metadata = m.dataset.metadata
     groups, skin = chapter.patient_groups(metadata), chapter.skin_brightness(m.dataset.images)
     cuts = np.quantile(skin[m.split.train], [1 / 3, 2 / 3])
     thirds = np.array(["darker third", "middle third", "lighter third"])
@@ -263,14 +258,12 @@ def subgroups(m: Material) -> dict:
     proofs = {"histo": "histology", "follow_up": "follow-up"}
     groups["label by"] = metadata["dx_type"].map(proofs).fillna("consensus or confocal")
     row = {name: k for k, name in enumerate(metadata["image_id"])}
-    folds = [read_run(name).parts["test"] for name in run_names(FOLDS)]
-    rows = np.array([row[image_id] for fold in folds for image_id in fold.image_ids])
-    out_of_fold = decide(np.concatenate([fold.probabilities for fold in folds]), m.shares)
+    ids, _, answers = _out_of_fold()
     judged = {name: (m.split.test, m.decided(name, m.clean[name])) for name in WEIGHTS}
-    judged["cross-validation"] = (rows, out_of_fold)
+    judged["cross-validation"] = np.array([row[name] for name in ids]), decide(answers, m.shares)
     tables, gaps = {}, {}
     for name, (rows, predicted) in judged.items():
-        given = m.dataset.labels[rows], predicted, lesions[rows], groups.iloc[rows]
+        given = m.dataset.labels[rows], predicted, m.groups[rows], groups.iloc[rows]
         tables[name], gaps[name] = _table(*given), _gaps(*given)
     return {"tables": tables, "gaps": gaps}
 
@@ -279,10 +272,10 @@ def _table(labels, predicted, lesions, groups) -> list[dict]:
     draws, rows = _draws(labels, lesions), []
     for by, group, member in chapter.members(groups):
         judged = chapter.judge(member, labels, predicted, lesions, draws)
-        numbers = {key: as_record(judged.pop(key)) for key in ("sensitivity", "specificity")}
+        ends = {k: as_record(judged.pop(k), digits=4) for k in ("sensitivity", "specificity")}
         judged["lesions"] = len(set(lesions[member]))
         judged["melanoma lesions"] = len(set(lesions[member & (labels == MEL)]))
-        rows.append({"by": by, "group": group, **judged, **numbers})
+        rows.append({"by": by, "group": group, **judged, **ends})
     return rows
 
 
@@ -307,25 +300,17 @@ def labels(m: Material) -> dict:
     """Let cleanlab look for labels that the out-of-fold answers contradict."""
     from cleanlab.filter import find_label_issues
 
-    folds = [read_run(name).parts["test"] for name in run_names(FOLDS)]
-    given, ids = (
-        np.concatenate([getattr(f, key) for f in folds]) for key in ("labels", "image_ids")
-    )
-    answers = np.concatenate([fold.probabilities for fold in folds]).astype(np.float64)
+    ids, given, answers = _out_of_fold()
+    answers = answers.astype(np.float64)
     answers /= answers.sum(axis=1, keepdims=True)
     ranked = find_label_issues(given, answers, return_indices_ranked_by="self_confidence", n_jobs=1)
     how = dict(zip(m.dataset.metadata["image_id"], m.dataset.metadata["dx_type"], strict=True))
-    top, counts = answers.argmax(axis=1), Counter(how.values())
-    doubted = Counter(how[ids[k]] for k in ranked)
-    suspects = [
-        {
-            "image_id": str(ids[k]),
-            "given": DX[given[k]],
-            "answer": DX[top[k]],
-            "probability of answer": round(float(answers[k, top[k]]), 4),
-        }
-        for k in ranked[:LISTED]
-    ]
+    counts, doubted = Counter(how.values()), Counter(how[ids[k]] for k in ranked)
+    suspects = []
+    for k in ranked[:LISTED]:
+        top = answers[k].argmax()
+        suspects.append({"image_id": str(ids[k]), "given": DX[given[k]], "answer": DX[top]})
+        suspects[-1]["probability of answer"] = round(float(answers[k, top]), 4)
     return {
         "suspected": len(ranked),
         "by class": {dx: int((given[ranked] == k).sum()) for k, dx in enumerate(DX)},
@@ -334,7 +319,14 @@ def labels(m: Material) -> dict:
     }
 
 
-PARTS = {part.__name__: part for part in (maps, shortcuts, corruptions, clinics, subgroups, labels)}
+PARTS = {
+    "maps": maps,
+    "shortcuts": shortcuts,
+    "corruptions": lambda m: _worse(m, chapter.LEVELS, chapter.corrupt),
+    "clinics": lambda m: _worse(m, chapter.CLINICS, colour_cast),
+    "subgroups": subgroups,
+    "labels": labels,
+}
 
 
 # --- What is out of date -------------------------------------------------------------------------

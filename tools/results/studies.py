@@ -10,7 +10,6 @@ import io
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -60,32 +59,72 @@ models.BUILDERS["scaled_cnn"] = scaled_cnn
 models.BUILDERS[f"small_resnet_{PIXELS}"] = partial(models.small_resnet, size=PIXELS)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Study:
-    """One run: its name, what it must have been made from, and the function that makes it."""
+    """One run: what it is to be made from, and the rows of each part that it answers about."""
 
     name: str
     dataset: LesionImages
-    recipe: dict
+    recipe: Recipe | dict  # a dict is a variant of OLDER
     split: Split
-    seed: int
-    make: Callable[[], tuple[BirthCertificate, dict[str, Judged]]]
+    parts: dict[str, np.ndarray]
+    seed: int = 0
+    rows: np.ndarray | None = None  # in the order in which the older notebook shows them
 
     def stale(self, *, folder: Path = STUDIES) -> str:
         """Say why the stored run cannot stand, in a few words; empty where it can."""
         if self.name not in weights.run_names(folder=folder):
             return "not made yet"
         try:
-            certificate = weights.read_contaminated_run(self.name, folder=folder).certificate
+            stored = weights.read_contaminated_run(self.name, folder=folder).certificate
         except CertificateError:
             return "damaged"
-        if certificate.recipe != self.recipe or certificate.seed != self.seed:
+        if (stored.recipe, stored.seed) != (as_dict(self.recipe), self.seed):
             return "made with another recipe"
-        if certificate.data["fingerprint"] != self.dataset.fingerprint:
+        if stored.data["fingerprint"] != self.dataset.fingerprint:
             return "made from other data"
-        if certificate.split["fingerprint"] != self.split.fingerprint:
+        if stored.split["fingerprint"] != self.split.fingerprint:
             return "made on another split"
         return ""
+
+    def make(self) -> tuple[BirthCertificate, dict[str, Judged]]:
+        """Train, and return the certificate and what the network answers on each part."""
+        kept = {"name": self.name, "seed": self.seed}
+        if self.rows is None:
+            model, certificate = training.train(self.dataset, self.split, self.recipe, **kept)
+        else:
+            start = time.perf_counter()
+            epochs = self.recipe["epochs"]
+            model, history = train_as_before(self.dataset, self.rows, epochs=epochs)
+            kept |= {"recipe": self.recipe, "dataset": self.dataset, "split": self.split}
+            kept |= {"history": history, "seconds": time.perf_counter() - start}
+            certificate = weights.make_certificate(**kept)
+        averaged = as_dict(self.recipe).get("symmetries", False)
+        answers = {
+            part: judged(self.dataset, model, rows, averaged=averaged)
+            for part, rows in self.parts.items()
+        }
+        return certificate, answers
+
+
+def as_dict(recipe: Recipe | dict) -> dict:
+    """Return a recipe as certificates hold it."""
+    return recipe if isinstance(recipe, dict) else dataclasses.asdict(recipe)
+
+
+def judged(
+    dataset: LesionImages, model: keras.Model, rows: np.ndarray, *, averaged: bool
+) -> Judged:
+    """Ask a network about some rows of a data set."""
+    images = dataset.images[rows]
+    single = model.predict(images, batch_size=512, verbose=0).astype(np.float32)
+    return Judged(
+        image_ids=dataset.metadata["image_id"].to_numpy(dtype=str)[rows],
+        lesions=lesion_groups(dataset.metadata)[rows].astype(str),
+        labels=dataset.labels[rows],
+        probabilities=predict_averaged(model, images) if averaged else single,
+        single=single,
+    )
 
 
 def write_run(
@@ -137,8 +176,8 @@ def ablation() -> dict[str, Recipe]:
     return steps
 
 
-def larger_images() -> Study | None:
-    """Return the study of chapter 8 with 64 pixels; None where the data source has but 28.
+def larger_images() -> list[Study]:
+    """Return the study of chapter 8 with 64 pixels; none where the data source has but 28.
 
     It differs from the step ``09-residual-network`` in the pixels, and in a shift that is as
     large a part of the image as there.
@@ -146,46 +185,40 @@ def larger_images() -> Study | None:
     try:
         dataset = load_ham10000(PIXELS)
     except DataError:
-        return None
-    steps = ablation()
-    recipe = dataclasses.replace(
-        steps["step-09-residual-network"],
-        network=f"small_resnet_{PIXELS}",
-        shift=round(BEST.shift * PIXELS / 28, 1),
-    )
+        return []
+    network, shift = f"small_resnet_{PIXELS}", round(BEST.shift * PIXELS / 28, 1)
+    recipe = ablation()["step-09-residual-network"]
+    recipe = dataclasses.replace(recipe, network=network, shift=shift)
     split = lesion_split(dataset, validation=TO_CHOOSE_BY)
-    name = f"step-12-or-{PIXELS}-pixels"
-    return _trained(dataset, name, recipe, split, 0, ("validation",))
+    parts = {"validation": split.validation}
+    return [Study(f"step-12-or-{PIXELS}-pixels", dataset, recipe, split, parts)]
 
 
 def all_studies(dataset: LesionImages) -> list[Study]:
     """List the studies in the order in which they are made."""
     main, to_choose = lesion_split(dataset), lesion_split(dataset, validation=TO_CHOOSE_BY)
     assert np.array_equal(main.test, to_choose.test)
-    studies = [
-        _trained(dataset, f"best-seed-{seed}", BEST, main, seed, ("validation", "test"))
-        for seed in range(SEEDS)
+    both, chosen_by = {"validation": main.validation, "test": main.test}, to_choose.validation
+    return [
+        *(Study(f"best-seed-{n}", dataset, BEST, main, both, seed=n) for n in range(SEEDS)),
+        *(
+            Study(f"best-fold-{k}", dataset, BEST, fold, {"test": fold.test})
+            for k, fold in enumerate(lesion_folds(dataset, folds=FOLDS))
+        ),
+        *(
+            Study(name, dataset, recipe, to_choose, {"validation": chosen_by})
+            for name, recipe in ablation().items()
+        ),
+        *larger_images(),
+        *older_studies(dataset, main),
     ]
-    studies += [
-        _trained(dataset, f"best-fold-{k}", BEST, fold, 0, ("test",))
-        for k, fold in enumerate(lesion_folds(dataset, folds=FOLDS))
-    ]
-    studies += [
-        _trained(dataset, name, recipe, to_choose, 0, ("validation",))
-        for name, recipe in ablation().items()
-    ]
-    larger = larger_images()
-    return [*studies, *([larger] if larger else []), *older_studies(dataset, main)]
 
 
 def older_studies(dataset: LesionImages, main: Split) -> list[Study]:
     """Return the runs of the older notebook, with the three ways of dividing of chapter 7."""
     by_image, other = image_split(dataset, seed=0), image_split(dataset, seed=1)
-    by_lesion = dataclasses.replace(
-        main,
-        train=np.sort(np.concatenate([main.train, main.validation])),
-        validation=np.empty(0, np.int64),
-    )
+    train = np.sort(np.concatenate([main.train, main.validation]))
+    by_lesion = dataclasses.replace(main, train=train)
     studies = []
     for name, split, parts in (
         ("older-image-split", by_image, {"test": by_image.test, "other test": other.test}),
@@ -194,8 +227,8 @@ def older_studies(dataset: LesionImages, main: Split) -> list[Study]:
         shuffled = np.random.default_rng(0).permutation(split.train)
         rows = oversampled_indices(dataset.labels, shuffled, seed=0)
         held_back = np.unique(rows[int(len(rows) * (1 - OLDER["validation_split"])) :])
-        born = dataclasses.replace(split, validation=held_back)
-        studies.append(_older(dataset, name, OLDER, born, rows, parts))
+        split = dataclasses.replace(split, validation=held_back)
+        studies.append(Study(name, dataset, OLDER, split, parts, rows=rows))
     rows = oversampled_indices(dataset.labels, np.arange(len(dataset.labels)), seed=0)
     rows = np.random.default_rng(0).permutation(rows)
     train, test = np.split(rows, [round(0.8 * len(rows))])
@@ -203,45 +236,8 @@ def older_studies(dataset: LesionImages, main: Split) -> list[Study]:
         by_image, train=np.unique(train), validation=train[:0], test=np.unique(test)
     )
     recipe = OLDER | {"rebalance": "oversample before the split", "epochs": 15}
-    first = _older(dataset, "older-oversampled-first", recipe, split, train, {"test": test})
-    return [*studies, first]
-
-
-def _judged(dataset, model, rows, *, averaged) -> Judged:
-    images = dataset.images[rows]
-    single = model.predict(images, batch_size=512, verbose=0).astype(np.float32)
-    return Judged(
-        image_ids=dataset.metadata["image_id"].to_numpy(dtype=str)[rows],
-        lesions=lesion_groups(dataset.metadata)[rows].astype(str),
-        labels=dataset.labels[rows],
-        probabilities=predict_averaged(model, images) if averaged else single,
-        single=single,
-    )
-
-
-def _trained(dataset, name, recipe, split, seed, parts) -> Study:
-    def make():
-        model, certificate = training.train(dataset, split, recipe, name=name, seed=seed)
-        return certificate, {
-            part: _judged(dataset, model, getattr(split, part), averaged=recipe.symmetries)
-            for part in parts
-        }
-
-    return Study(name, dataset, dataclasses.asdict(recipe), split, seed, make)
-
-
-def _older(dataset, name, recipe, split, rows, parts) -> Study:
-    def make():
-        start = time.perf_counter()
-        model, history = train_as_before(dataset, rows, epochs=recipe["epochs"])
-        seconds = time.perf_counter() - start
-        born = {"name": name, "recipe": recipe, "dataset": dataset, "split": split, "seed": 0}
-        certificate = weights.make_certificate(**born, history=history, seconds=seconds)
-        return certificate, {
-            part: _judged(dataset, model, judged, averaged=False) for part, judged in parts.items()
-        }
-
-    return Study(name, dataset, recipe, split, 0, make)
+    name = "older-oversampled-first"
+    return [*studies, Study(name, dataset, recipe, split, {"test": test}, rows=train)]
 
 
 def train_as_before(dataset, rows: np.ndarray, *, epochs: int) -> tuple[keras.Model, dict]:
@@ -271,13 +267,6 @@ def train_as_before(dataset, rows: np.ndarray, *, epochs: int) -> tuple[keras.Mo
     return model, history
 
 
-def stale_studies() -> dict[str, str]:
-    """Return the studies that are missing or out of date, with the reason, on the data here."""
-    dataset = load_ham10000()
-    reasons = {study.name: study.stale() for study in all_studies(dataset)}
-    return {name: why for name, why in reasons.items() if why}
-
-
 def install_best() -> None:
     """Publish the weights that ``best-seed-0`` has just left in ``runs/`` as ``models/best``."""
     own = weights.read_certificate("best-seed-0", folder=RUNS)
@@ -296,13 +285,14 @@ def main(arguments: list[str]) -> int:
     except ChapterError as error:
         print(error, file=sys.stderr)
         return 1
-    chosen = [study for study in every if study.name.startswith(tuple(options.only or [""]))]
-    todo = [(study, why) for study in chosen if (why := study.stale())]
+    beginnings = tuple(options.only or [""])
+    chosen = {study: study.stale() for study in every if study.name.startswith(beginnings)}
+    todo = {study: why for study, why in chosen.items() if why}
     print(f"{len(chosen)} studies, {len(chosen) - len(todo)} stored, {len(todo)} to make")
     if options.list:
-        print("\n".join(f"  {study.name:32} {study.stale() or 'stored'}" for study in chosen))
+        print("\n".join(f"  {study.name:32} {why or 'stored'}" for study, why in chosen.items()))
         return 0
-    for number, (study, why) in enumerate(todo, 1):
+    for number, (study, why) in enumerate(todo.items(), 1):
         print(f"[{number}/{len(todo)}] {study.name} ({why})", flush=True)
         start = time.perf_counter()
         write_run(*study.make())

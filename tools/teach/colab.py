@@ -12,8 +12,8 @@ name, as a fork would. It prints a table: what each chapter found, seconds, peak
 """
 
 import argparse
+import atexit
 import hashlib
-import importlib.util
 import json
 import os
 import re
@@ -21,10 +21,15 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from dataclasses import dataclass
+import time
 from pathlib import Path
 
-from tools.book.course import ROOT, chapters, copy_working_tree
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from tools.book.course import ROOT, chapters, copy_working_tree, text_output
+from tools.book.process import run_python
 from utils.files import write_json
 
 FOLDER = ROOT / "_build" / "colab"
@@ -34,112 +39,46 @@ ON_COLAB = (
     "pooch kagglehub pillow tqdm prettytable ipykernel nbclient dask jax joblib psutil"
 ).split()
 FORK = "skin-course-of-2027"
-
-RUNNER = textwrap.dedent(
-    """
-    import json, sys, time
-    import nbformat
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError
-
-    path, seconds = sys.argv[1], int(sys.argv[2])
-    notebook = nbformat.read(path, as_version=4)
-    notebook.cells.append(nbformat.v4.new_code_cell(
-        "import resource\\n"
-        "print('@peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    ))
-    start, problem = time.perf_counter(), ""
-    try:
-        NotebookClient(notebook, timeout=seconds, kernel_name="python3").execute()
-    except CellExecutionError as error:
-        problem = f"{error.ename}: {error.evalue}"
-    said = "".join(
-        output.text
-        for cell in notebook.cells if cell.cell_type == "code"
-        for output in cell.outputs if output.output_type == "stream" and output.name == "stdout"
-    )
-    print("@@" + json.dumps(
-        {"seconds": time.perf_counter() - start, "problem": problem, "said": said}
-    ))
-    """
-)
-
-
-@dataclass(frozen=True)
-class Ran:
-    """One chapter's run.
-
-    Attributes
-    ----------
-    chapter : str
-    seconds : float
-    peak_mb : int
-        Largest resident memory of the kernel, in megabytes.
-    versions, device, data : str
-        The lines that the chapter printed within its first cells; empty if it did not.
-    problem : str
-        Why it stopped; empty if it ran to its end.
-    """
-
-    chapter: str
-    seconds: float
-    peak_mb: int
-    versions: str
-    device: str
-    data: str
-    problem: str
+PEAK = "import resource; print('Peak:', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+NOT_COLABS = ("HAM10000_DIR", "PYTHONPATH", "KERAS_BACKEND", "VIRTUAL_ENV")
 
 
 def pythons() -> list[str]:
     """Return the suitable interpreters that run here, the newest first, pyenv's among them."""
-    found = []
+    suitable = []
     for version in ("3.13", "3.12", "3.11"):
         own = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"), reverse=True)
-        for candidate in (f"python{version}", *map(str, own)):
-            words = [candidate, "-c", "import sys; print(*sys.version_info[:2], sep='.')"]
-            try:
-                done = subprocess.run(words, capture_output=True, encoding="utf-8")
-            except OSError:
-                continue
-            if done.stdout.strip() == version:  # a shim of pyenv may be there and refuse
-                found.append(candidate)
+        for candidate in filter(None, [shutil.which(f"python{version}"), *map(str, own)]):
+            answer = run_python(["--version"], python=candidate).stdout
+            if answer.startswith(f"Python {version}."):  # a shim of pyenv may be there and refuse
+                suitable.append(candidate)
                 break
-    return found
+    return suitable
 
 
 def make_environment(constraints: Path, candidates: list[str]) -> Path:
-    """Make the environment unless it is there; return its interpreter.
+    """Make the environment, with the first candidate that can, unless it is there.
 
-    Parameters
-    ----------
-    constraints : Path
-        Colab's versions.
-    candidates : list of str
-        Interpreters; the first with which the versions can be installed is taken.
-
-    Raises
-    ------
-    SystemExit
-        If the packages could not be installed with any; pip has said why.
+    Its interpreter is returned.
     """
     env = FOLDER / "env"
-    stamp, inside = env / ".made-from", env / "bin" / "python"
-    made_from = hashlib.sha256(constraints.read_bytes() + repr([candidates, ON_COLAB]).encode())
-    if stamp.is_file() and stamp.read_text() == made_from.hexdigest():
+    stamp, listed, inside = env / ".made-from", env / ".installed", env / "bin" / "python"
+    wanted = constraints.read_bytes() + repr([candidates, ON_COLAB]).encode()
+    made_from = hashlib.sha256(wanted).hexdigest()
+    if stamp.is_file() and stamp.read_text() == made_from:
         # What an earlier run's set-up cell installed is taken away: Colab starts fresh.
-        before, now = json.loads((env / ".installed").read_text()), installed(inside)
-        extra = sorted(set(now) - set(before))
-        if extra:
+        before, now = json.loads(listed.read_text()), installed(inside)
+        if extra := sorted(now.keys() - before):
             _pip(inside, "uninstall", "--yes", *extra)
-        if all(now.get(name) == version for name, version in before.items()):
+        if not replaced(before, now):
             return inside
     for python in candidates:
         print(f"Making an environment with Colab's versions and {python} (2.6 GB)", flush=True)
         shutil.rmtree(env, ignore_errors=True)
         subprocess.run([python, "-m", "venv", str(env)], check=True)
-        if not _pip(inside, "install", "--constraint", str(constraints.resolve()), *ON_COLAB):
-            (env / ".installed").write_text(json.dumps(installed(inside)))
-            stamp.write_text(made_from.hexdigest())
+        if _pip(inside, "install", "--constraint", constraints.resolve(), *ON_COLAB):
+            listed.write_text(json.dumps(installed(inside)))
+            stamp.write_text(made_from)
             return inside
     raise SystemExit(
         "Colab's versions could not be installed; pip's message stands above. Python 3.13, 3.12 "
@@ -147,19 +86,16 @@ def make_environment(constraints: Path, candidates: list[str]) -> Path:
     )
 
 
-def _pip(python: Path, *words: str) -> int:
-    quiet = ["--quiet", "--disable-pip-version-check"]
-    return subprocess.run([str(python), "-m", "pip", words[0], *quiet, *words[1:]]).returncode
+def _pip(python: Path, command: str, *words: str | Path) -> bool:
+    """Run pip, which shows what it says; say whether it did what it should."""
+    pip = ["-m", "pip", command, "--quiet", "--disable-pip-version-check"]
+    return run_python([*pip, *words], python=python, capture=False).returncode == 0
 
 
 def installed(python: Path) -> dict[str, str]:
     """Return the version of every package of an environment."""
-    done = subprocess.run(
-        [str(python), "-m", "pip", "list", "--format=json", "--disable-pip-version-check"],
-        capture_output=True,
-        check=True,
-    )
-    return {package["name"]: package["version"] for package in json.loads(done.stdout)}
+    pip = [python, "-m", "pip", "list", "--format=json", "--disable-pip-version-check"]
+    return {row["name"]: row["version"] for row in json.loads(subprocess.check_output(pip))}
 
 
 def replaced(before: dict[str, str], now: dict[str, str]) -> list[str]:
@@ -180,95 +116,71 @@ def make_repository(folder: Path, *, root: Path = ROOT) -> str:
     folder.mkdir(parents=True)
     copy_working_tree(folder, root=root)
     git = ["git", "-c", "user.name=course", "-c", "user.email=course@example.org"]
-    for words in (
-        ["init", "--quiet", "--initial-branch", "main"],
-        ["add", "--all"],
-        ["commit", "--quiet", "-m", "working tree"],
-    ):
-        subprocess.run([*git, *words], cwd=folder, check=True)
+    for words in ("init --quiet --initial-branch main", "add --all", "commit --quiet -m fork"):
+        subprocess.run([*git, *words.split()], cwd=folder, check=True)
     return folder.as_uri()
 
 
 def run(
-    chapter: Path, *, python: Path, repository: str, limit: int = 600, stand_in: bool = True
-) -> Ran:
-    """Run one chapter in an empty folder, as Colab would.
+    chapter: Path, *, python: Path, repository: str, stand_in: bool = True
+) -> dict[str, str | float]:
+    """Run a copy of one chapter in an empty folder, as Colab would.
 
-    Parameters
-    ----------
-    chapter : Path
-        The notebook; it is only read.
-    python : Path
-        The interpreter, with nbclient and ipykernel.
-    repository : str
-        Address that the set-up cell clones.
-    limit : int
-        Seconds for a cell.
-    stand_in : bool
-        Put an empty ``google.colab`` in place; not needed where there is a real one.
-
-    Returns
-    -------
-    Ran
+    `python` has ipykernel; the set-up cell clones `repository`. A `stand_in` for ``google.colab``
+    is not needed where there is a real one. The answer holds chapter, seconds, peak_mb (of the
+    kernel), the lines that the chapter printed on its versions, device and data, and the problem
+    that stopped it; what is not known is empty.
     """
     folder = FOLDER / "run" / chapter.stem
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    text = json.loads(chapter.read_text(encoding="utf-8"))
-    for cell in text["cells"]:
-        source = "".join(cell["source"])
+    notebook = nbformat.read(chapter, as_version=4)
+    for cell in notebook.cells:
         own = re.compile(r'^REPOSITORY = ".*"$', re.MULTILINE)
-        cell["source"] = own.sub(f'REPOSITORY = "{repository}"', source)
-        if cell["cell_type"] == "code":
-            cell["outputs"], cell["execution_count"] = [], None
-    copy = folder / chapter.name
-    copy.write_text(json.dumps(text), encoding="utf-8")
-    fake = FOLDER / "fake" / "google" / "colab"
-    if stand_in:
-        fake.mkdir(parents=True, exist_ok=True)
-        (fake / "__init__.py").write_text('"""Stands in for Colab\'s own package."""\n')
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("HAM10000_DIR", "PYTHONPATH", "KERAS_BACKEND", "VIRTUAL_ENV")
-    } | {
+        cell.source = own.sub(f'REPOSITORY = "{repository}"', cell.source)
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    nbformat.write(notebook, folder / chapter.name)
+    notebook.cells.append(nbformat.v4.new_code_cell(PEAK))
+    env = {name: value for name, value in os.environ.items() if name not in NOT_COLABS} | {
         "COLAB_RELEASE_TAG": "release-colab",
         "COURSE_QUICK": "1",
         "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
-        "JUPYTER_PREFER_ENV_PATH": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
     if stand_in:
-        environment["PYTHONPATH"] = str(fake.parents[1])
-    done = subprocess.run(
-        [str(python), "-c", RUNNER, copy.name, str(limit)],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-    )
-    _, found, answer = done.stdout.rpartition("@@")
-    if not found:
-        return Ran(
-            chapter.stem, 0.0, 0, "", "", "", f"the kernel did not answer:\n{done.stdout[-1500:]}"
-        )
-    answer = json.loads(answer)
-    said = answer["said"]
+        fake = FOLDER / "fake" / "google" / "colab"
+        fake.mkdir(parents=True, exist_ok=True)
+        (fake / "__init__.py").write_text('"""Stands in for Colab\'s own package."""\n')
+        env["PYTHONPATH"] = str(fake.parents[1])
+    client = NotebookClient(notebook, timeout=600, kernel_name="python3")
+    client.create_kernel_manager().kernel_spec.argv[0] = str(python)
+    start, problem, log = time.perf_counter(), "", FOLDER / "kernel.log"
+    with log.open("wb") as noise:
+        try:
+            client.execute(cwd=str(folder), env=env, stdout=noise, stderr=noise)
+        except CellExecutionError as error:
+            problem = f"{error.ename}: {error.evalue}"
+        except (RuntimeError, TimeoutError) as error:
+            atexit.unregister(client._cleanup_kernel)  # which fails for a kernel that never was
+            end = log.read_text(encoding="utf-8", errors="replace")[-1500:]
+            problem = f"the kernel did not answer: {error}\n{end}"
+    printed = dict(reversed(re.findall(r"(?m)^(\w+): (.*)$", text_output(notebook))))
+    return {
+        "chapter": chapter.stem,
+        "seconds": round(time.perf_counter() - start, 1),
+        "peak_mb": int(printed.get("Peak", 0)) // 1024,
+        **{name: printed.get(name.capitalize(), "") for name in ("versions", "device", "data")},
+        "problem": problem,
+    }
 
-    def line(beginning: str) -> str:
-        match = re.search(rf"^{beginning}:? ?(.*)$", said, re.MULTILINE)
-        return match[1] if match else ""
 
-    return Ran(
-        chapter.stem,
-        round(answer["seconds"], 1),
-        int(line("@peak") or 0) // 1024,
-        line("Versions"),
-        line("Device"),
-        line("Data"),
-        answer["problem"],
-    )
+def failed(ran: dict[str, str | float]) -> str:
+    """Return what is wrong with a run; empty if nothing is."""
+    # Chapters that read stored runs alone load no data.
+    loads = () if ran["chapter"].startswith(("C2", "07")) else ("data",)
+    missing = [name for name in ("versions", "device", *loads) if not ran[name]]
+    return ran["problem"] or (f"it did not say its {', '.join(missing)}" if missing else "")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -282,48 +194,29 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.constraints and not options.constraints.is_file():
         parser.error(f"there is no file {options.constraints}")
-    wanted = tuple(options.chapters) or ("",)
-    todo = [path for path in chapters() if path.name.startswith(wanted)]
-    if options.here:
-        python = Path(sys.executable)
-    else:
+    python = Path(sys.executable)
+    if not options.here:
         candidates = [options.python] if options.python else pythons()
         python = make_environment(options.constraints, candidates)
     before = installed(python)
-    stand_in = not (options.here and _has_colab())
+    stand_in = "google-colab" not in before  # its image lists Colab's own package
     repository = make_repository(FOLDER / "repository" / FORK)
     rows = []
-    for path in todo:
+    wanted = tuple(options.chapters) or ""
+    for path in filter(lambda path: path.name.startswith(wanted), chapters()):
         ran = run(path, python=python, repository=repository, stand_in=stand_in)
         rows.append(ran)
-        verdict = "FAILED" if failed(ran) else "ran"
-        print(f"{verdict:7}{ran.chapter:34}{ran.seconds:6.0f} s {ran.peak_mb:6,} MB", flush=True)
+        verdict, numbers = "FAILED" if failed(ran) else "ran", "{seconds:6.0f} s {peak_mb:6,} MB"
+        print(f"{verdict:7}{path.stem:34}{numbers.format(**ran)}", flush=True)
         if failed(ran):
             print(textwrap.indent(failed(ran), "       "), flush=True)
-    print(f"{rows[0].versions} | {rows[0].device} | {rows[0].data}" if rows else "No such chapter.")
-    write_json(FOLDER / "report.json", [vars(ran) for ran in rows])
+    found = "{versions} | {device} | {data}"
+    print(found.format(**rows[0]) if rows else "No such chapter.")
+    write_json(FOLDER / "report.json", rows)
     changed = replaced(before, installed(python))
     for line in changed:
         print(f"FAILED a chapter replaced one of Colab's packages: {line}")
     return 1 if not rows or changed or any(map(failed, rows)) else 0
-
-
-def _has_colab() -> bool:
-    try:
-        return importlib.util.find_spec("google.colab") is not None
-    except ModuleNotFoundError:  # not even a package google
-        return False
-
-
-def failed(ran: Ran) -> str:
-    """Return what is wrong with a run; empty if nothing is."""
-    if ran.problem:
-        return ran.problem
-    missing = [name for name in ("versions", "device", "data") if not getattr(ran, name)]
-    # Chapters that read stored runs alone load no data.
-    if "data" in missing and ran.chapter.startswith(("C2", "07")):
-        missing.remove("data")
-    return f"it did not say its {', '.join(missing)}" if missing else ""
 
 
 if __name__ == "__main__":

@@ -1,113 +1,87 @@
-"""Rehearse a session with the clock: run its chapters and hold the cells' times against the plan.
+"""Rehearse a session with the clock.
 
     python -m tools.teach.rehearse 2
 
-runs every chapter of session 2 of ``teaching/session-plans.md`` from its first cell to its last, on
-the best data there is, and prints for each block of the plan the minutes it has and the seconds its
-cells computed. A chapter that trains runs with the number of epochs the plan names.
+runs every chapter of session 2 of ``teaching/session-plans.md`` on the best data there is, and
+prints for each block of the plan the minutes it has and the seconds its cells computed. A chapter
+that trains runs with the number of epochs the plan names.
 """
 
 import re
 import sys
-from pathlib import Path
 
 import nbformat
 
 from tools.book.course import ROOT, ChapterError, execute, takes_epochs
 
 PLANS = ROOT / "teaching" / "session-plans.md"
+FOLDER = ROOT / "_build" / "rehearsal"
 EPOCHS = 10  # as the plan of session 4 says
 
 
 def blocks(number: int, page: str) -> list[dict[str, str]]:
-    """Return the blocks of a session: a dict for each row of its table.
-
-    Raises
-    ------
-    ChapterError
-        If the plans have no such session.
-    """
-    found = re.search(rf"^### Session {number}: .*$", page, re.MULTILINE)
-    if not found:
+    """Return the blocks of a session: a dict for each row of its table."""
+    table = re.search(
+        rf"^### Session {number}: (?:.*\n)+?((?:^\|.*\n)+)", page + "\n", re.MULTILINE
+    )
+    if not table:
         raise ChapterError(f"There is no session {number} in {PLANS.name}.")
-    table = re.search(r"(?:^\|.*\n)+", page[found.end() :] + "\n", re.MULTILINE)[0]
-    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    lines = [[cell.strip() for cell in row.strip("|").split("|")] for row in table[1].splitlines()]
     return [dict(zip(lines[0], line, strict=True)) for line in lines[2:]]
 
 
 def seconds_of_sections(notebook: nbformat.NotebookNode) -> dict[str, float]:
-    """Return the seconds that the cells below each heading took in an executed notebook.
-
-    Cells before the first section count under "".
-    """
+    """Return the seconds that an executed notebook's cells took below each heading, "" before."""
     seconds, heading = {"": 0.0}, ""
     for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            headings = re.findall(r"^#{2,4} (.+)$", cell.source, re.MULTILINE)
-            if headings:
-                # Exercises are headings of the third level below one section.
-                heading = headings[-1] if not headings[-1].startswith("Exercise ") else "Exercises"
-                for name in headings:
-                    seconds.setdefault(name, 0.0)
-        else:
-            took = cell.metadata.get("papermill", {}).get("duration") or 0.0
-            seconds[heading] = seconds.get(heading, 0.0) + took
+        if cell.cell_type == "code":
+            seconds[heading] += cell.metadata.get("papermill", {}).get("duration") or 0.0
+            continue
+        for heading in re.findall(r"^#{2,4} (.+)$", cell.source, re.MULTILINE):
+            seconds.setdefault(heading, 0.0)
+        if heading.startswith("Exercise "):  # of the third level, below one section
+            heading = "Exercises"
     return seconds
 
 
-def rehearse(number: int, *, page: str | None = None, folder: Path | None = None) -> list[tuple]:
-    """Run a session; return for each block minutes, seconds of computing, and where.
-
-    The cells before the first section (set-up, imports) count in the first block of a chapter.
-
-    Raises
-    ------
-    ChapterError
-        If a chapter fails, or the plan names a section that its chapter lacks.
-    """
-    page = page if page is not None else PLANS.read_text(encoding="utf-8")
-    folder = folder or ROOT / "_build" / "rehearsal"
+def rehearse(number: int, page: str) -> list[tuple[int, float, str]]:
+    """Run a session's chapters; return for each block minutes, seconds of computing, and what."""
     ran: dict[str, dict[str, float]] = {}
     rows = []
     for block in blocks(number, page):
-        total, where = 0.0, block["where"]
-        for stem in dict.fromkeys(re.findall(r"\(\.\./chapters/(\w+)\.ipynb\)", where)):
+        names, total = re.findall(r"\*([^*]+)\*", block["where"]), 0.0
+        for stem in re.findall(r"\(\.\./chapters/(\w+)\.ipynb\)", block["where"]):
             if stem not in ran:
-                path = ROOT / "chapters" / f"{stem}.ipynb"
-                parameters = {"EPOCHS": EPOCHS} if takes_epochs(path) else {}
-                execute(path, folder / path.name, parameters=parameters)
-                executed = nbformat.read(folder / path.name, as_version=4)
-                ran[stem] = seconds_of_sections(executed)
-                total += ran[stem][""]
-        for name in re.findall(r"\*([^*]+)\*", where):
-            sections = next((s for stem, s in ran.items() if stem in where and name in s), None)
-            if sections is None:
-                raise ChapterError(f"Session {number} names the section {name!r}; there is none.")
-            total += sections[name]
-        rows.append((int(block["minutes"]), total, block["what happens"], where))
+                path, copy = ROOT / "chapters" / f"{stem}.ipynb", FOLDER / f"{stem}.ipynb"
+                execute(path, copy, parameters={"EPOCHS": EPOCHS} if takes_epochs(path) else {})
+                ran[stem] = seconds_of_sections(nbformat.read(copy, as_version=4))
+                total += ran[stem][""]  # set-up and imports count in a chapter's first block
+            for name in names:
+                if name not in ran[stem]:
+                    raise ChapterError(f"Session {number} names {name!r}, no section of {stem}.")
+                total += ran[stem][name]
+        rows.append((int(block["minutes"]), total, block["what happens"]))
     return rows
 
 
 def main(arguments: list[str]) -> int:
     """Rehearse the sessions named; return the exit status: 1 if a block computes too long."""
-    late = False
+    late = 0
     try:
         for number in map(int, arguments):
             print(f"Session {number}")
-            rows = rehearse(number)
-            for minutes, seconds, what, _ in rows:
+            rows = rehearse(number, PLANS.read_text(encoding="utf-8"))
+            for minutes, seconds, what in rows:
                 mark = "LATE" if seconds > 60 * minutes else ""
-                late = late or bool(mark)
+                late |= seconds > 60 * minutes
                 print(f"{minutes:4} min {seconds:7.1f} s {mark:5} {what[:64]}")
-            total = sum(seconds for _, seconds, _, _ in rows)
-            print(f"{sum(row[0] for row in rows):4} min {total:7.1f} s       in all")
+            minutes, seconds = (sum(row[n] for row in rows) for n in (0, 1))
+            print(f"{minutes:4} min {seconds:7.1f} s       in all")
     except (ChapterError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
-    return int(late)
+    return late
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]) if sys.argv[1:] else __doc__)

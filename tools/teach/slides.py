@@ -1,124 +1,81 @@
 """`make slides`: a deck for every chapter in _build/slides, from the cells tagged ``slide``."""
 
+import re
 import shutil
+import struct
 import sys
-from dataclasses import dataclass
+from base64 import b64decode
 from pathlib import Path
 
 import jinja2
 import nbformat
-from markupsafe import Markup
+from markdown_it import MarkdownIt
+from markupsafe import Markup, escape
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
 
 from tools.book.course import ROOT, chapters
 from tools.book.npm import NpmError, install
-from tools.teach.slide_parts import SlideError, inline, output_parts, source_part
 from utils.files import replace_file
 
 SOURCE = ROOT / "teaching" / "slides"
 KEYS = ("title", "points", "notes", "show")
 SHOWS = ("output", "source", "nothing")
-# What a deck needs of reveal.js, and where it goes in _build/slides/reveal.
+# What a deck needs of reveal.js, by where it goes in _build/slides/reveal.
+FONTS = "dist/theme/fonts/source-sans-pro"
+FACES = [f"{FONTS}/source-sans-pro-{face}.woff" for face in ("regular", "semibold", "italic")]
 REVEAL = {
-    "LICENSE": "LICENSE",
-    "dist/reset.css": "reset.css",
-    "dist/reveal.css": "reveal.css",
-    "dist/reveal.js": "reveal.js",
-    "plugin/notes/notes.js": "notes.js",
-    "dist/theme/fonts/source-sans-pro/LICENSE": "fonts/LICENSE",
-    **{
-        f"dist/theme/fonts/source-sans-pro/source-sans-pro-{face}.woff": (
-            f"fonts/source-sans-pro-{face}.woff"
-        )
-        for face in ("regular", "semibold", "italic")
-    },
+    "": ("LICENSE", "dist/reset.css", "dist/reveal.css", "dist/reveal.js", "plugin/notes/notes.js"),
+    "fonts": (f"{FONTS}/LICENSE", *FACES),
 }
+# A picture wider than this, in heights, stands above its points; a narrower one beside them.
+WIDE = 1.75
+ANSI = r"\x1b\[[0-9;]*m"
+PRETTY_TABLE = re.compile(r"^(\+--.*\n(?:(?:\| .*\n)+\+--.*\n)+)", re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class Slide:
-    """One slide after the first."""
-
-    title: Markup
-    points: list[Markup]
-    notes: str
-    shown: list[Markup]
-    layout: str
+class SlideError(Exception):
+    """A cell cannot become a slide; the message names chapter and cell and says why."""
 
 
-@dataclass(frozen=True)
-class Deck:
-    """The slides of a chapter."""
+def deck(notebook: nbformat.NotebookNode, *, name: str) -> dict:
+    """Return what teaching/slides/deck.html shows of the chapter in the file `name`.ipynb.
 
-    name: str
-    chapter: Markup
-    objectives: list[Markup]
-    slides: list[Slide]
-
-    @property
-    def place(self) -> str:
-        """Return where the chapter stands in the course, in words."""
-        number = self.name[:2]
-        return f"Chapter {int(number)}" if number.isdigit() else "Capstone"
-
-    @property
-    def welcome(self) -> str:
-        """Return the notes of the first slide."""
-        return (
-            "Everybody opens the notebook and runs all cells now, so that nobody waits later. Read "
-            "the objectives aloud. Ask: which of them could you do already? Come back to this "
-            "slide at the end, and let each learner name one that they can do."
-        )
-
-
-def deck(notebook: nbformat.NotebookNode, *, name: str) -> Deck:
-    """Make the deck of a chapter.
-
-    Parameters
-    ----------
-    notebook : NotebookNode
-        The chapter with its stored outputs. Cells tagged ``slide`` have the metadata
-        ``slide: {title, points, notes, show}``; `show` is one of ``output``, ``source``,
-        ``nothing``.
-    name : str
-        The name of its file without ``.ipynb``, which begins with the chapter's number.
-
-    Raises
-    ------
-    SlideError
-        If a cell's metadata are incomplete or there is nothing to show.
+    Cells tagged ``slide`` have the metadata ``slide: {title, points, notes, show}``; a SlideError
+    says what is incomplete, or that there is nothing to show.
     """
     slides = []
     for cell in notebook.cells:
-        if "slide" not in cell.metadata.get("tags", ()):
-            continue
-        try:
-            slides.append(_slide(cell))
-        except SlideError as error:
-            start = cell.source.strip().partition("\n")[0][:60]
-            raise SlideError(f"{name}, the cell that begins {start!r}: {error}") from None
-    first = notebook.cells[0].source.partition("\n")[0].lstrip("# ")
-    return Deck(name, inline(first), objectives(notebook.cells[1].source), slides)
+        if "slide" in cell.metadata.get("tags", ()):
+            try:
+                slides.append(_slide(cell))
+            except SlideError as error:
+                start = cell.source.strip().partition("\n")[0][:60]
+                raise SlideError(f"{name}, the cell that begins {start!r}: {error}") from None
+    place = f"Chapter {int(name[:2])}" if name[:2].isdigit() else "Capstone"
+    title = inline(notebook.cells[0].source.partition("\n")[0].lstrip("# "))
+    able = objectives(notebook.cells[1].source)
+    return {"name": name, "place": place, "chapter": title, "objectives": able, "slides": slides}
 
 
 def objectives(box: str) -> list[Markup]:
     """Return the objectives that stand in the box below a chapter's title, as HTML."""
-    lines = [line.lstrip("> ").rstrip() for line in box.splitlines()]
-    start = next((i for i, line in enumerate(lines) if "**You will be able to**" in line), None)
-    found: list[str] = []
-    for line in lines[start + 1 :] if start is not None else ():
-        if line.startswith("- "):
-            found.append(line[2:])
-        elif not line:
-            break
-        elif found:
-            found[-1] += f" {line}"
-    return [inline(text.rstrip(";.")) for text in found]
+    lines = re.sub(r"^> ?", "", box, flags=re.MULTILINE)
+    listed = re.search(r"\*\*You will be able to\*\*.*\n((?:.+\n?)*)", lines)
+    items = re.split(r"^- ", listed[1], flags=re.MULTILINE)[1:] if listed else ()
+    return [inline(" ".join(item.split()).rstrip(";.")) for item in items]
 
 
-def _slide(cell: nbformat.NotebookNode) -> Slide:
+def inline(markdown: str) -> Markup:
+    """Return a line of Markdown as HTML; of a link the text stays, since nobody can click it."""
+    text = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", markdown)
+    return Markup(MarkdownIt("js-default").renderInline(text))
+
+
+def _slide(cell: nbformat.NotebookNode) -> dict:
     entry = cell.metadata.get("slide", {})
-    missing = [key for key in KEYS if key not in entry]
-    if missing:
+    if missing := [key for key in KEYS if key not in entry]:
         raise SlideError(f"its metadata 'slide' have no {', '.join(missing)}")
     if entry["show"] not in SHOWS:
         raise SlideError(f"show is {entry['show']!r}, not one of {', '.join(SHOWS)}")
@@ -126,54 +83,95 @@ def _slide(cell: nbformat.NotebookNode) -> Slide:
         raise SlideError("a Markdown cell can show 'nothing' only; its points are the slide")
     layout, shown = "nothing", []
     if entry["show"] == "source":
-        layout, shown = "text", [source_part(cell.source)]
+        code = highlight(cell.source.strip(), PythonLexer(), HtmlFormatter(nowrap=True))
+        lines = "".join(f'<span class="line">{line}</span>' for line in code.splitlines())
+        layout, shown = "text", [_pre(cell.source, Markup(lines))]
     elif entry["show"] == "output":
-        layout, shown = output_parts(cell)
+        layout, shown = _pictures(cell) or ("text", _texts(cell))
         if layout == "below" and not entry["points"]:
             layout = "side"
     if not shown and not entry["points"]:
         raise SlideError("it shows nothing and has no points")
-    points = [inline(point) for point in entry["points"]]
-    return Slide(inline(entry["title"]), points, entry["notes"], shown, layout)
+    points, title = [inline(point) for point in entry["points"]], inline(entry["title"])
+    return entry | {"title": title, "points": points, "shown": shown, "layout": layout}
 
 
-def write(decks: list[Deck], folder: Path, *, modules: Path) -> Path:
-    """Write decks, reveal.js and the page that lists them into `folder`, emptied before.
+def _pictures(cell: nbformat.NotebookNode) -> tuple[str, list[Markup]] | None:
+    """Return layout and HTML of the pictures that a code cell made, if it made any."""
+    data = [output.get("data", {}).get("image/png", "") for output in cell.get("outputs", ())]
+    images = [image.replace("\n", "") for image in data if image]
+    if not images:
+        return None
+    alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+    if not alt:
+        raise SlideError("its picture has no alt text")
+    tag = Markup('<img src="data:image/png;base64,{}" alt="{}">')
+    width, height = struct.unpack(">II", b64decode(images[0][:64])[16:24])  # PNG's own header
+    layout = "below" if width * len(images) > WIDE * height else "side"
+    return layout, [tag.format(image, alt) for image in images]
 
-    Parameters
-    ----------
-    decks : list of Deck
-        At least one.
-    folder : Path
-        Where they go.
-    modules : Path
-        The folder ``node_modules`` with reveal.js in it.
 
-    Returns
-    -------
-    Path
-        The page that lists the decks.
+def _texts(cell: nbformat.NotebookNode) -> list[Markup]:
+    """Return the HTML of the tables and texts that a code cell made."""
+    parts = []
+    for output in cell.get("outputs", ()):
+        data = output.get("data", {})
+        if "text/html" in data:
+            tables = re.findall(r"<table.*?</table>", data["text/html"], re.DOTALL)[:1]
+            parts += [Markup(re.sub(r"<(t\w+) [^>]*>", r"<\1>", table)) for table in tables]
+            continue
+        text = re.sub(ANSI, "", output.get("text") or data.get("text/plain", "")).strip("\n") + "\n"
+        parts += [
+            _table(piece) if n % 2 else _pre(piece.rstrip("\n"), escape(piece.strip("\n")))
+            for n, piece in enumerate(PRETTY_TABLE.split(text))  # every second piece is a table
+            if piece.strip()
+        ]
+    if not parts:
+        raise SlideError("it has no output to show; `make publish` stores outputs")
+    return parts
+
+
+def _pre(text: str, html: Markup) -> Markup:
+    """Return preformatted HTML, in larger letters where the text is short."""
+    lines = text.splitlines()
+    short = ' class="short"' if len(lines) <= 6 and max(map(len, lines)) <= 62 else ""
+    return Markup(f"<pre{short}>{html}</pre>")
+
+
+def _table(text: str) -> Markup:
+    """Return a PrettyTable as HTML."""
+    lines = [line for line in text.splitlines() if line[0] == "|"]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    caption = f"<caption>{escape(rows.pop(0)[0])}</caption>" if len(rows[0]) == 1 else ""
+    # A column is one of words where its first value begins with two letters.
+    first = rows[1] if len(rows) > 1 else rows[0]
+    kinds = [' class="words"' if re.match(r"[^\W\d]{2}", cell) else "" for cell in first]
+    html = ""
+    for number, row in enumerate(rows):
+        tag = "td" if number else "th"
+        cells = zip(kinds, row, strict=True)
+        html += f"<tr>{''.join(f'<{tag}{kind}>{escape(c)}</{tag}>' for kind, c in cells)}</tr>"
+    return Markup(f"<table>{caption}{html}</table>")
+
+
+def write(decks: list[dict], folder: Path, *, modules: Path) -> Path:
+    """Write decks, reveal.js and the page that lists them, which is returned, into `folder`.
+
+    The folder is emptied before; `modules` is the ``node_modules`` with reveal.js in it.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    for source, target in REVEAL.items():
-        (folder / "reveal" / target).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(modules / "reveal.js" / source, folder / "reveal" / target)
+    for place, names in REVEAL.items():
+        target = folder / "reveal" / place
+        target.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            shutil.copyfile(modules / "reveal.js" / name, target / Path(name).name)
     shutil.copyfile(SOURCE / "slides.css", folder / "reveal" / "slides.css")
-    pages = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(SOURCE), autoescape=True, trim_blocks=True
-    )
-    pages.undefined = jinja2.StrictUndefined
+    templates = {"loader": jinja2.FileSystemLoader(SOURCE), "undefined": jinja2.StrictUndefined}
+    pages = jinja2.Environment(**templates, autoescape=True, trim_blocks=True)
     for one in decks:
-        page = pages.get_template("deck.html").render(
-            chapter=one.chapter,
-            place=one.place,
-            welcome=one.welcome,
-            objectives=one.objectives,
-            slides=one.slides,
-        )
-        replace_file(folder / f"{one.name}.html", page)
-    listing = pages.get_template("index.html").render(decks=decks)
-    replace_file(folder / "index.html", listing)
+        page = pages.get_template("deck.html").render(one)
+        replace_file(folder / f"{one['name']}.html", page)
+    replace_file(folder / "index.html", pages.get_template("index.html").render(decks=decks))
     return folder / "index.html"
 
 
@@ -181,7 +179,7 @@ def main() -> int:
     """Make the decks of all chapters that have slides; return the exit status."""
     try:
         decks = [deck(nbformat.read(path, 4), name=path.stem) for path in chapters()]
-        decks = [one for one in decks if one.slides]
+        decks = [one for one in decks if one["slides"]]
         if not decks:
             raise SlideError("No chapter has a cell tagged 'slide'.")
         page = write(decks, ROOT / "_build" / "slides", modules=install(SOURCE))
@@ -189,7 +187,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     for one in decks:
-        print(f"{one.name}: {len(one.slides) + 1} slides")
+        print(f"{one['name']}: {len(one['slides']) + 1} slides")
     print(f"Open {page.as_uri()}")
     return 0
 

@@ -32,6 +32,8 @@ def load_ham10000(
 ) -> LesionImages:
     """Load the images with their labels and metadata, and print one line that says from where.
 
+    (Tschandl, Rosendahl, Kittler, Scientific Data 5:180161, 2018, doi 10.1038/sdata.2018.161.)
+
     Parameters
     ----------
     size : int
@@ -41,30 +43,22 @@ def load_ham10000(
         - ``"auto"``: the folder that the environment variable ``HAM10000_DIR`` names (the word
           ``phantom`` there asks for the phantom); if it is not set, ``data/raw/``; then a download
           of the Kaggle CSV with its metadata (given up within 10 s where there is no network);
-          then the phantom. DermaMNIST is not downloaded here, because it has no lesion ids and so
-          allows no split by lesion.
-        - ``"kaggle"``, ``"dermamnist"``, ``"dataverse"``: that source, downloaded into
-          ``data/raw/`` where missing. ``"dataverse"`` means the two official zips, 2.8 GB.
+          then the phantom. DermaMNIST has no lesion ids, so it is not downloaded here.
+        - ``"kaggle"``, ``"dermamnist"``, ``"dataverse"`` (the two official zips, 2.8 GB): that
+          source, downloaded into ``data/raw/`` where missing.
         - ``"phantom"``: the synthetic lesions of `utils.data.phantom`.
         - a folder: the best complete source that stands in it (zips, JPEGs, Kaggle CSV, npz).
-    expected_rows : int
-        Number of images the source must have; another number is an error.
+    expected_rows : int, the number of images the source must have; another number is an error
 
     Returns
     -------
-    LesionImages
-        Rows in the order of the metadata. Images are shrunk with PIL's ``BOX`` (area) filter.
+    LesionImages, in the order of the metadata, shrunk with PIL's ``BOX`` (area) filter
 
     Raises
     ------
-    DataError
-        If the data cannot be used; the message says which file, what, where and what to do.
-    utils.data.download.DownloadError
-        If a source asked for by name cannot be downloaded; the message spells the manual route.
-
-    References
-    ----------
-    Tschandl, Rosendahl, Kittler, Scientific Data 5:180161 (2018), doi 10.1038/sdata.2018.161.
+    DataError, utils.data.download.DownloadError
+        If the data cannot be used, or a source asked for by name cannot be downloaded; the
+        message says which file, what, where, and what to do, or spells the manual route.
     """
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
         raise ValueError(f"size must be a whole number of pixels, 1 or more, not {size!r}")
@@ -95,15 +89,14 @@ def _choose(size: int, source: str | Path, rows: int) -> Source:
     folder = Path(source).expanduser()
     if not folder.is_dir():
         raise DataError(f"The folder {folder} (from {asked_by}) does not exist. Correct the path.")
-    chosen = find(folder, size, expected_rows=rows)
-    if chosen is None:
-        raise DataError(
-            f"The folder {folder} (from {asked_by}) holds no complete source. Looked for: "
-            f"{' and '.join(photographs.ZIPS)} with HAM10000_metadata.csv (or .tab); the unpacked "
-            f"JPEGs with the same metadata; {tables.KAGGLE_CSV}; dermamnist*.npz. Put one of them "
-            "there; see data/README.md for where they come from."
-        )
-    return chosen
+    if chosen := find(folder, size, expected_rows=rows):
+        return chosen
+    raise DataError(
+        f"The folder {folder} (from {asked_by}) holds no complete source. Looked for: "
+        f"{' and '.join(photographs.ZIPS)} with HAM10000_metadata.csv (or .tab); the unpacked "
+        f"JPEGs with the same metadata; {tables.KAGGLE_CSV}; dermamnist*.npz. Put one of them "
+        "there; see data/README.md for where they come from."
+    )
 
 
 def find(folder: Path, size: int = 28, *, expected_rows: int = records.IMAGES) -> Source | None:
@@ -173,9 +166,8 @@ def _read_cache(path: Path, size: int, name: str) -> LesionImages | None:
         if images.shape != (len(labels), size, size, 3) or len(metadata) != len(labels):
             raise ValueError("its arrays do not fit together")
     except records.DAMAGE as error:
-        warnings.warn(
-            f"The cache file {path} is damaged ({error}); it is made again.", stacklevel=4
-        )
+        problem = f"The cache file {path} is damaged ({error}); it is made again."
+        warnings.warn(problem, stacklevel=4)
         return None
     return LesionImages(images, labels, metadata, name, fingerprint)
 

@@ -123,9 +123,8 @@ def _from_url(url: str, known_hash: str | None, target: Path) -> None:
     import pooch
 
     pooch.get_logger().setLevel(logging.WARNING)  # its notes would print the folder's full path
-    get = pooch.HTTPDownloader(
-        progressbar=True, chunk_size=2**18, headers=HEADERS, timeout=(CONNECT, READ)
-    )
+    patience = {"timeout": (CONNECT, READ), "chunk_size": 2**18}
+    get = pooch.HTTPDownloader(progressbar=True, headers=HEADERS, **patience)
 
     def downloader(url: str, output: str, keeper: object) -> None:
         get(url, output, keeper)
@@ -145,9 +144,7 @@ def _is_published(target: Path, file: dict) -> bool:
     return not value or pooch.file_hash(str(target), alg=algorithm) == value
 
 
-def fetch_source(
-    name: str, folder: Path, size: int = 28, *, group: dict | None = None
-) -> list[Path]:
+def fetch_source(name: str, folder: Path, size: int = 28, group: dict | None = None) -> list[Path]:
     """Download what is missing of "kaggle", "dermamnist" (of a size) or "dataverse" (2.8 GB).
 
     Where only Kaggle has a file and there is no network, it is given up after `ANSWER` seconds.

@@ -36,9 +36,9 @@ SEXES = ("male", "female", "unknown")
 AGES = (*range(0, 90, 5), None)
 AGE_BANDS = np.array([0] * 6 + [1] * 4 + [2] * 4 + [3] * 4 + [4])  # <30, 30-45, 50-65, 70+, none
 SITES = (
-    *("abdomen", "acral", "back", "chest", "ear", "face", "foot", "genital", "hand"),
-    *("lower extremity", "neck", "scalp", "trunk", "unknown", "upper extremity"),
-)
+    "abdomen", "acral", "back", "chest", "ear", "face", "foot", "genital", "hand",
+    "lower extremity", "neck", "scalp", "trunk", "unknown", "upper extremity",
+)  # fmt: skip
 TURNS = (0, 6, 3, 5, 4, 2, 7, 1)  # the drawn numbers as `symmetry` counts
 NAMES = frozenset(
     "centre basis class_of support weights means factors likeness texture loudness loudness_sd "
@@ -60,8 +60,7 @@ def load(path: Path = PARAMETERS) -> dict[str, np.ndarray]:
         raise ValueError(f"{path} lacks {', '.join(sorted(missing))}. {advice}")
     shapes = {"basis": (COMPONENTS, PIXELS), "lesions": (len(DX), len(DX_TYPES), MOST_IMAGES)}
     for name, shape in shapes.items():
-        if parameters[name].shape != shape:
-            actual = parameters[name].shape
+        if (actual := parameters[name].shape) != shape:
             raise ValueError(f"{path}: {name} has shape {actual}, expected {shape}. {advice}")
     return parameters
 
@@ -84,15 +83,8 @@ def sample(
     """Draw a whole synthetic data set: as many images and lesions per class as HAM10000 has.
 
     The same seed gives the same images on the same computer. The lesions stand in random order
-    of classes, the images of a lesion in adjacent rows.
-
-    Returns
-    -------
-    images : ndarray of uint8, shape (10015, 28, 28, 3)
-    labels : ndarray of int64, shape (10015,)
-        The Kaggle coding.
-    metadata : DataFrame
-        10,015 rows as in `utils.data.LesionImages`; what is unknown is NaN or "unknown".
+    of classes, the images of a lesion in adjacent rows. Returns images, uint8 (10015, 28, 28, 3),
+    labels, int64 (10015,), and metadata as in `utils.data.LesionImages`; unknown: NaN or "unknown".
     """
     model = load(path)
     rng = np.random.default_rng(seed)
@@ -102,19 +94,17 @@ def sample(
     kind = 2 * dx_type + (images_each > 1)
     sex, age, site = _draw_metadata(model, label, kind, rng)
     lesion = np.repeat(np.arange(len(lesions)), images_each)  # of every image
-    metadata = pd.DataFrame(
-        {
-            "image_id": [f"PHANTOM_{i + 1:07d}" for i in range(len(lesion))],
-            "lesion_id": [f"PHANTOM_L{i + 1:06d}" for i in lesion],
-            "dx": np.array(DX, dtype=object)[label[lesion]],
-            "dx_type": np.array(DX_TYPES, dtype=object)[dx_type[lesion]],
-            "age": np.array([np.nan if a is None else a for a in AGES])[age[lesion]],
-            "sex": np.array(SEXES, dtype=object)[sex[lesion]],
-            "localization": np.array(SITES, dtype=object)[site[lesion]],
-        }
-    )
+    columns = {
+        "image_id": [f"PHANTOM_{i + 1:07d}" for i in range(len(lesion))],
+        "lesion_id": [f"PHANTOM_L{i + 1:06d}" for i in lesion],
+        "dx": np.array(DX, dtype=object)[label[lesion]],
+        "dx_type": np.array(DX_TYPES, dtype=object)[dx_type[lesion]],
+        "age": np.array([np.nan if a is None else a for a in AGES])[age[lesion]],
+        "sex": np.array(SEXES, dtype=object)[sex[lesion]],
+        "localization": np.array(SITES, dtype=object)[site[lesion]],
+    }
     images = _draw_images(model, label, dx_type, lesion, rng)
-    return images, label[lesion].astype(np.int64), metadata
+    return images, label[lesion].astype(np.int64), pd.DataFrame(columns)
 
 
 def _draw_images(model, label, dx_type, lesion, rng) -> np.ndarray:
@@ -190,9 +180,9 @@ def _whole(table: np.ndarray) -> np.ndarray:
     return total / total.sum()
 
 
-def _shares(table: np.ndarray, strength: float = 1.0) -> np.ndarray:
+def _shares(table: np.ndarray) -> np.ndarray:
     """Shares within each row, drawn a little towards the shares over all rows."""
-    smooth = table + strength * _whole(table)
+    smooth = table + _whole(table)
     return smooth / smooth.sum(1, keepdims=True)
 
 

@@ -37,7 +37,7 @@ class _Place(NamedTuple):
         return f"{self.path}, {self.member}" if self.member else str(self.path)
 
 
-class Photographs:
+class Photographs(ExitStack):
     """The JPEGs in a folder by image id: those of the official zips, else those on their own.
 
     Use it in a ``with`` statement, which closes the zips; several threads may read at once. A
@@ -46,6 +46,7 @@ class Photographs:
     """
 
     def __init__(self, folder: Path, places: dict[str, _Place] | None = None) -> None:
+        super().__init__()
         self.folder = folder
         self.places = places or _by_id(_in_zips(folder)) or _by_id(_in_folders(folder))
         if not self.places:
@@ -54,15 +55,8 @@ class Photographs:
                 "data/README.md for where they come from."
             )
         self.ids = list(self.places)
-        self._closing = ExitStack()
         zips = {place.path for place in self.places.values() if place.member}
-        self._archives = {zip_: self._closing.enter_context(zipfile.ZipFile(zip_)) for zip_ in zips}
-
-    def __enter__(self) -> Photographs:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._closing.close()
+        self._archives = {zip_: self.enter_context(zipfile.ZipFile(zip_)) for zip_ in zips}
 
     def fetch(self, image_id: str) -> bytes:
         """Return the JPEG as it is stored."""
@@ -93,11 +87,9 @@ class Photographs:
 
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             checks = pool.map(work, range(len(images)))
-            bar = tqdm(
-                checks, desc="Reading images", total=len(images), unit=" images", leave=False,
-                mininterval=0.5,
-            )  # fmt: skip
-            return images, dict(zip(image_ids, bar, strict=True))
+            look = {"desc": "Reading images", "unit": " images", "leave": False, "mininterval": 0.5}
+            checks = tqdm(checks, total=len(images), **look)
+            return images, dict(zip(image_ids, checks, strict=True))
 
     def _decode(self, image_id: str) -> tuple[Image.Image, int]:
         """Return the photograph and the CRC-32 of its file."""
@@ -211,13 +203,12 @@ def _source(form, key, places, metadata_path, size, expected_rows) -> Source:
     def read() -> LesionImages:
         metadata = records.read_metadata(metadata_path, expected_rows=expected_rows)
         lonely = sorted(set(metadata["image_id"]) ^ places.keys())
-        if lonely:
-            known = places.get(lonely[0])
-            what = (
-                f"({known}) is an image without metadata" if known else "has metadata but no image"
-            )
+        for image in lonely[:1]:
+            what = "has metadata but no image"
+            if image in places:
+                what = f"({places[image]}) is an image without metadata"
             raise DataError(
-                f"{lonely[0]} {what}; {len(lonely):,} such image(s) in all. The metadata is "
+                f"{image} {what}; {len(lonely):,} such image(s) in all. The metadata is "
                 f"{metadata_path}. Use images and metadata of the same version, complete: see "
                 "data/README.md for where each file comes from."
             )

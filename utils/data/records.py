@@ -28,6 +28,8 @@ DAMAGE = (
     OSError, SyntaxError, ValueError, EOFError, RuntimeError, KeyError, zipfile.BadZipFile,
     zlib.error, Image.DecompressionBombError,
 )  # fmt: skip
+# What pandas raises on what is no table.
+UNREADABLE = (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError)
 
 
 class DataError(ValueError):
@@ -44,17 +46,13 @@ class LesionImages:
 
     Attributes
     ----------
-    images : ndarray of uint8, shape (N, size, size, 3)
-        Red, green and blue, 0 to 255.
-    labels : ndarray of int64, shape (N,)
-        The Kaggle coding, as in `utils.classes`.
+    images : ndarray of uint8, shape (N, size, size, 3); red, green and blue, 0 to 255
+    labels : ndarray of int64, shape (N,); the Kaggle coding, as in `utils.classes`
     metadata : DataFrame
         N rows with a RangeIndex: image_id, lesion_id, dx, dx_type, age (years, float), sex,
         localization. What a source does not tell is missing (None or NaN).
-    source : str
-        Where the images come from, in words.
-    fingerprint : str
-        Identifies the content: the same for the same source files, size and resize filter.
+    source : str, where the images come from, in words
+    fingerprint : str, the same for the same source files, size and resize filter
     """
 
     images: np.ndarray
@@ -131,10 +129,8 @@ def require_rows(path: Path, rows: int, expected_rows: int) -> None:
 def metadata_frame(columns: dict[str, Sequence]) -> pd.DataFrame:
     """Build the metadata table: text with None, `age` with NaN where a source tells nothing."""
     rows = len(columns["image_id"])
-    table = {}
-    for name in COLUMNS:
-        values = np.asarray(columns.get(name, [""] * rows), dtype=object).tolist()
-        table[name] = [value or None for value in values]
+    filled = {name: np.asarray(columns.get(name, [""] * rows), dtype=object) for name in COLUMNS}
+    table = {name: [value or None for value in values] for name, values in filled.items()}
     table["age"] = np.asarray(columns.get("age", [np.nan] * rows), dtype=np.float64)
     return pd.DataFrame(table)
 
@@ -149,16 +145,14 @@ def read_metadata(path: Path, *, expected_rows: int = IMAGES) -> pd.DataFrame:
     refuse_html(path)
     try:
         with path.open(encoding="utf-8-sig") as file:
-            separator = "\t" if "\t" in file.readline() else ","
-        raw = pd.read_csv(
-            path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig"
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+            form = {"sep": "\t" if "\t" in file.readline() else ",", "encoding": "utf-8-sig"}
+        raw = pd.read_csv(path, dtype=str, keep_default_na=False, **form)
+    except UNREADABLE as error:
         raise DataError(f"{path} is not a readable table: {error}. {AGAIN}") from error
     if missing := [name for name in COLUMNS if name not in raw.columns]:
+        columns = ", ".join(raw.columns)
         raise DataError(
-            f"{path} lacks the column(s) {', '.join(missing)}; it has {', '.join(raw.columns)}. "
-            f"{AGAIN}"
+            f"{path} lacks the column(s) {', '.join(missing)}; it has {columns}. {AGAIN}"
         )
     raw = raw.fillna("").reset_index(drop=True)  # a line that is too short leaves NaN
 

@@ -20,7 +20,6 @@ __all__: list[str] = []
 KAGGLE_CSV = "hmnist_28_28_RGB.csv"
 _COLUMNS = [f"pixel{i:04d}" for i in range(28 * 28 * 3)] + ["label"]
 _MOST = np.array([255] * (28 * 28 * 3) + [len(CLASSES) - 1])
-_PARTS = ("train", "val", "test")
 
 
 # --- Kaggle CSV ---------------------------------------------------------------------------------
@@ -53,10 +52,8 @@ def read_kaggle_csv(path: Path, *, expected_rows: int = IMAGES) -> tuple[np.ndar
     records.refuse_html(path)
     pieces = []
     try:
-        with (
-            warnings.catch_warnings(),
-            tqdm(total=expected_rows, desc="Reading rows", unit=" rows", leave=False) as bar,
-        ):
+        bar = tqdm(total=expected_rows, desc="Reading rows", unit=" rows", leave=False)
+        with warnings.catch_warnings(), bar:
             warnings.simplefilter("error", pd.errors.ParserWarning)  # lines of another length
             # In pieces, so that not the whole table stands in memory as 64-bit numbers.
             for rows in pd.read_csv(
@@ -65,10 +62,7 @@ def read_kaggle_csv(path: Path, *, expected_rows: int = IMAGES) -> tuple[np.ndar
             ):  # fmt: skip
                 pieces.append(_whole_numbers(rows, path))
                 bar.update(len(rows))
-    except (
-        pd.errors.ParserError, pd.errors.EmptyDataError, pd.errors.ParserWarning,
-        UnicodeDecodeError,
-    ) as error:  # fmt: skip
+    except (*records.UNREADABLE, pd.errors.ParserWarning) as error:
         raise DataError(f"{path} is not a readable table: {error}. {AGAIN}") from error
     table = np.concatenate(pieces)
     records.require_rows(path, len(table), expected_rows)
@@ -90,16 +84,14 @@ def find_csv(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> So
     name = "HAM10000 from the Kaggle CSV"
 
     def read() -> LesionImages:
-        metadata = metadata_path and records.read_metadata(
-            metadata_path, expected_rows=expected_rows
-        )
-        images, labels = read_kaggle_csv(path, expected_rows=expected_rows)
+        rows = {"expected_rows": expected_rows}
+        metadata = metadata_path and records.read_metadata(metadata_path, **rows)
+        images, labels = read_kaggle_csv(path, **rows)
         if metadata is None:
             ids = [f"kaggle_row_{row:05d}" for row in range(len(labels))]
             metadata = records.metadata_frame({"image_id": ids, "dx": np.array(DX)[labels]})
         wrong = np.flatnonzero(labels != records.labels_of(metadata["dx"]))
-        if len(wrong):
-            row = int(wrong[0])
+        for row in wrong[:1].tolist():
             raise DataError(
                 f"{path}, line {row + 2}: label {labels[row]} means {DX[labels[row]]}, but line "
                 f"{row + 2} of {metadata_path}, image {metadata['image_id'][row]}, says "
@@ -127,29 +119,25 @@ def _read_npz(path: Path, size: int) -> tuple[np.ndarray, np.ndarray, list[str]]
     images, labels, ids, name = [], [], [], ""
     try:
         with np.load(path, allow_pickle=False) as file:  # pickles could run any program
-            for part in _PARTS:
-                name = f"{part}_images"
-                images.append(file[name])
-                name = f"{part}_labels"
-                labels.append(file[name].reshape(-1))
-                rows = len(labels[-1])
-                wanted = (rows, size, size, 3)
-                if images[-1].shape != wanted or images[-1].dtype != np.uint8:
+            for part in ("train", "val", "test"):
+                pictures = file[name := f"{part}_images"]
+                codes = file[name := f"{part}_labels"].reshape(-1)
+                wanted = (len(codes), size, size, 3)
+                if pictures.shape != wanted or pictures.dtype != np.uint8:
                     raise ValueError(
-                        f"the images are {images[-1].dtype} of shape {images[-1].shape}, not uint8 "
+                        f"the images are {pictures.dtype} of shape {pictures.shape}, not uint8 "
                         f"of shape {wanted}, one for each label"
                     )
-                if labels[-1].dtype.kind not in "iu":
-                    raise ValueError(f"labels are integers, not {labels[-1].dtype}")
-                ids += [f"dermamnist_{part}_{row:04d}" for row in range(rows)]
+                if codes.dtype.kind not in "iu":
+                    raise ValueError(f"labels are integers, not {codes.dtype}")
+                images.append(pictures)
+                labels.append(codes)
+                ids += [f"dermamnist_{part}_{row:04d}" for row in range(len(codes))]
     except records.DAMAGE as error:
         raise DataError(f"{path}, array {name!r}, cannot be used: {error}. {AGAIN}") from error
     codes = np.concatenate(labels)
-    bad = np.flatnonzero((codes < 0) | (codes >= len(CLASSES)))
-    if len(bad):
-        raise DataError(
-            f"{path}, image {ids[bad[0]]}: label {codes[bad[0]]} is not from 0 to 6. {AGAIN}"
-        )
+    for bad in np.flatnonzero((codes < 0) | (codes >= len(CLASSES)))[:1]:
+        raise DataError(f"{path}, image {ids[bad]}: label {codes[bad]} is not from 0 to 6. {AGAIN}")
     return np.concatenate(images), codes.astype(np.int64), ids
 
 
