@@ -24,7 +24,7 @@ RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(60, 200, (3, 28, 28, 3)).astype(np.uint8)
 CLASSES = np.array([0, 6, 4])
 MEL, NV = DX.index("mel"), DX.index("nv")
-STRENGTHS = (1, 2, 3, 4, 5)
+STRENGTHS, as_array = (1, 2, 3, 4, 5), keras.ops.convert_to_numpy
 
 # --- Maps ----------------------------------------------------------------------------------------
 
@@ -55,7 +55,7 @@ def test_gradient_is_the_slope_that_small_steps_measure(network):
     assert slope.shape == images.shape
     way = RNG.normal(size=images.shape).astype("float32")
     up, down = (
-        np.asarray(chapter.log_probability(network, images + step * way, CLASSES))
+        as_array(chapter.log_probability(network, images + step * way, CLASSES))
         for step in (0.05, -0.05)
     )
     expected = (slope * way).sum(axis=(1, 2, 3))
@@ -78,24 +78,22 @@ def test_occlusion_falls_by_what_the_covered_pixels_gave(corner_network):
     covered = images.copy()
     covered[0, :6, :6] = 50  # the one patch that reaches the corner
     three = np.concatenate([images, covered, np.full_like(images, 50)]).astype("float32")
-    with_it, one_patch, without = np.log(np.asarray(corner_network(three))[:, 1])
+    with_it, one_patch, without = np.log(as_array(corner_network(three))[:, 1])
     assert fall[0, 0] == pytest.approx(with_it - one_patch, rel=1e-4)
     assert fall[4, 4] > 0 and fall[2, 2] == pytest.approx(fall[3, 3])
-    row, column = np.unravel_index(fall.argmax(), (28, 28))
-    assert 4 <= row < 10 and 4 <= column < 10
-    assert 0 < fall.max() <= with_it - without + 1e-6
+    assert fall[4:10, 4:10].max() == fall.max() and 0 < fall.max() <= with_it - without + 1e-6
     assert np.abs(fall[20:, 20:]).max() < 1e-6
 
 
 def test_grad_cam_is_the_weighted_sum_of_maps_at_the_last_layer(network):
     assert list(chapter.stages(network)) == [28, 14, 7, 4]
     last = network.get_layer(chapter.stages(network)[4]).output
-    maps = np.asarray(keras.Model(network.input, last)(IMAGES * 1.0))
-    answers, kernel = np.asarray(network(IMAGES * 1.0)), network.layers[-1].get_weights()[0]
+    maps = keras.Model(network.input, last).predict(IMAGES * 1.0, verbose=0)
+    answers, kernel = network.predict(IMAGES * 1.0, verbose=0), network.layers[-1].get_weights()[0]
     # With a mean and one dense layer behind it, the slope of log p is known by hand.
     weights = np.stack([kernel[:, k] - kernel @ p for k, p in zip(CLASSES, answers, strict=True)])
     by_hand = np.maximum((maps * weights[:, None, None] / 16).sum(-1, keepdims=True), 0)
-    large = np.asarray(keras.ops.image.resize(by_hand.astype("float32"), (28, 28)))[..., 0]
+    large = as_array(keras.ops.image.resize(by_hand.astype("float32"), (28, 28)))[..., 0]
     cam = chapter.grad_cam(network, IMAGES, CLASSES)
     np.testing.assert_allclose(cam, large, atol=1e-3 * large.max())
 
@@ -119,30 +117,13 @@ def test_rank_correlation_knows_order_alone_and_no_flat_map():
     assert np.isnan(chapter.rank_correlation(a, np.zeros_like(a))).all()
 
 
-ON_ANOTHER = """
-import sys, numpy as np
-from test_09 import IMAGES, CLASSES, chapter, small_resnet
-given, network = np.load(sys.argv[1]), small_resnet()
-network.set_weights([given[f"arr_{k}"] for k in range(len(network.weights))])
-methods = chapter.saliency, chapter.grad_cam, chapter.occlusion
-np.savez(sys.argv[2], *(method(network, IMAGES, CLASSES) for method in methods))
-"""
-
-
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_another_backend_draws_the_same_maps(network, backend, tmp_path, root):
+def test_another_backend_is_right_as_well(backend, root):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
-    given, out = tmp_path / "given.npz", tmp_path / "out.npz"
-    np.savez(given, *network.get_weights())
-    path = os.pathsep.join([str(root), str(root / "tests" / "chapters")])
-    env = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": path}
-    command = [sys.executable, "-c", ON_ANOTHER, str(given), str(out)]
-    subprocess.run(command, check=True, env=env, cwd=root)
-    methods = chapter.saliency, chapter.grad_cam, chapter.occlusion
-    for there, method in zip(np.load(out).values(), methods, strict=True):
-        here = method(network, IMAGES, CLASSES)
-        np.testing.assert_allclose(there, here, atol=1e-3 * here.max())
+    env, tests = os.environ | {"KERAS_BACKEND": backend}, "the_slope_that or is_the_weighted_sum"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", tests]
+    subprocess.run([*command, __file__], check=True, env=env, cwd=root)
 
 
 # --- The lesion and what surrounds it ------------------------------------------------------------
@@ -332,7 +313,7 @@ def test_too_few_lesions_give_no_number(judged):
     for count in (9, 10):
         member = np.zeros(len(labels), bool)
         member[np.flatnonzero(labels == MEL)[: 2 * count]] = True
-        row = chapter.judge(member, labels, predicted, lesions, drawn(labels, lesions, 50))
+        row = chapter.judge(member, labels, predicted, lesions, drawn(labels, lesions))
         assert math.isnan(row["sensitivity"].value) == (count < 10)
         assert str(row["specificity"]) == "– (– to –)"
 

@@ -64,14 +64,6 @@ def test_strangeness_is_the_mahalanobis_distance(model, lesions, points, both):
     assert np.allclose(answers["probabilities"], model.predict_on_batch(few), atol=1e-6)
 
 
-def test_the_answer_is_the_same_in_all_orientations(lesions, both):
-    some = lesions[1][:70]  # more than one block
-    first = refusal.answer_averaged(both, some)
-    again = refusal.answer_averaged(both, np.rot90(some, axes=(1, 2))[:, :, ::-1])
-    for one, other in zip(first, again, strict=True):
-        assert len(one) == 70 and np.allclose(one, other, atol=1e-5)
-
-
 def test_strangers_are_told_from_lesions(lesions, both):
     others, kinds = chapter.strangers(chapter.KINDS, per_kind=8)
     strange, own = (refusal.answer_averaged(both, images)[1] for images in (others, lesions[1]))
