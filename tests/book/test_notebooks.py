@@ -106,7 +106,8 @@ def _cells(notebook, least, most):
             if number != 3 and "original-cnn" not in tags(cell) and len(lines) > longest:
                 yield f"cell {number} has {len(lines)} lines; {longest} are the most"
             if folded and not _folded_everywhere(cell):
-                yield f"cell {number} is not folded in the book, JupyterLab and Colab, with one title"
+                where = "in the book, JupyterLab and Colab"
+                yield f"cell {number} is not folded {where}, with one title"
             follows_text = before is not None and before.cell_type == "markdown"
             if number != 3 and not follows_text and "solution" not in tags(cell):
                 yield f"cell {number} lacks a sentence before it that says why"
