@@ -1,12 +1,11 @@
 """`make usb`: everything for a room without internet, in one folder to copy to a stick.
 
-    make usb                 writes _build/usb/
     python -m tools.teach.usb --check    installs from it into a new environment and runs chapter 1
 
-The folder holds ``wheels/`` (the packages of requirements.lock, for this system and this version
-of Python), ``reading-skin/`` (the course, with the phantom and, where there are some, the images
-prepared in data/cache), ``book/`` (the rendered pages), ``student/`` (copies without solutions)
-and README.txt, three lines.
+The folder ``_build/usb`` holds ``wheels/`` (the packages of requirements.lock, for this system and
+this version of Python), ``reading-skin/`` (the course, with the phantom and, where there are some,
+the images prepared in data/cache), ``book/`` (the rendered pages), ``student/`` (copies without
+solutions) and README.txt, three lines.
 """
 
 import argparse
@@ -71,8 +70,8 @@ def _wheels(folder: Path, lock: Path) -> None:
         words += ["--require-hashes", "--requirement", lock, "--dest", fresh]
         if run_python(["-m", "pip", *words, "--find-links", folder], capture=False).returncode:
             raise ChapterError(
-                "The packages could not be downloaded; pip's message stands above. This step needs "
-                "a network, once."
+                "The packages could not be downloaded; pip's message stands above. "
+                "This step needs a network, once."
             )
         names = os.listdir(fresh)
         for name in names:
@@ -83,10 +82,7 @@ def _wheels(folder: Path, lock: Path) -> None:
 
 
 def check(folder: Path = FOLDER) -> None:
-    """Install from the folder alone into a new environment, and run chapter 1 there.
-
-    pip is told of no index, so a package that is missing in ``wheels/`` is an error.
-    """
+    """Install from the folder alone, without an index, into a new environment; run chapter 1."""
     kept = {k: v for k, v in environment().items() if not k.startswith(("PIP_", "PYTHON"))}
     env = kept | {"COURSE_QUICK": "1", "HAM10000_DIR": "phantom", "PIP_NO_INDEX": "1"}
     course = Path("reading-skin")
