@@ -162,6 +162,7 @@ def command(tmp_path, monkeypatch):
         "run": run,
         "make_repository": lambda folder: f"file:///{folder.name}",
         "make_environment": lambda *given: given,
+        "pythons": lambda: ["python3.12"],
         "installed": lambda python: {"numpy": "2.1.3"},
     }.items():
         monkeypatch.setattr(colab, name, stand_in)
@@ -171,7 +172,7 @@ def command(tmp_path, monkeypatch):
 def test_here_means_this_python_and_constraints_an_environment(command, monkeypatch, tmp_path):
     file = tmp_path / "constraints.txt"
     file.write_text("keras==3\n")
-    assert colab.main(["--constraints", str(file), "--python", "python3.12", "03"]) == 0
+    assert colab.main(["--constraints", str(file), "03"]) == 0
     assert colab.main(["--here", "03", "04"]) == 0
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert [row["peak_mb"] for row in report] == [900, 900]

@@ -45,22 +45,18 @@ NOT_COLABS = ("HAM10000_DIR", "PYTHONPATH", "KERAS_BACKEND", "VIRTUAL_ENV")
 
 def pythons() -> list[str]:
     """Return the suitable interpreters that run here, the newest first, pyenv's among them."""
-    suitable = []
-    for version in ("3.13", "3.12", "3.11"):
-        own = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"), reverse=True)
-        for candidate in filter(None, [shutil.which(f"python{version}"), *map(str, own)]):
-            answer = run_python(["--version"], python=candidate).stdout
+    suitable = {}
+    for version in ("3.11", "3.12", "3.13"):
+        paths = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
+        for path in filter(None, [*map(str, paths), shutil.which(f"python{version}")]):
+            answer = run_python(["--version"], python=path).stdout
             if answer.startswith(f"Python {version}."):  # a shim of pyenv may be there and refuse
-                suitable.append(candidate)
-                break
-    return suitable
+                suitable[version] = path
+    return list(reversed(suitable.values()))
 
 
 def make_environment(constraints: Path, candidates: list[str]) -> Path:
-    """Make the environment, unless it is there, with the first candidate that can.
-
-    Return the environment's own interpreter.
-    """
+    """Return the environment's interpreter; make it, unless it is there, with a candidate."""
     env = FOLDER / "env"
     stamp, listed, inside = env / ".made-from", env / ".installed", env / "bin" / "python"
     wanted = constraints.read_bytes() + repr([candidates, ON_COLAB]).encode()
@@ -182,14 +178,11 @@ def main(arguments: list[str] | None = None) -> int:
     ways = parser.add_mutually_exclusive_group(required=True)
     ways.add_argument("--constraints", type=Path, help="Colab's versions")
     ways.add_argument("--here", action="store_true", help="this Python, inside Colab's image")
-    parser.add_argument("--python", help="the interpreter; the newest suitable one unless given")
     options = parser.parse_args(arguments)
     if options.constraints and not options.constraints.is_file():
         parser.error(f"there is no file {options.constraints}")
-    python = Path(sys.executable)
-    if not options.here:
-        candidates = [options.python] if options.python else pythons()
-        python = make_environment(options.constraints, candidates)
+    here = Path(sys.executable)
+    python = here if options.here else make_environment(options.constraints, pythons())
     before = installed(python)
     stand_in = "google-colab" not in before  # its image lists Colab's own package
     repository = make_repository(FOLDER / "repository" / FORK)

@@ -63,21 +63,21 @@ def rehearse(number: int, page: str) -> list[tuple[int, float, str]]:
 
 def main(arguments: list[str]) -> int:
     """Rehearse the sessions named; return the exit status: 1 if a block computes too long."""
-    late = 0
+    late = False
     try:
         for number in map(int, arguments):
             print(f"Session {number}")
             rows = rehearse(number, PLANS.read_text(encoding="utf-8"))
             for minutes, seconds, what in rows:
-                late |= seconds > 60 * minutes
                 mark = "LATE" if seconds > 60 * minutes else ""
+                late |= bool(mark)
                 print(f"{minutes:4} min {seconds:7.1f} s {mark:5} {what[:64]}")
             minutes, seconds = (sum(row[n] for row in rows) for n in (0, 1))
             print(f"{minutes:4} min {seconds:7.1f} s       in all")
     except (ChapterError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
-    return late
+    return int(late)
 
 
 if __name__ == "__main__":

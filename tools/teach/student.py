@@ -49,11 +49,9 @@ def student_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 def build(numbers: Collection[str] = (), *, folder: Path = FOLDER) -> list[Path]:
     """Write the copies of the chapters named ("03"; none: all) and both zips; return the files."""
     paths = [path for path in chapters() if not numbers or path.name[:2] in numbers]
-    if unknown := sorted(set(numbers) - {path.name[:2] for path in paths}):
-        raise ChapterError(
-            f"There is no chapter {', '.join(unknown)}; write their first two letters, as in "
-            'CHAPTERS="03 06".'
-        )
+    if unknown := ", ".join(sorted(set(numbers) - {path.name[:2] for path in paths})):
+        hint = 'write their first two letters, as in CHAPTERS="03 06".'
+        raise ChapterError(f"There is no chapter {unknown}; {hint}")
     teachers = {path.name: path.read_text(encoding="utf-8") for path in paths}
     students = {
         name: nbformat.writes(student_copy(nbformat.reads(text, as_version=4))) + "\n"
