@@ -50,7 +50,7 @@ def rehearse(number: int, page: str) -> list[tuple[int, float, str]]:
         names, total = re.findall(r"\*([^*]+)\*", block["where"]), 0.0
         for stem in re.findall(r"\(\.\./chapters/(\w+)\.ipynb\)", block["where"]):
             if stem not in ran:
-                path, copy = ROOT / "chapters" / f"{stem}.ipynb", FOLDER / f"{stem}.ipynb"
+                path, copy = (folder / f"{stem}.ipynb" for folder in (ROOT / "chapters", FOLDER))
                 execute(path, copy, parameters={"EPOCHS": EPOCHS} if takes_epochs(path) else {})
                 ran[stem] = seconds_of_sections(nbformat.read(copy, as_version=4))
                 total += ran[stem][""]  # set-up and imports count in a chapter's first block
