@@ -20,9 +20,7 @@ EPOCHS = 10  # as the plan of session 4 says
 
 def blocks(number: int, page: str) -> list[dict[str, str]]:
     """Return the blocks of a session: a dict for each row of its table."""
-    table = re.search(
-        rf"^### Session {number}: (?:.*\n)+?((?:^\|.*\n)+)", page + "\n", re.MULTILINE
-    )
+    table = re.search(rf"(?m)^### Session {number}: (?:.*\n)+?((?:^\|.*\n)+)", page + "\n")
     if not table:
         raise ChapterError(f"There is no session {number} in {PLANS.name}.")
     lines = [[cell.strip() for cell in row.strip("|").split("|")] for row in table[1].splitlines()]
@@ -50,7 +48,7 @@ def rehearse(number: int, page: str) -> list[tuple[int, float, str]]:
         names, total = re.findall(r"\*([^*]+)\*", block["where"]), 0.0
         for stem in re.findall(r"\(\.\./chapters/(\w+)\.ipynb\)", block["where"]):
             if stem not in ran:
-                path, copy = (folder / f"{stem}.ipynb" for folder in (ROOT / "chapters", FOLDER))
+                path, copy = ROOT / "chapters" / f"{stem}.ipynb", FOLDER / f"{stem}.ipynb"
                 execute(path, copy, parameters={"EPOCHS": EPOCHS} if takes_epochs(path) else {})
                 ran[stem] = seconds_of_sections(nbformat.read(copy, as_version=4))
                 total += ran[stem][""]  # set-up and imports count in a chapter's first block
