@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from tests.teach.quiz_rules import validate
-from tools.book.course import ROOT, chapters
+from tools.book.course import chapters
 from tools.teach import quizzes
 from utils import quiz
 
@@ -65,9 +65,11 @@ def output(folder):
 # --- The course's own quizzes --------------------------------------------------------------------
 
 
-def test_every_quiz_belongs_to_a_chapter():
+def test_every_quiz_belongs_to_a_chapter_and_the_schema_is_one():
     files = {path.stem for path in quiz.FOLDER.glob("*.json")} - {"schema"}
     assert CHAPTERS and files <= {path.name[:2] for path in chapters()}
+    schema = json.loads((quiz.FOLDER / "schema.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
@@ -125,10 +127,7 @@ def test_output_is_the_same_every_time_small_and_fetches_nothing(output, monkeyp
 def test_missing_and_broken_files_are_named(folder):
     with pytest.raises(FileNotFoundError, match=r"no quiz '99'.*there are: 03, 04"):
         quiz.read_quiz("99")
-    for text, message in (
-        ("[1,", r"05\.json is not valid JSON"),
-        ('{"question": "?"}', "must hold a list"),
-    ):
+    for text, message in ("[1,", r"05\.json is not valid JSON"), ("{}", "must hold a list"):
         (folder / "05.json").write_text(text)
         with pytest.raises(ValueError, match=message):
             quiz.read_quiz("05")
@@ -189,16 +188,10 @@ def test_answers_can_be_clicked_typed_and_chosen_with_the_keyboard(output, opene
         check(7, answer, verdict)
 
     field = questions.nth(8).get_by_label("Your number:")
-    for typed, answer, verdict in (
-        ("25", 0, "Right"),
-        ("0", 1, "Wrong"),
-        ("0.25", 1, "Wrong"),
-        ("1", 2, "Wrong"),
-        ("-7", 2, "Wrong"),
-    ):
+    for typed, answer in {"25": 0, "0": 1, "0.25": 1, "1": 2, "-7": 2}.items():
         field.fill(typed)
         field.press("Enter")
-        check(8, answer, verdict)
+        check(8, answer, "Wrong" if answer else "Right")
     field.fill("")
     questions.nth(8).get_by_role("button", name="Check").click()
     assert "Write a number" in questions.nth(8).get_by_role("status").inner_text()
@@ -231,9 +224,7 @@ CONTRASTS = """() => {
 }"""
 
 
-@pytest.mark.parametrize(
-    "colours", ["#222832; background: #ffffff", "#ced6dd; background: #14181e"]
-)
+@pytest.mark.parametrize("colours", ["#222832; background: #fff", "#ced6dd; background: #14181e"])
 def test_it_can_be_read_in_a_light_and_a_dark_page_also_a_narrow_one(output, opened, colours):
     page, _, _ = opened(
         f"<meta name='viewport' content='width=device-width'><style>html {{ color: {colours} }}"
@@ -256,18 +247,13 @@ BREAKS = [
     ("$: [", "4", GONE),
     ("is too long", "", [*good(), choice("Six", 0)]),
     ("$[1]: 'answers' is a required property", "1/answers", GONE),
-    ("$[1].type: 'string' is not one of", "1/type", "string"),
     ("'colour' was unexpected", "0/colour", "red"),
     ("$[1].answers[2]: 'feedback' is a required", "1/answers/2/feedback", GONE),
-    ("$[0].answers[1].correct: 'yes' is not of type 'boolean'", "0/answers/1/correct", "yes"),
     ("$[0].question: '  '", "0/question", "  "),
     ("$[0].answers: [", "0/answers/2", GONE),
-    ("$[3].answers[0]: 'value' is a required", "3/answers/0/value", GONE),
     ("exactly one right answer; it has 2", "0/answers/1/correct", True),
-    ("exactly one right answer; it has 0", "0/answers/0/correct", False),
     ("two or more right answers; it has 1", "2/answers/0/correct", False),
     ("question 2: answer 2: its feedback has 2 words", "1/answers/1/feedback", "Wrong, sorry"),
-    ("question 4: answer 3: its feedback has 2 words", "3/answers/2/feedback", "Wrong, sorry"),
     ("plain text is wanted, and here is '<b>'", "0/question", "Is <b>this</b> it?"),
     ("plain text is wanted, and here is '&lt;'", "0/answers/0/answer", "p &lt; 1"),
     ("plain text is wanted, and here is '$'", "0/question", "Is $p$ small?"),
@@ -287,13 +273,10 @@ BREAKS = [
 ]
 
 
-def test_good_quiz_has_no_problems():
-    assert validate(good()) == []
-
-
 @pytest.mark.parametrize("message, path, value", BREAKS)
 def test_broken_rule_is_found(message, path, value):
     document = {"quiz": good()}
+    assert validate(document["quiz"]) == []
     keys = [int(key) if key.isdigit() else key for key in path.split("/") if key]
     *steps, last = ["quiz", *keys]
     part = functools.reduce(operator.getitem, steps, document)
@@ -303,8 +286,3 @@ def test_broken_rule_is_found(message, path, value):
         part[last] = value
     found = validate(document["quiz"])
     assert any(message in problem for problem in found), found
-
-
-def test_the_schema_is_one():
-    schema = json.loads((ROOT / "teaching" / "quizzes" / "schema.json").read_text("utf-8"))
-    jsonschema.Draft202012Validator.check_schema(schema)

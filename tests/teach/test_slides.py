@@ -6,6 +6,7 @@ import re
 
 import nbformat
 import pytest
+from nbformat import v4
 from PIL import Image
 
 from tools.book.course import ROOT, chapters
@@ -37,24 +38,26 @@ def picture(width, height):
     file = io.BytesIO()
     Image.new("L", (width, height), 153).save(file, "png")
     data = base64.b64encode(file.getvalue()).decode()
-    return nbformat.v4.new_output("display_data", {"image/png": data})
+    return v4.new_output("display_data", {"image/png": data})
 
 
-def code(source, show, *, outputs=(), points=(), alt="A grey field.", title="Short"):
-    cell = nbformat.v4.new_code_cell(source, outputs=list(outputs))
-    cell.metadata = nbformat.from_dict(
-        {
-            "tags": ["slide"],
-            "mystnb": {"image": {"alt": alt}},
-            "slide": {"title": title, "points": list(points), "notes": "Say it.", "show": show},
-        }
+def code(source, show, outputs=(), *, points=(), alt="A grey field."):
+    metadata = {
+        "tags": ["slide"],
+        "mystnb": {"image": {"alt": alt}},
+        "slide": {"title": "Short", "points": list(points), "notes": "Say it.", "show": show},
+    }
+    return v4.new_code_cell(source, outputs=list(outputs), metadata=metadata)
+
+
+def book(*cells, box="> box"):
+    return v4.new_notebook(
+        cells=[v4.new_markdown_cell("# Two & more: the title"), v4.new_markdown_cell(box), *cells]
     )
-    return cell
 
 
 @pytest.fixture
 def notebook():
-    v4 = nbformat.v4
     box = (
         "> **Time to read** 5 minutes\n>\n> **You will be able to**\n"
         "> - count *images* and\n>   lesions;\n> - read a [table](x.ipynb)."
@@ -63,24 +66,16 @@ def notebook():
               for n in range(4)]  # fmt: skip
     long = "value = some_function_with_a_long_name(number_one, second=2, x=33)"
     text = v4.new_markdown_cell("Text.", metadata=code("", "nothing", points=points).metadata)
-    return v4.new_notebook(
-        cells=[
-            v4.new_markdown_cell("# Two & more: the title"),
-            v4.new_markdown_cell(box),
-            code("x", "output", outputs=[picture(900, 400)], points=points),
-            code("x", "output", outputs=[picture(900, 400)]),
-            code("x", "output", outputs=[picture(600, 500)], points=points[:3], alt='A "b" & c'),
-            code("x", "output", outputs=[picture(400, 250), picture(400, 250)]),
-            code(
-                "x",
-                "output",
-                outputs=[nbformat.v4.new_output("stream", text=TABLE)],
-                points=points[:1],
-            ),
-            code("\n".join([long] * 8), "source", points=points[:2]),
-            text,
-            v4.new_code_cell("untagged", outputs=[picture(10, 10)]),
-        ]
+    return book(
+        code("x", "output", [picture(900, 400)], points=points),
+        code("x", "output", [picture(900, 400)]),
+        code("x", "output", [picture(600, 500)], points=points[:3], alt='A "b" & c'),
+        code("x", "output", [picture(400, 250), picture(400, 250)]),
+        code("x", "output", [v4.new_output("stream", text=TABLE)], points=points[:1]),
+        code("\n".join([long] * 8), "source", points=points[:2]),
+        text,
+        v4.new_code_cell("untagged", outputs=[picture(10, 10)]),
+        box=box,
     )
 
 
@@ -110,18 +105,17 @@ def test_a_chapter_becomes_a_deck(notebook):
         (code("first line", "output"), "the cell that begins 'first line'.*make publish"),
         (code("x", "picture"), "show is 'picture'"),
         (code("x", "nothing"), "shows nothing and has no points"),
-        (code("x", "output", outputs=[picture(9, 9)], alt=""), "no alt text"),
+        (code("x", "output", [picture(9, 9)], alt=""), "no alt text"),
         (
-            nbformat.v4.new_markdown_cell("T", metadata=code("", "output").metadata),
-            "a Markdown cell can show 'nothing' only",
+            v4.new_markdown_cell("T", metadata=code("", "output").metadata),
+            "can show 'nothing' only",
         ),
-        (nbformat.v4.new_markdown_cell("T", metadata={"tags": ["slide"]}), "no title, points"),
+        (v4.new_markdown_cell("T", metadata={"tags": ["slide"]}), "no title, points"),
     ],
 )
 def test_a_cell_that_cannot_be_a_slide_is_named(cell, why):
-    first = [nbformat.v4.new_markdown_cell("# T"), nbformat.v4.new_markdown_cell("> box")]
     with pytest.raises(slides.SlideError, match=f"03_x, .*{why}"):
-        slides.deck(nbformat.v4.new_notebook(cells=[*first, cell]), name="03_x")
+        slides.deck(book(cell), name="03_x")
 
 
 # --- The chapters' own slides ---------------------------------------------------------------------

@@ -40,11 +40,9 @@ WITH_EXERCISES = [
 ]
 
 
-def last_call(source: str) -> str:
-    """The last statement of a cell, if it is a call, in a form that can be compared."""
-    body = ast.parse(source).body
-    is_call = body and isinstance(body[-1], ast.Expr) and isinstance(body[-1].value, ast.Call)
-    return ast.dump(body[-1]) if is_call else ""
+def last_statement(source: str) -> str:
+    """The last statement of a cell in a form that can be compared."""
+    return ast.unparse(ast.parse(source).body[-1])
 
 
 def groups(notebook: nbformat.NotebookNode) -> list[list[nbformat.NotebookNode]]:
@@ -67,13 +65,11 @@ def problems(notebook: nbformat.NotebookNode, *, number: str) -> list[str]:
         return ["one Markdown cell with the tag exercise must begin with '## Exercises'"]
     brings, parts = f"from exercises import chapter_{number} as check", groups(notebook)
     before, behind = notebook.cells[: begin[0]], notebook.cells[begin[0] :]
+    early = [cell for cell in before if tags(cell) & {"exercise", "solution"}]
+    imports = [cell for cell in behind if "exercise" in tags(cell) and brings in cell.source]
     rules = {
-        "a cell with the tag exercise or solution stands before '## Exercises'": not any(
-            tags(cell) & {"exercise", "solution"} for cell in before
-        ),
-        f"a code cell with the tag exercise must hold '{brings}'": any(
-            "exercise" in tags(cell) and brings in cell.source for cell in behind
-        ),
+        "a cell with the tag exercise or solution stands before '## Exercises'": not early,
+        f"a code cell with the tag exercise must hold '{brings}'": imports,
         f"it has {len(parts)} exercises; 3 to 5 are wanted": 3 <= len(parts) <= 5,
     }
     for place, part in enumerate(parts, 1):
@@ -86,7 +82,7 @@ def _rules(part: list[nbformat.NotebookNode], place: int) -> dict[str, object]:
     if [(cell.cell_type, tags(cell) - {"slide"}) for cell in part] != FORM:
         return {"its cells must be task, starter, solution, why, with their tags": False}
     task, starter, solution, why = part
-    check, again = last_call(starter.source), last_call(solution.source)
+    check, again = last_statement(starter.source), last_statement(solution.source)
     hint = r"<details><summary>Hint</summary>\n\n(?:\S+\s+){3}.*\S\n\n</details>"
     reason = r"<details><summary>Why</summary>\n\n(?:\S+\s+){9}.*\S\n\n</details>"
     hidden, prompt = (
@@ -94,20 +90,19 @@ def _rules(part: list[nbformat.NotebookNode], place: int) -> dict[str, object]:
         for room, key in (("jupyter", "source_hidden"), ("mystnb", "code_prompt_show"))
     )
     folded = hidden, solution.metadata.get("cellView"), prompt
+    heading = re.match(rf"### Exercise {place}: \S", task.source)
+    minutes = re.search(r"^\*\d+ minutes? · [^*\n]+\*$", task.source, re.MULTILINE)
+    first, title = solution.source.partition("\n")[0], "# @title Solution"
     return {
-        f"its heading must be '### Exercise {place}: …'": re.match(
-            rf"### Exercise {place}: \S", task.source
-        ),
-        "its minutes are not stated, as in '*5 minutes · predict, then run*'": re.search(
-            r"^\*\d+ minutes? · [^*\n]+\*$", task.source, re.MULTILINE
-        ),
+        f"its heading must be '### Exercise {place}: …'": heading,
+        "its minutes are not stated, as in '*5 minutes · predict, then run*'": minutes,
         f"it has no hint: {hint}": re.search(hint, task.source, re.DOTALL),
         f"its starter has no answer_{place}": f"answer_{place}" in starter.source,
-        f"its starter must end with check.exercise_{place}(…)": f"'exercise_{place}'" in check,
-        "its solution must end with the same call of the check as its starter": check == again,
-        "its solution must begin with '# @title Solution'": solution.source.startswith(
-            "# @title Solution\n"
+        f"its starter must end with check.exercise_{place}(…)": check.startswith(
+            f"check.exercise_{place}("
         ),
+        "its solution must end with the same call of the check as its starter": check == again,
+        f"its solution must begin with '{title}'": first == title,
         f"its solution must be folded: {FOLDED}": folded == (True, "form", "Show the solution"),
         f"its why must be {reason}": re.fullmatch(reason, why.source.strip(), re.DOTALL),
     }

@@ -45,22 +45,18 @@ NOT_COLABS = ("HAM10000_DIR", "PYTHONPATH", "KERAS_BACKEND", "VIRTUAL_ENV")
 
 def pythons() -> list[str]:
     """Return the suitable interpreters that run here, the newest first, pyenv's among them."""
-    suitable = []
-    for version in ("3.13", "3.12", "3.11"):
-        own = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"), reverse=True)
-        for candidate in filter(None, [shutil.which(f"python{version}"), *map(str, own)]):
-            answer = run_python(["--version"], python=candidate).stdout
+    suitable = {}
+    for version in ("3.11", "3.12", "3.13"):
+        paths = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
+        for path in filter(None, [*map(str, paths), shutil.which(f"python{version}")]):
+            answer = run_python(["--version"], python=path).stdout
             if answer.startswith(f"Python {version}."):  # a shim of pyenv may be there and refuse
-                suitable.append(candidate)
-                break
-    return suitable
+                suitable[version] = path
+    return list(reversed(suitable.values()))
 
 
 def make_environment(constraints: Path, candidates: list[str]) -> Path:
-    """Make the environment, with the first candidate that can, unless it is there.
-
-    Its interpreter is returned.
-    """
+    """Return the environment's interpreter; make it, unless it is there, with a candidate."""
     env = FOLDER / "env"
     stamp, listed, inside = env / ".made-from", env / ".installed", env / "bin" / "python"
     wanted = constraints.read_bytes() + repr([candidates, ON_COLAB]).encode()
@@ -99,10 +95,7 @@ def installed(python: Path) -> dict[str, str]:
 
 
 def replaced(before: dict[str, str], now: dict[str, str]) -> list[str]:
-    """Say which of Colab's packages have another version after the chapters than before.
-
-    Colab has some of them in memory when a chapter installs something, so none may change.
-    """
+    """Say which of Colab's packages have another version after the chapters than before."""
     return [
         f"{name} {version} became {now.get(name, 'nothing')}"
         for name, version in before.items()
@@ -121,23 +114,18 @@ def make_repository(folder: Path, *, root: Path = ROOT) -> str:
     return folder.as_uri()
 
 
-def run(
-    chapter: Path, *, python: Path, repository: str, stand_in: bool = True
-) -> dict[str, str | float]:
-    """Run a copy of one chapter in an empty folder, as Colab would.
+def run(chapter: Path, *, python: Path, repository: str, stand_in: bool = True) -> dict:
+    """Run a copy of one chapter in an empty folder, as Colab would; return a row of the report.
 
-    `python` has ipykernel; the set-up cell clones `repository`. A `stand_in` for ``google.colab``
-    is not needed where there is a real one. The answer holds chapter, seconds, peak_mb (of the
-    kernel), the lines that the chapter printed on its versions, device and data, and the problem
-    that stopped it; what is not known is empty.
+    The set-up cell clones `repository`. A `stand_in` for ``google.colab`` is not needed where
+    there is a real one. What is not known is empty.
     """
     folder = FOLDER / "run" / chapter.stem
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    notebook = nbformat.read(chapter, as_version=4)
+    notebook, own = nbformat.read(chapter, as_version=4), r'(?m)^REPOSITORY = ".*"$'
     for cell in notebook.cells:
-        own = re.compile(r'^REPOSITORY = ".*"$', re.MULTILINE)
-        cell.source = own.sub(f'REPOSITORY = "{repository}"', cell.source)
+        cell.source = re.sub(own, f'REPOSITORY = "{repository}"', cell.source)
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     nbformat.write(notebook, folder / chapter.name)
@@ -175,7 +163,7 @@ def run(
     }
 
 
-def failed(ran: dict[str, str | float]) -> str:
+def failed(ran: dict) -> str:
     """Return what is wrong with a run; empty if nothing is."""
     # Chapters that read stored runs alone load no data.
     loads = () if ran["chapter"].startswith(("C2", "07")) else ("data",)
@@ -190,14 +178,11 @@ def main(arguments: list[str] | None = None) -> int:
     ways = parser.add_mutually_exclusive_group(required=True)
     ways.add_argument("--constraints", type=Path, help="Colab's versions")
     ways.add_argument("--here", action="store_true", help="this Python, inside Colab's image")
-    parser.add_argument("--python", help="the interpreter; the newest suitable one unless given")
     options = parser.parse_args(arguments)
     if options.constraints and not options.constraints.is_file():
         parser.error(f"there is no file {options.constraints}")
-    python = Path(sys.executable)
-    if not options.here:
-        candidates = [options.python] if options.python else pythons()
-        python = make_environment(options.constraints, candidates)
+    here = Path(sys.executable)
+    python = here if options.here else make_environment(options.constraints, pythons())
     before = installed(python)
     stand_in = "google-colab" not in before  # its image lists Colab's own package
     repository = make_repository(FOLDER / "repository" / FORK)
@@ -206,13 +191,13 @@ def main(arguments: list[str] | None = None) -> int:
     for path in filter(lambda path: path.name.startswith(wanted), chapters()):
         ran = run(path, python=python, repository=repository, stand_in=stand_in)
         rows.append(ran)
-        verdict, numbers = "FAILED" if failed(ran) else "ran", "{seconds:6.0f} s {peak_mb:6,} MB"
-        print(f"{verdict:7}{path.stem:34}{numbers.format(**ran)}", flush=True)
+        line = "{:7}{chapter:34}{seconds:6.0f} s {peak_mb:6,} MB"
+        print(line.format("FAILED" if failed(ran) else "ran", **ran), flush=True)
         if failed(ran):
             print(textwrap.indent(failed(ran), "       "), flush=True)
-    found = "{versions} | {device} | {data}"
-    print(found.format(**rows[0]) if rows else "No such chapter.")
+    print("{versions} | {device} | {data}".format(**rows[0]) if rows else "No such chapter.")
     write_json(FOLDER / "report.json", rows)
+    # Colab has packages in memory when a chapter installs something, so none may change.
     changed = replaced(before, installed(python))
     for line in changed:
         print(f"FAILED a chapter replaced one of Colab's packages: {line}")

@@ -1,10 +1,9 @@
-"""Rehearse a session with the clock.
+"""Rehearse a session with the clock: hold the cells' times against ``session-plans.md``.
 
     python -m tools.teach.rehearse 2
 
-runs every chapter of session 2 of ``teaching/session-plans.md`` on the best data there is, and
-prints for each block of the plan the minutes it has and the seconds its cells computed. A chapter
-that trains runs with the number of epochs the plan names.
+runs the chapters of session 2 on the best data there is, and prints for each block of the plan
+the minutes it has and the seconds its cells computed.
 """
 
 import re
@@ -21,9 +20,7 @@ EPOCHS = 10  # as the plan of session 4 says
 
 def blocks(number: int, page: str) -> list[dict[str, str]]:
     """Return the blocks of a session: a dict for each row of its table."""
-    table = re.search(
-        rf"^### Session {number}: (?:.*\n)+?((?:^\|.*\n)+)", page + "\n", re.MULTILINE
-    )
+    table = re.search(rf"(?m)^### Session {number}: (?:.*\n)+?((?:^\|.*\n)+)", page + "\n")
     if not table:
         raise ChapterError(f"There is no session {number} in {PLANS.name}.")
     lines = [[cell.strip() for cell in row.strip("|").split("|")] for row in table[1].splitlines()]
@@ -37,10 +34,9 @@ def seconds_of_sections(notebook: nbformat.NotebookNode) -> dict[str, float]:
         if cell.cell_type == "code":
             seconds[heading] += cell.metadata.get("papermill", {}).get("duration") or 0.0
             continue
-        for heading in re.findall(r"^#{2,4} (.+)$", cell.source, re.MULTILINE):
+        for name in re.findall(r"^#{2,4} (.+)$", cell.source, re.MULTILINE):
+            heading = "Exercises" if name.startswith("Exercise ") else name  # below one section
             seconds.setdefault(heading, 0.0)
-        if heading.startswith("Exercise "):  # of the third level, below one section
-            heading = "Exercises"
     return seconds
 
 
@@ -56,31 +52,30 @@ def rehearse(number: int, page: str) -> list[tuple[int, float, str]]:
                 execute(path, copy, parameters={"EPOCHS": EPOCHS} if takes_epochs(path) else {})
                 ran[stem] = seconds_of_sections(nbformat.read(copy, as_version=4))
                 total += ran[stem][""]  # set-up and imports count in a chapter's first block
-            for name in names:
-                if name not in ran[stem]:
-                    raise ChapterError(f"Session {number} names {name!r}, no section of {stem}.")
-                total += ran[stem][name]
+            if lacking := set(names) - set(ran[stem]):
+                raise ChapterError(f"Session {number}: {stem} has no section {lacking}.")
+            total += sum(ran[stem][name] for name in names)
         rows.append((int(block["minutes"]), total, block["what happens"]))
     return rows
 
 
 def main(arguments: list[str]) -> int:
     """Rehearse the sessions named; return the exit status: 1 if a block computes too long."""
-    late = 0
+    late = False
     try:
         for number in map(int, arguments):
             print(f"Session {number}")
             rows = rehearse(number, PLANS.read_text(encoding="utf-8"))
             for minutes, seconds, what in rows:
                 mark = "LATE" if seconds > 60 * minutes else ""
-                late |= seconds > 60 * minutes
+                late |= bool(mark)
                 print(f"{minutes:4} min {seconds:7.1f} s {mark:5} {what[:64]}")
             minutes, seconds = (sum(row[n] for row in rows) for n in (0, 1))
             print(f"{minutes:4} min {seconds:7.1f} s       in all")
     except (ChapterError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
-    return late
+    return int(late)
 
 
 if __name__ == "__main__":

@@ -42,8 +42,7 @@ class SlideError(Exception):
 def deck(notebook: nbformat.NotebookNode, *, name: str) -> dict:
     """Return what teaching/slides/deck.html shows of the chapter in the file `name`.ipynb.
 
-    Cells tagged ``slide`` have the metadata ``slide: {title, points, notes, show}``; a SlideError
-    says what is incomplete, or that there is nothing to show.
+    Cells tagged ``slide`` have the metadata ``slide: {title, points, notes, show}``.
     """
     slides = []
     for cell in notebook.cells:
@@ -155,10 +154,7 @@ def _table(text: str) -> Markup:
 
 
 def write(decks: list[dict], folder: Path, *, modules: Path) -> Path:
-    """Write decks, reveal.js and the page that lists them, which is returned, into `folder`.
-
-    The folder is emptied before; `modules` is the ``node_modules`` with reveal.js in it.
-    """
+    """Write into `folder` decks, reveal.js and, returned, the page that lists the decks."""
     shutil.rmtree(folder, ignore_errors=True)
     for place, names in REVEAL.items():
         target = folder / "reveal" / place
@@ -169,8 +165,7 @@ def write(decks: list[dict], folder: Path, *, modules: Path) -> Path:
     templates = {"loader": jinja2.FileSystemLoader(SOURCE), "undefined": jinja2.StrictUndefined}
     pages = jinja2.Environment(**templates, autoescape=True, trim_blocks=True)
     for one in decks:
-        page = pages.get_template("deck.html").render(one)
-        replace_file(folder / f"{one['name']}.html", page)
+        replace_file(folder / f"{one['name']}.html", pages.get_template("deck.html").render(one))
     replace_file(folder / "index.html", pages.get_template("index.html").render(decks=decks))
     return folder / "index.html"
 

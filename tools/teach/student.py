@@ -1,9 +1,6 @@
 """`make student`: copies of the chapters without solutions and outputs, and zips to hand out.
 
-    make student                      all chapters
-    make student CHAPTERS="03 06"     these
-
-writes to ``_build/student/``, which is emptied of other notebooks before.
+They go to ``_build/student/``, which is emptied of other notebooks before.
 """
 
 import copy
@@ -34,10 +31,7 @@ TITLES = {
 
 
 def student_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Return a chapter without solutions, outputs, counts, its stamp and what belongs to slides.
-
-    The section of exercises gains a line that says what this copy lacks.
-    """
+    """Return a chapter without solutions, outputs, counts, stamp and slides, and a note on that."""
     fresh = copy.deepcopy(notebook)
     for step in STEPS:
         fresh, _ = step.preprocess(fresh, {})
@@ -53,16 +47,11 @@ def student_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def build(numbers: Collection[str] = (), *, folder: Path = FOLDER) -> list[Path]:
-    """Write the students' copies and both zips into `folder`; return the files.
-
-    Chapters are named by the first two letters of their names ("03"); none: all.
-    """
+    """Write the copies of the chapters named ("03"; none: all) and both zips; return the files."""
     paths = [path for path in chapters() if not numbers or path.name[:2] in numbers]
-    if unknown := sorted(set(numbers) - {path.name[:2] for path in paths}):
-        raise ChapterError(
-            f"There is no chapter {', '.join(unknown)}; write their first two letters, as in "
-            'CHAPTERS="03 06".'
-        )
+    if unknown := ", ".join(sorted(set(numbers) - {path.name[:2] for path in paths})):
+        hint = 'write their first two letters, as in CHAPTERS="03 06".'
+        raise ChapterError(f"There is no chapter {unknown}; {hint}")
     teachers = {path.name: path.read_text(encoding="utf-8") for path in paths}
     students = {
         name: nbformat.writes(student_copy(nbformat.reads(text, as_version=4))) + "\n"

@@ -1,12 +1,11 @@
 """`make usb`: everything for a room without internet, in one folder to copy to a stick.
 
-    make usb                 writes _build/usb/
     python -m tools.teach.usb --check    installs from it into a new environment and runs chapter 1
 
-The folder holds ``wheels/`` (the packages of requirements.lock, for this system and this version
-of Python), ``reading-skin/`` (the course, with the phantom and, where there are some, the images
-prepared in data/cache), ``book/`` (the rendered pages), ``student/`` (copies without solutions)
-and README.txt, three lines.
+The folder ``_build/usb`` holds ``wheels/`` (the packages of requirements.lock, for this system and
+this version of Python), ``reading-skin/`` (the course, with the phantom and, where there are some,
+the images prepared in data/cache), ``book/`` (the rendered pages), ``student/`` (copies without
+solutions) and README.txt, three lines.
 """
 
 import argparse
@@ -22,14 +21,7 @@ from tools.book.process import run_python
 from utils.files import replace_file
 
 FOLDER = ROOT / "_build" / "usb"
-README = """\
-1. Copy this folder to the computer and open a terminal in it. \
-(Made for {system}, Python {version}.)
-2. {python} -m venv venv && {inside}python -m pip install --no-index --find-links wheels \
---requirement reading-skin/requirements.lock
-3. {inside}python -m jupyter lab --notebook-dir=reading-skin/chapters    \
-(to read: open book/index.html; with the page Try it: {python} -m http.server -d book)
-"""
+README = ROOT / "teaching" / "usb.txt"
 
 
 def build(folder: Path = FOLDER, *, root: Path = ROOT) -> Path:
@@ -54,7 +46,7 @@ def readme(system: str | None = None) -> str:
     """Return the three lines, with the commands of this operating system."""
     system = system or platform.system()
     windows = system == "Windows"
-    return README.format(
+    return README.read_text(encoding="utf-8").format(
         system=f"{system} {platform.machine()}",
         version=f"{sys.version_info[0]}.{sys.version_info[1]}",
         python="py" if windows else "python3",
@@ -67,12 +59,12 @@ def _wheels(folder: Path, lock: Path) -> None:
     print("Packages: downloading what is missing (1 to 2 GB at the first time)", flush=True)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".wheels-") as fresh:
-        words = ["download", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]
-        words += ["--require-hashes", "--requirement", lock, "--dest", fresh]
-        if run_python(["-m", "pip", *words, "--find-links", folder], capture=False).returncode:
+        words = "download --quiet --disable-pip-version-check --only-binary :all: --require-hashes"
+        words = [*words.split(), "--requirement", lock, "--dest", fresh, "--find-links", folder]
+        if run_python(["-m", "pip", *words], capture=False).returncode:
             raise ChapterError(
-                "The packages could not be downloaded; pip's message stands above. This step needs "
-                "a network, once."
+                "The packages could not be downloaded; pip's message stands above. "
+                "This step needs a network, once."
             )
         names = os.listdir(fresh)
         for name in names:
@@ -83,10 +75,7 @@ def _wheels(folder: Path, lock: Path) -> None:
 
 
 def check(folder: Path = FOLDER) -> None:
-    """Install from the folder alone into a new environment, and run chapter 1 there.
-
-    pip is told of no index, so a package that is missing in ``wheels/`` is an error.
-    """
+    """Install from the folder alone, without an index, into a new environment; run chapter 1."""
     kept = {k: v for k, v in environment().items() if not k.startswith(("PIP_", "PYTHON"))}
     env = kept | {"COURSE_QUICK": "1", "HAM10000_DIR": "phantom", "PIP_NO_INDEX": "1"}
     course = Path("reading-skin")
