@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.book.splice import markdown_table, places, splice
+from tools.book.splice import places, splice
 
 START, END = "<!-- counted: seconds -->", "<!-- end of seconds -->"
 PAGE = f"before\n\n{START}\n\nold\n\n{END}\n\n<!-- counted: more -->\n<!-- end of more -->\nafter\n"
@@ -23,9 +23,3 @@ def test_only_the_section_changes():
 def test_missing_and_doubled_markers_are_refused(page: str):
     with pytest.raises(ValueError, match="The section 'seconds' must stand once"):
         splice(page, "seconds", "new")
-
-
-def test_a_table_has_words_to_the_left_and_numbers_to_the_right():
-    text = markdown_table(["what", "n", "share"], [["all", 12345, "1 %"]])
-    assert text == "| what | n | share |\n| --- | ---: | ---: |\n| all | 12,345 | 1 % |"
-    assert markdown_table(["a", "b"], [], words=2) == "| a | b |\n| --- | --- |"

@@ -29,11 +29,3 @@ def splice(text: str, name: str, content: str) -> str:
 def places(text: str) -> list[str]:
     """List the names of a page's markers, in order."""
     return re.findall(r"<!-- counted: (.*?) -->", text)
-
-
-def markdown_table(head: list[str], rows: list[list], *, words: int = 1) -> str:
-    """Return a Markdown table, the first `words` columns to the left, the others to the right."""
-    # PrettyTable's own Markdown pads the cells: one longer number would change every line.
-    lines = [head, ["---"] * words + ["---:"] * (len(head) - words), *rows]
-    texts = ([f"{v:,}" if isinstance(v, int) else str(v) for v in line] for line in lines)
-    return "\n".join(f"| {' | '.join(line)} |" for line in texts)
