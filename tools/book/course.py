@@ -132,8 +132,15 @@ def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | No
     fails; the message names the chapter, the cell and the end of the traceback.
     """
     import papermill  # here, because it takes a second that `make book` does not need
+    from jupyter_client.manager import AsyncKernelManager
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
+
+    class Quiet(AsyncKernelManager):
+        """Keeps TensorFlow's own start-up notes from the terminal; what cells say is kept."""
+
+        async def _async_launch_kernel(self, command, **options) -> None:
+            await super()._async_launch_kernel(command, stderr=subprocess.DEVNULL, **options)
 
     copy.parent.mkdir(parents=True, exist_ok=True)
     # A live line on a terminal, a line every 20 s elsewhere.
@@ -153,6 +160,7 @@ def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | No
             language="python",
             cwd=notebook.parent,
             progress_bar=bar,
+            kernel_manager_class=Quiet,
             config=config,
         )
     except PapermillExecutionError as error:
