@@ -142,6 +142,11 @@ def test_two_runs_are_compared_line_by_line_and_picture_by_picture(after, shown)
     assert all(line.startswith(start) for line, start in zip(lines, shown, strict=True))
 
 
+def test_a_count_that_looks_like_a_measurement_is_compared():
+    (difference,) = same.differences([text("37 times, 90 MB, 2 s")], [text("38 times, 91 MB, 3 s")])
+    assert difference.lines == ("- 37 times, 90 MB, # s", "+ 38 times, 91 MB, # s")
+
+
 def test_stored_outputs_go_to_the_cells_that_make_them_now():
     def chapter(*outputs_of):
         cells = [v4.new_markdown_cell("# T"), v4.new_markdown_cell(">"), v4.new_code_cell("s")]

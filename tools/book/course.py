@@ -68,9 +68,12 @@ def real_data() -> str | None:
 
 def real_images():
     """Load the real images with their lesion ids; ChapterError, with what to do, without them."""
-    from utils.data import load_ham10000  # here, because `make book` needs no numpy
+    from utils.data import DataError, load_ham10000  # here, because `make book` needs no numpy
 
-    dataset = load_ham10000()
+    try:
+        dataset = load_ham10000()
+    except DataError as error:
+        raise ChapterError(str(error)) from error
     if dataset.is_phantom or not dataset.has_lesions:
         raise ChapterError(
             f"This needs the real images with lesion ids; here is: {dataset.source}.\n"

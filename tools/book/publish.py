@@ -28,7 +28,6 @@ from tools.book.course import (
     pictures,
     real_images,
 )
-from utils.data import DataError
 from utils.files import replace_file
 
 MAX_NOTEBOOK, MAX_PICTURE = 1_000_000, 150_000  # bytes
@@ -47,7 +46,7 @@ def main(arguments: list[str]) -> int:
             notebooks = _run(todo, dataset, install)
             for path, notebook in notebooks.items():
                 replace_file(path, nbformat.writes(notebook, version=4) + "\n")
-    except (ChapterError, DataError, FileNotFoundError) as error:
+    except (ChapterError, FileNotFoundError) as error:
         print(f"\n{error}\nNothing was published.", file=sys.stderr)
         return 1
     print(f"Published: {', '.join(path.stem for path in notebooks)}", flush=True)

@@ -62,9 +62,12 @@ def publish_html(folder: Path) -> Path:
         raise ChapterError(f"The book could not be rendered:\n{done.stdout[-4000:]}")
     if problem := mathjax.install(folder / "_build" / "html"):
         print(problem, file=sys.stderr, flush=True)
-    html = ROOT / "_build" / "html"
-    shutil.rmtree(html, ignore_errors=True)
+    html, old = ROOT / "_build" / "html", ROOT / "_build" / "html.old"
+    shutil.rmtree(old, ignore_errors=True)
+    if html.exists():  # moved aside, so that a stopped command leaves a whole book
+        html.rename(old)
     (folder / "_build" / "html").rename(html)
+    shutil.rmtree(old, ignore_errors=True)
     return html / "index.html"
 
 

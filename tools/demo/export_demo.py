@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from tools.book.chapter_code import definitions
-from tools.book.course import ROOT
+from tools.book.course import ROOT, ChapterError
 from utils.data.phantom import sample
 from utils.files import hash_file, replace_file, write_json
 from utils.predict import PredictError, onnx_answerer
@@ -96,17 +96,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--measure", action="store_true", help="measure anew on the real images")
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if options.measure:
-        from tools.demo import measure_demo
-
-        measure_demo.measure()
     try:
+        if options.measure:
+            from tools.demo import measure_demo
+
+            measure_demo.measure()
         written = export()
     except ImportError as error:
         packages = "onnx, tf2onnx and onnxruntime (with PyTorch as backend: onnxscript)"
         print(f"The model cannot be exported: {error}. Install {packages}.", file=sys.stderr)
         return 1
-    except (ExportError, PredictError) as error:
+    except (ChapterError, ExportError, PredictError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"{FOLDER.relative_to(ROOT)}: {'written' if written else 'nothing has changed'}")

@@ -17,8 +17,8 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from tools.book.chapter_code import definitions
-from tools.book.course import ROOT
-from utils import calibration, data, metrics, splits
+from tools.book.course import ROOT, real_images
+from utils import calibration, metrics, splits
 from utils.classes import CLASSES
 from utils.data.photographs import Photographs
 from utils.files import replace_file, write_json
@@ -64,9 +64,7 @@ def choosing() -> dict:
 
 def measure() -> dict:
     """Fit, measure, store; return what models/demo.json then holds."""
-    dataset = data.load_ham10000()
-    if dataset.is_phantom:
-        sys.exit("These numbers are about real images. Set HAM10000_DIR to the folder with them.")
+    dataset = real_images()
     split = splits.lesion_split(dataset)
     model, certificate = load_weights("best", dataset, test=split.test)
     centre, whiten, chosen_by = fit(model, dataset, split)
