@@ -98,7 +98,8 @@ def test_records_of_the_phantom_can_be_read(root):
 
 @with_mlcroissant
 def test_records_of_the_official_files_can_be_read(described, tmp_path):
-    metadata = datafiles.make_official(tmp_path)
+    metadata = datafiles.make_official(tmp_path).assign(dataset="rosendahl")
+    datafiles.write_metadata(tmp_path, metadata)
     description = described("croissant.json")
     for name, file in files_in(description).items():
         algorithm = "sha256" if "sha256" in file else "md5"

@@ -28,7 +28,7 @@ RESAMPLES = 2000
 
 
 def describe(dataset: LesionImages) -> dict:
-    """Count a data set with lesion ids: by class, origin of the label, age, sex, site and part.
+    """Count a data set with lesion ids: by class, label, source, age, sex, site and part.
 
     Lesions are counted by their ids; in the parts of the usual split, known duplicates are one.
     """
@@ -51,7 +51,7 @@ def describe(dataset: LesionImages) -> dict:
     ages = ages.cat.add_categories("missing").fillna("missing")
     columns = metadata[["age", "sex", "localization"]]
     missing = columns.isna() | (columns == "unknown")
-    kinds = pd.crosstab(metadata["dx_type"], metadata["dx"])
+    kinds, sources = (pd.crosstab(metadata[by], metadata["dx"]) for by in ("dx_type", "dataset"))
     return {
         "source": dataset.source,
         "fingerprint": dataset.fingerprint,
@@ -68,6 +68,7 @@ def describe(dataset: LesionImages) -> dict:
         "lesions": len(several),
         "classes": classes,
         "dx_type": kinds.loc[metadata["dx_type"].value_counts().index, list(DX)].to_dict("index"),
+        "dataset": sources.reindex(columns=list(DX)).to_dict("index"),
         "age": {age: _counts(rows) for age, rows in metadata.groupby(ages, observed=False)},
         "sex": {sex: _counts(rows) for sex, rows in metadata.groupby("sex")},
         "site": {

@@ -24,7 +24,7 @@ from tools.results.card_measure import as_record
 from utils.augment import predict_averaged
 from utils.classes import DX
 from utils.files import write_json
-from utils.metrics import decide, interval, resample_weights
+from utils.metrics import decide, interval, resample_weights, weighted_auc
 from utils.splits import lesion_groups, lesion_split
 from utils.training import class_shares
 from utils.weights import MODELS, STUDIES, load_weights, read_certificate, read_run, run_names
@@ -249,32 +249,45 @@ def _worse(m: Material, ways, make) -> dict:
 
 
 def subgroups(m: Material) -> dict:
-    """Judge by age, sex, body site and brightness of the skin: test part and cross-validation."""
+    """Judge by age, sex, body site, brightness and source: test part and cross-validation."""
     metadata = m.dataset.metadata
+    if metadata["dataset"].isna().any():
+        raise ChapterError(
+            "The column dataset is missing. Put the official HAM10000_metadata in place of "
+            "Kaggle's copy (data/README.md says where it comes from)."
+        )
     groups, skin = chapter.patient_groups(metadata), chapter.skin_brightness(m.dataset.images)
     cuts = np.quantile(skin[m.split.train], [1 / 3, 2 / 3])
     thirds = np.array(["darker third", "middle third", "lighter third"])
     groups["skin in the image"] = thirds[np.digitize(skin, cuts)]
     proofs = {"histo": "histology", "follow_up": "follow-up"}
     groups["label by"] = metadata["dx_type"].map(proofs).fillna("consensus or confocal")
+    with_source = groups.assign(source=metadata["dataset"])
     row = {name: k for k, name in enumerate(metadata["image_id"])}
     ids, _, answers = _out_of_fold()
-    judged = {name: (m.split.test, m.decided(name, m.clean[name])) for name in WEIGHTS}
-    judged["cross-validation"] = np.array([row[name] for name in ids]), decide(answers, m.shares)
+    judged = {n: (m.split.test, m.clean[n], m.decided(n, m.clean[n])) for n in WEIGHTS}
+    rows = np.array([row[name] for name in ids])
+    judged["cross-validation"] = rows, answers, decide(answers, m.shares)
     tables, gaps = {}, {}
-    for name, (rows, predicted) in judged.items():
-        given = m.dataset.labels[rows], predicted, m.groups[rows], groups.iloc[rows]
-        tables[name], gaps[name] = _table(*given), _gaps(*given)
+    for name, (rows, answered, predicted) in judged.items():
+        given = m.dataset.labels[rows], predicted, m.groups[rows]
+        tables[name] = _table(*given, with_source.iloc[rows], answered[:, MEL])
+        gaps[name] = _gaps(*given, groups.iloc[rows])
     return {"tables": tables, "gaps": gaps}
 
 
-def _table(labels, predicted, lesions, groups) -> list[dict]:
+def _table(labels, predicted, lesions, groups, scores) -> list[dict]:
     draws, rows = _draws(labels, lesions), []
+    weights = np.hstack([np.ones((len(labels), 1)), draws])
     for by, group, member in chapter.members(groups):
         judged = chapter.judge(member, labels, predicted, lesions, draws)
         ends = {k: as_record(judged.pop(k), digits=4) for k in ("sensitivity", "specificity")}
         judged["lesions"] = len(set(lesions[member]))
         judged["melanoma lesions"] = len(set(lesions[member & (labels == MEL)]))
+        auc = weighted_auc(labels[member] == MEL, scores[member], weights[member])
+        if judged["melanoma lesions"] < chapter.FEWEST:
+            auc *= np.nan
+        ends["AUC"] = stored_as(auc[0], auc[1:])
         rows.append({"by": by, "group": group, **judged, **ends})
     return rows
 
@@ -386,7 +399,11 @@ def main() -> int:
     for part in old:
         start = time.perf_counter()
         print(part, flush=True)
-        results[part] = PARTS[part](m)
+        try:
+            results[part] = PARTS[part](m)
+        except ChapterError as error:
+            print(error, file=sys.stderr)
+            return 1
         print(f"    {time.perf_counter() - start:.0f} s", flush=True)
         in_order = {part: results[part] for part in PARTS if part in results}
         write_json(FILE, {"made_from": now, **in_order})  # a stopped run goes on after this part

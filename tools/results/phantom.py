@@ -246,11 +246,15 @@ def _tables(metadata: pd.DataFrame, labels: np.ndarray, dx_type: np.ndarray) -> 
         names = phantom.SEXES if name == "sex" else phantom.SITES
         known = metadata[column].fillna("unknown")
         features[name] = pd.Categorical(known, categories=names).codes
+    features["dataset"] = pd.Categorical(metadata["dataset"], categories=phantom.DATASETS).codes
+    if min(features["dataset"]) < 0:
+        raise ValueError("the column dataset is missing; use the official HAM10000_metadata")
     grouped = pd.DataFrame(features).groupby(metadata["lesion_id"].to_numpy())
     lesions = grouped.first().assign(images=grouped.size().clip(upper=most) - 1)
     lesions["kind"] = 2 * lesions["type"] + (lesions["images"] > 0)
     sizes = {"type": len(DX_TYPES), "kind": 2 * len(DX_TYPES), "images": most, "band": 5}
     sizes |= {"sex": len(phantom.SEXES), "age": none + 1, "site": len(phantom.SITES)}
+    sizes |= {"dataset": len(phantom.DATASETS)}
 
     def count(first: str, second: str, least: int = MIN_CELL) -> np.ndarray:
         table = np.zeros((len(DX), sizes[first], sizes[second]), dtype=np.uint16)
@@ -265,6 +269,7 @@ def _tables(metadata: pd.DataFrame, labels: np.ndarray, dx_type: np.ndarray) -> 
         return np.where(table < least, 0, table).astype(np.uint16)
 
     pairs = ["sex_kind", "age_kind", "age_sex", "site_kind", "site_sex", "site_band"]
+    pairs.append("dataset_type")
     tables = {pair: count(*reversed(pair.split("_"))) for pair in pairs}
     # How a data set is divided tells nothing about a person, and the counts must be exact.
     return tables | {"lesions": count("type", "images", 0)}

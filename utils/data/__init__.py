@@ -21,7 +21,7 @@ RAW_DIR = ROOT / "data" / "raw"
 # A classroom can share one cache folder; once it is filled it may be read-only.
 CACHE_DIR = Path(os.environ.get("HAM10000_CACHE") or ROOT / "data" / "cache").expanduser()
 # Change it when the readers or the form of the cache change: old files are then left alone.
-_CACHE_FORM = "1"
+_CACHE_FORM = "2"
 _BY_NAME = {
     "kaggle": tables.find_csv, "dermamnist": tables.find_npz, "dataverse": photographs.find_zips,
 }  # fmt: skip

@@ -39,10 +39,11 @@ SITES = (
     "abdomen", "acral", "back", "chest", "ear", "face", "foot", "genital", "hand",
     "lower extremity", "neck", "scalp", "trunk", "unknown", "upper extremity",
 )  # fmt: skip
+DATASETS = ("rosendahl", "vidir_modern", "vidir_molemax", "vienna_dias")
 TURNS = (0, 6, 3, 5, 4, 2, 7, 1)  # the drawn numbers as `symmetry` counts
 NAMES = frozenset(
     "centre basis class_of support weights means factors likeness texture loudness loudness_sd "
-    "lesions sex_kind age_kind age_sex site_kind site_sex site_band".split()
+    "lesions sex_kind age_kind age_sex site_kind site_sex site_band dataset_type".split()
 )
 
 
@@ -104,6 +105,10 @@ def sample(
         "localization": np.array(SITES, dtype=object)[site[lesion]],
     }
     images = _draw_images(model, label, dx_type, lesion, rng)
+    origin = np.empty(len(lesions), dtype=np.int64)
+    for (c, t), here in _alike(label, dx_type):
+        origin[here] = _even_draw(_shares(model["dataset_type"][c])[t], len(here), rng)
+    columns["dataset"] = np.array(DATASETS, dtype=object)[origin[lesion]]
     return images, label[lesion].astype(np.int64), pd.DataFrame(columns)
 
 

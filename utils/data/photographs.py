@@ -158,7 +158,7 @@ def _by_id(places: Iterator[_Place]) -> dict[str, _Place]:
 def _fingerprint(checks: dict[str, str], metadata_path: Path) -> str:
     # The same for zips and for the folder they unpack to: ids and CRC-32 of the JPEGs.
     images = (f"{image}:{checks[image]}" for image in sorted(checks))
-    return records.digest("jpeg", *images, hash_file(metadata_path))
+    return records.digest("jpeg", *images, records.hash_metadata(metadata_path))
 
 
 def find_zips(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> Source | None:
@@ -176,7 +176,8 @@ def find_zips(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> S
             "Put the missing file(s) beside it: see data/README.md for where they come from."
         )
     places = _by_id(_in_zips(folder))
-    key = _fingerprint({image: place.mark for image, place in places.items()}, metadata_path)
+    marks = {image: place.mark for image, place in places.items()}
+    key = records.digest(_fingerprint(marks, metadata_path), hash_file(metadata_path))
     return _source("the official zips", key, places, metadata_path, size, expected_rows)
 
 

@@ -19,7 +19,8 @@ __all__: list[str] = []
 
 IMAGES = 10_015
 METADATA_NAMES = tuple("HAM10000_metadata" + end for end in (".csv", ".tab", ".tsv", ""))
-COLUMNS = ("image_id", "lesion_id", "dx", "dx_type", "age", "sex", "localization")
+REQUIRED = ("image_id", "lesion_id", "dx", "dx_type", "age", "sex", "localization")
+COLUMNS = (*REQUIRED, "dataset")  # Kaggle's copy of the metadata lacks the last
 PHANTOM = "the phantom (synthetic lesions, no patient's image)"
 AGAIN = "Download it again (see data/README.md)."
 
@@ -50,7 +51,8 @@ class LesionImages:
     labels : ndarray of int64, shape (N,); the Kaggle coding, as in `utils.classes`
     metadata : DataFrame
         N rows with a RangeIndex: image_id, lesion_id, dx, dx_type, age (years, float), sex,
-        localization. What a source does not tell is missing (None or NaN).
+        localization, dataset (where and how the image was taken: vidir_molemax, vidir_modern,
+        rosendahl, vienna_dias). What a source does not tell is missing (None or NaN).
     source : str, where the images come from, in words
     fingerprint : str, the same for the same source files, size and resize filter
     """
@@ -140,8 +142,8 @@ def find_metadata(folder: Path) -> Path | None:
     return next((folder / name for name in METADATA_NAMES if (folder / name).is_file()), None)
 
 
-def read_metadata(path: Path, *, expected_rows: int = IMAGES) -> pd.DataFrame:
-    """Read `HAM10000_metadata`, separated by commas or tabs; refuse what it cannot hold."""
+def _read_text(path: Path) -> pd.DataFrame:
+    """Read `HAM10000_metadata`, separated by commas or tabs, as text."""
     refuse_html(path)
     try:
         with path.open(encoding="utf-8-sig") as file:
@@ -149,12 +151,24 @@ def read_metadata(path: Path, *, expected_rows: int = IMAGES) -> pd.DataFrame:
         raw = pd.read_csv(path, dtype=str, keep_default_na=False, **form)
     except UNREADABLE as error:
         raise DataError(f"{path} is not a readable table: {error}. {AGAIN}") from error
-    if missing := [name for name in COLUMNS if name not in raw.columns]:
+    if missing := [name for name in REQUIRED if name not in raw.columns]:
         columns = ", ".join(raw.columns)
         raise DataError(
             f"{path} lacks the column(s) {', '.join(missing)}; it has {columns}. {AGAIN}"
         )
-    raw = raw.fillna("").reset_index(drop=True)  # a line that is too short leaves NaN
+    return raw.fillna("").reset_index(drop=True)  # a line that is too short leaves NaN
+
+
+def hash_metadata(path: Path) -> str:
+    """Return the SHA-256 of the columns that all copies have: official and Kaggle's are alike."""
+    columns = ["lesion_id", "image_id", *REQUIRED[2:]]  # as both files have them
+    table = _read_text(path)[columns].to_csv(index=False, lineterminator="\n")
+    return hashlib.sha256(table.encode()).hexdigest()
+
+
+def read_metadata(path: Path, *, expected_rows: int = IMAGES) -> pd.DataFrame:
+    """Return the metadata of all images; refuse what it cannot hold."""
+    raw = _read_text(path)
 
     def refuse(bad: pd.Series, column: str, what: str) -> None:
         for row in np.flatnonzero(bad)[:1]:
@@ -172,7 +186,7 @@ def read_metadata(path: Path, *, expected_rows: int = IMAGES) -> pd.DataFrame:
     age = pd.to_numeric(raw["age"].mask(empty, "nan"), errors="coerce")
     refuse((age.isna() & ~empty) | (age < 0) | (age > 120), "age", "this is no age in years")
     require_rows(path, len(raw), expected_rows)
-    return metadata_frame({**raw[list(COLUMNS)], "age": age})
+    return metadata_frame({name: raw[name] for name in COLUMNS if name in raw} | {"age": age})
 
 
 def labels_of(dx: Iterable[str]) -> np.ndarray:

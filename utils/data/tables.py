@@ -80,7 +80,10 @@ def find_csv(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> So
         return None
     records.require_size(size, (28,), str(path))
     metadata_path = records.find_metadata(folder)
-    key = records.digest("csv", hash_file(path), hash_file(metadata_path) if metadata_path else "")
+    parts, key = ["csv", hash_file(path), ""], ""
+    if metadata_path:
+        parts[2], key = records.hash_metadata(metadata_path), hash_file(metadata_path)
+    fingerprint = records.digest(*parts)
     name = "HAM10000 from the Kaggle CSV"
 
     def read() -> LesionImages:
@@ -99,9 +102,9 @@ def find_csv(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> So
                 "belong together or were re-ordered: download both from the same Kaggle page "
                 "(see data/README.md)."
             )
-        return LesionImages(images, labels, metadata, name, key)
+        return LesionImages(images, labels, metadata, name, fingerprint)
 
-    return Source(name, key, read)
+    return Source(name, records.digest(fingerprint, key), read)
 
 
 # --- DermaMNIST ---------------------------------------------------------------------------------

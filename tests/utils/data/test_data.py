@@ -95,6 +95,10 @@ def test_the_fingerprint_follows_content_and_size(tmp_path, official):
     shutil.copytree(official, copy)
     assert load(copy).fingerprint == first
     assert load(official, size=32).fingerprint != first
+    with_dataset = datafiles.make_metadata().assign(dataset="rosendahl")
+    datafiles.write_metadata(copy, with_dataset)  # as the official file; Kaggle's copy lacks it
+    told = load(copy)
+    assert told.fingerprint == first and set(told.metadata["dataset"]) == {"rosendahl"}
     datafiles.write_zips(
         official, datafiles.make_jpegs(ISIC_0024306=datafiles.make_jpegs()["ISIC_0024307"])
     )

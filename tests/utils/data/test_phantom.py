@@ -25,7 +25,7 @@ def test_metadata_have_their_form_and_are_plausible(drawn):
     assert metadata["lesion_id"].str.fullmatch(r"PHANTOM_L\d{6}").all()
     assert (metadata["dx"] == np.array(DX, dtype=object)[labels]).all()
     # The images of a lesion share what is said of it, and stand together.
-    same = ["dx", "dx_type", "age", "sex", "localization"]
+    same = ["dx", "dx_type", "age", "sex", "localization", "dataset"]
     assert (metadata.groupby("lesion_id")[same].nunique(dropna=False) == 1).all().all()
     starts = metadata["lesion_id"] != metadata["lesion_id"].shift()
     assert starts.sum() == metadata["lesion_id"].nunique()

@@ -18,7 +18,7 @@ def test_the_real_images_and_their_split_are_those_of_the_published_weights(real
 
 
 def test_the_phantom_is_the_one_its_report_and_its_rehearsals_were_made_with():
-    assert phantom.fingerprint() == "6f5e240d57a57714"
+    assert phantom.fingerprint() == "70b384b084c99e2e"
     # Pixels may differ by one grey level between computers; which quarter is brightest does not.
     quarters = phantom.sample()[0][:70].reshape(-1, 2, 14, 2, 14, 3).mean(axis=(2, 4, 5))
     brightest = "".join(map(str, quarters.reshape(-1, 4).argmax(axis=1)))

@@ -76,6 +76,7 @@ def test_metadata_in_each_of_its_forms(tmp_path, name, separator, newer):
     assert records.find_metadata(tmp_path) == path
     table = records.read_metadata(path, expected_rows=ROWS)
     assert tuple(table.columns) == records.COLUMNS
+    assert set(table["dataset"]) == {"vidir_modern" if newer else None}
     assert table["age"].dtype == np.float64
     assert np.isnan(table["age"][1]) and table["age"][0] == 40
     assert table["sex"][2] == "unknown" and table["localization"][3] == "unknown"
@@ -260,7 +261,7 @@ BAD = [
     ),
     *(
         ("zips", without(METADATA, column), f"{METADATA}|lacks the column(s) {column}")
-        for column in records.COLUMNS
+        for column in records.REQUIRED
     ),
     ("zips", nothing, f"{METADATA}|14 rows where 13 were expected", 13),
     ("zips", nothing, f"{METADATA}|14 rows where 15 were expected", 15),
