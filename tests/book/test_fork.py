@@ -87,6 +87,19 @@ def test_a_branch_alone_changes_and_comes_back(fork):
 
 
 @pytest.mark.parametrize(
+    "name, pages",
+    [
+        ("other/other.github.io", "https://other.github.io"),
+        ("somebody/skin-in-class", "https://somebody.github.io/skin-in-class"),
+    ],
+)
+def test_links_to_the_published_book_go_to_the_pages_of_the_fork(fork, name, pages):
+    set_address(f"https://github.com/{name}", fork)
+    assert pages_address(fork) == pages
+    assert f"]({pages}/teaching/glossary.html#term-nevus)" in texts(fork)[NOTEBOOKS[1]]
+
+
+@pytest.mark.parametrize(
     "url, branch, complaint",
     [
         ("somebody/their-course", None, "https://github.com/owner/name"),
