@@ -81,7 +81,7 @@ def _run(todo, dataset, install_weights) -> dict[Path, nbformat.NotebookNode]:
         )
         try:
             notebook.cells[1].source = reading_time.box(notebook)
-        except reading_time.TimeError as error:
+        except ChapterError as error:
             raise ChapterError(f"{path.name}: {error}") from None
         if problems := check(notebook):
             raise ChapterError("\n".join(f"{path.name}, {problem}" for problem in problems))
