@@ -43,8 +43,7 @@ def environment() -> dict[str, str]:
     """Return the environment in which chapters run: `os.environ` with what the kernels need.
 
     A relative ``HAM10000_DIR`` is made absolute, because kernels start in ``chapters/``; the
-    word ``phantom`` stays as it is. TensorFlow's C++ log, which Colab hides as well, is
-    machine-specific noise (dates, CPU flags), so it stays out of the outputs.
+    word ``phantom`` stays as it is. TensorFlow's C++ log stays out of the outputs, as on Colab.
     """
     env = dict(os.environ)
     folder = env.get("HAM10000_DIR", "")
@@ -92,13 +91,8 @@ def data_of(notebook: nbformat.NotebookNode) -> str | None:
 
 def text_output(notebook: nbformat.NotebookNode) -> str:
     """Return everything the code cells of `notebook` say in text: streams, results, HTML."""
-    return "\n".join(
-        text
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-        for output in cell.outputs
-        for text in output_texts(output)
-    )
+    outputs = (output for cell in notebook.cells for output in cell.get("outputs", ()))
+    return "\n".join(text for output in outputs for text in output_texts(output))
 
 
 def output_texts(output: nbformat.NotebookNode) -> list[str]:
@@ -113,9 +107,7 @@ def output_texts(output: nbformat.NotebookNode) -> list[str]:
 def pictures(cell: nbformat.NotebookNode) -> list[int]:
     """Return the sizes in bytes of the pictures that a code cell shows."""
     shown = [output.get("data", {}) for output in cell.get("outputs", ())]
-    sizes = [len(base64.b64decode(data["image/png"])) for data in shown if "image/png" in data]
-    drawn = [data["image/svg+xml"] for data in shown if "image/svg+xml" in data]
-    return sizes + [len(text.encode()) for text in drawn]
+    return [len(base64.b64decode(data["image/png"])) for data in shown if "image/png" in data]
 
 
 def takes_epochs(notebook: Path) -> bool:
