@@ -13,14 +13,13 @@ Chapter 5 runs two epochs, and the weights it saves are compared too.
 
 import argparse
 import base64
-import contextlib
 import difflib
 import io
 import re
 import subprocess
 import sys
+import tarfile
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,8 +37,7 @@ SHORT = {"EPOCHS": 2}  # of the chapter that trains
 # Addresses in memory, seconds, and a check sum of weights, which are compared themselves. Whatever
 # else is measured is told by the second run of the old chapter: "12 times" may be a count.
 VARIES = re.compile(
-    r"0x[0-9a-f]+|(?<=check sum of the weights: )\w+"
-    r"|\d[\d,.]*(?= ?(?:s|ms|seconds|minutes)\b)"
+    r"0x[0-9a-f]+|(?<=check sum of the weights: )\w+|\d[\d,.]*(?= ?(?:s|ms|seconds|minutes)\b)"
 )
 
 
@@ -56,7 +54,8 @@ def main(arguments: list[str]) -> int:
     different = []
     try:
         real_images()
-        with tempfile.TemporaryDirectory() as folder, _tree(given.old, Path(folder)) as old:
+        with tempfile.TemporaryDirectory() as folder:
+            old = _tree(given.old, Path(folder) / "old")
             for path in todo:
                 print(path.stem, flush=True)
                 problems = compare(path, old, Path(folder) / "runs")
@@ -75,20 +74,14 @@ def _stale(path: Path) -> bool:
     return notebook.metadata.get("course", {}).get("code") != stamp.code_hash(notebook)
 
 
-@contextlib.contextmanager
-def _tree(revision: str, folder: Path) -> Iterator[Path]:
-    """A revision of the repository in a folder of its own, taken away at the end."""
-
-    def git(*arguments: str) -> None:
-        done = subprocess.run(["git", "worktree", *arguments], cwd=ROOT, capture_output=True)
-        if done.returncode:
-            raise ChapterError(f"git worktree failed: {done.stderr.decode().strip()}")
-
-    git("add", "--detach", str(folder / "old"), revision)
-    try:
-        yield folder / "old"
-    finally:
-        git("remove", "--force", str(folder / "old"))
+def _tree(revision: str, folder: Path) -> Path:
+    """Unpack a revision of the repository into `folder`."""
+    done = subprocess.run(["git", "archive", revision], cwd=ROOT, capture_output=True)
+    if done.returncode:
+        raise ChapterError(f"git archive failed: {done.stderr.decode().strip()}")
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
 
 
 def compare(path: Path, old_root: Path, runs: Path) -> list[str]:
@@ -96,10 +89,9 @@ def compare(path: Path, old_root: Path, runs: Path) -> list[str]:
 
     Where there are none, the chapter gets the old one's stored outputs and a new stamp.
     """
-    counterparts = sorted((old_root / "chapters").glob(f"{path.name[:2]}_*.ipynb"))
-    if len(counterparts) != 1:
+    old_path = next((old_root / "chapters").glob(f"{path.name[:2]}_*.ipynb"), None)
+    if not old_path:
         raise ChapterError(f"{path.name} has no counterpart in the old tree. Publish it.")
-    old_path = counterparts[0]
     parameters = SHORT if path.name.startswith(TRAINS) else {}
 
     def run(chapter: Path, name: str) -> nbformat.NotebookNode:
@@ -128,12 +120,8 @@ def compare(path: Path, old_root: Path, runs: Path) -> list[str]:
 
 def outputs(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     """Return the outputs of a notebook one after the other, without those of set-up and quiz."""
-    return [
-        output
-        for index, cell in enumerate(notebook.cells)
-        if _compared(index, cell)
-        for output in cell.get("outputs", ())
-    ]
+    compared = (cell for index, cell in enumerate(notebook.cells) if _compared(index, cell))
+    return [output for cell in compared for output in cell.outputs]
 
 
 def _compared(index: int, cell: nbformat.NotebookNode) -> bool:
@@ -142,12 +130,9 @@ def _compared(index: int, cell: nbformat.NotebookNode) -> bool:
 
 
 class Difference(NamedTuple):
-    """What differs between two runs: where in the first one, and the lines that show it.
+    """What differs between two runs: where in the first one, and the lines that show it."""
 
-    `places` holds ``("line", n)`` or ``("picture", n)``; it is empty where something was added.
-    """
-
-    places: frozenset[tuple[str, int]]
+    places: frozenset[tuple[str, int]]  # ("line", n), ("picture", n); none if something was added
     lines: tuple[str, ...]
 
 
@@ -168,21 +153,19 @@ def differences(
         differing.append(Difference(frozenset(), (line,)))
     pairs = zip(_pictures(before), _pictures(after), strict=False)
     for number, (one, other) in enumerate(pairs, 1):
-        line = ""
         if one.shape != other.shape:
             line = f"+ picture {number}: {other.shape} pixels where it had {one.shape}"
         elif (apart := float(np.abs(one - other).mean())) > PIXEL_TOLERANCE:
             line = f"+ picture {number}: {apart:.1f} grey levels apart on average"
-        if line:
-            differing.append(Difference(frozenset({("picture", number)}), (line,)))
+        else:
+            continue
+        differing.append(Difference(frozenset({("picture", number)}), (line,)))
     return differing
 
 
 def _as_text(output: nbformat.NotebookNode) -> str:
     if output.output_type == "stream":
         text = output.text
-    elif output.output_type == "error":
-        text = f"{output.ename}: {output.evalue}"
     elif "image/png" in output.data:
         text = "(a picture)"
     else:
@@ -218,19 +201,17 @@ def with_outputs(notebook: nbformat.NotebookNode, ran: nbformat.NotebookNode, st
     """
     if (number := len(outputs(ran))) != len(stored):
         raise ChapterError(f"The run has {number} outputs, {len(stored)} are stored. Publish it.")
-    count, rest = 0, iter(stored)
     for output in stored:
         pack(output.get("data", {}))
+    count, rest = 0, iter(stored)
     for index, (cell, run) in enumerate(zip(notebook.cells, ran.cells, strict=True)):
-        if cell.cell_type != "code":
-            continue
-        count += 1
-        cell.execution_count = count
-        if _compared(index, cell):
-            cell.outputs = [next(rest) for _ in run.outputs]
-        for output in cell.outputs:
-            if output.output_type == "execute_result":
-                output.execution_count = count
+        if cell.cell_type == "code":
+            cell.execution_count = count = count + 1
+            if _compared(index, cell):
+                cell.outputs = [next(rest) for _ in run.outputs]
+            for output in cell.outputs:
+                if output.output_type == "execute_result":
+                    output.execution_count = count
     return notebook
 
 
