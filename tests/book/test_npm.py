@@ -71,12 +71,6 @@ def test_failure_is_told_and_leaves_the_former_installation(folder, tmp_path, fa
     assert len(fake.calls()) == 3, "the broken installation must not count"
 
 
-def test_missing_lock_is_named(folder):
-    (folder / "package-lock.json").unlink()
-    with pytest.raises(npm.NpmError, match="has no package-lock.json"):
-        npm.install(folder)
-
-
 def test_without_npm_the_python_package_is_used(folder, tmp_path, monkeypatch):
     calls = []
 

@@ -13,15 +13,14 @@ Chapter 5 runs two epochs, and the weights it saves are compared too.
 
 import argparse
 import base64
-import difflib
 import io
 import re
 import subprocess
 import sys
 import tarfile
 import tempfile
+from itertools import zip_longest
 from pathlib import Path
-from typing import NamedTuple
 
 import nbformat
 import numpy as np
@@ -102,9 +101,9 @@ def compare(path: Path, old_root: Path, runs: Path) -> list[str]:
     changed = differences(before, outputs(new))
     if changed:
         again = differences(before, outputs(run(old_path, "again")))
-        unstable = set().union(*(difference.places for difference in again))
-        changed = [d for d in changed if not d.places or d.places - unstable]
-    problems = [line for difference in changed for line in difference.lines]
+        unstable = {place for place, _ in again if place}
+        changed = [(place, lines) for place, lines in changed if place not in unstable]
+    problems = [line for _, lines in changed for line in lines]
     if parameters and not _same_weights(old_root / "runs", ROOT / "runs"):
         problems.append("+ the weights after the short run are others")
     if not problems:
@@ -129,54 +128,44 @@ def _compared(index: int, cell: nbformat.NotebookNode) -> bool:
     return cell.cell_type == "code" and index != stamp.SET_UP and not quiz
 
 
-class Difference(NamedTuple):
-    """What differs between two runs: where in the first one, and the lines that show it."""
+def differences(before: list, after: list) -> list[tuple[tuple[int, int] | None, list[str]]]:
+    """Return how two runs differ: a place each, (output, line), and the lines that show it.
 
-    places: frozenset[tuple[str, int]]  # ("line", n), ("picture", n); none if something was added
-    lines: tuple[str, ...]
-
-
-def differences(
-    before: list[nbformat.NotebookNode], after: list[nbformat.NotebookNode]
-) -> list[Difference]:
-    """Return how the texts of two runs differ, and their pictures."""
-    old, new = ("\n".join(map(_as_text, run)).splitlines() for run in (before, after))
-    differing = []
-    for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, False).get_opcodes():
-        if kind != "equal":
-            # Another number of lines is a difference, even where these lines vary from run to run.
-            places = frozenset(("line", n) for n in range(a, b)) if b - a == d - c else frozenset()
-            lines = [f"- {line}" for line in old[a:b]] + [f"+ {line}" for line in new[c:d]]
-            differing.append(Difference(places, tuple(lines)))
-    if len(before) != len(after):
-        line = f"+ {len(after)} outputs where there were {len(before)}"
-        differing.append(Difference(frozenset(), (line,)))
-    pairs = zip(_pictures(before), _pictures(after), strict=False)
-    for number, (one, other) in enumerate(pairs, 1):
+    Line -1 is the picture. The place is None where one run has a line or an output more, which
+    counts even where lines vary from run to run.
+    """
+    found = []
+    for number, pair in enumerate(zip_longest(before, after)):
+        for row, (old, new) in enumerate(zip_longest(*map(_lines, pair))):
+            if old != new:
+                lines = [
+                    f"{sign} {line}" for sign, line in (("-", old), ("+", new)) if line is not None
+                ]
+                found.append((None if len(lines) == 1 else (number, row), lines))
+        one, other = map(_picture, pair)
         if one.shape != other.shape:
-            line = f"+ picture {number}: {other.shape} pixels where it had {one.shape}"
-        elif (apart := float(np.abs(one - other).mean())) > PIXEL_TOLERANCE:
-            line = f"+ picture {number}: {apart:.1f} grey levels apart on average"
-        else:
-            continue
-        differing.append(Difference(frozenset({("picture", number)}), (line,)))
-    return differing
+            found.append(
+                ((number, -1), [f"+ a picture of {other.shape} pixels; it had {one.shape}"])
+            )
+        elif one.size and (apart := float(np.abs(one - other).mean())) > PIXEL_TOLERANCE:
+            found.append(((number, -1), [f"+ a picture {apart:.1f} grey levels apart on average"]))
+    return found
 
 
-def _as_text(output: nbformat.NotebookNode) -> str:
-    if output.output_type == "stream":
-        text = output.text
-    elif "image/png" in output.data:
-        text = "(a picture)"
-    else:
-        text = str(output.data.get("text/html") or output.data.get("text/plain"))
-    return VARIES.sub("#", text).rstrip("\n")
+def _lines(output: nbformat.NotebookNode | None) -> list[str]:
+    if output is None:
+        return []
+    text = output.get("text") or output.data.get("text/html") or output.data.get("text/plain")
+    picture = "image/png" in output.get("data", {})
+    return ["(a picture)"] if picture else VARIES.sub("#", str(text)).splitlines()
 
 
-def _pictures(run: list[nbformat.NotebookNode]) -> list[np.ndarray]:
-    coded = [o.data["image/png"] for o in run if "image/png" in o.get("data", {})]
-    files = (io.BytesIO(base64.b64decode(one)) for one in coded)
-    return [np.asarray(Image.open(file).convert("RGB"), dtype=float) for file in files]
+def _picture(output: nbformat.NotebookNode | None) -> np.ndarray:
+    data = (output or {}).get("data", {})
+    if "image/png" not in data:
+        return np.empty(0)
+    image = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+    return np.asarray(image.convert("RGB"), dtype=float)
 
 
 def _same_weights(old: Path, new: Path) -> bool:
