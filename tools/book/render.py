@@ -12,8 +12,7 @@ from pathlib import Path
 import nbformat
 
 from tools.book import glossary, npm
-from tools.book.course import ROOT, ChapterError, chapters
-from tools.book.process import run_python
+from tools.book.course import ROOT, ChapterError, chapters, run_python
 from utils.files import replace_file
 
 # What the book is made of besides the chapters.

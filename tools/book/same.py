@@ -27,8 +27,8 @@ import numpy as np
 from PIL import Image
 
 from tools.book import stamp
-from tools.book.course import ROOT, ChapterError, chapters, execute, real_images
-from tools.book.publish import TRAINS, pack, tidy
+from tools.book.course import ROOT, TRAINS, ChapterError, chapters, execute, real_images
+from tools.book.publish import pack, tidy
 from utils.files import replace_file
 
 PIXEL_TOLERANCE = 0.5  # mean difference of two pictures in grey levels of 255
