@@ -1,6 +1,5 @@
 """A fork points to itself: badges, launch buttons, set-up cells, links, citation."""
 
-import os
 import subprocess
 import sys
 
@@ -109,9 +108,3 @@ def test_links_to_the_published_book_go_to_the_pages_of_the_fork(fork, name, pag
 def test_wrong_address_and_branch_are_refused(fork, url, branch, complaint):
     with pytest.raises(ValueError, match=complaint):
         set_address(url, fork, new_branch=branch)
-
-
-def test_make_names_the_missing_address():
-    command, env = ["make", "--no-print-directory", "fork"], os.environ | {"URL": ""}
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, encoding="utf-8")
-    assert done.returncode and "make fork URL=https://github.com/you/name" in done.stderr

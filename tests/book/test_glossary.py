@@ -75,46 +75,6 @@ def test_every_word_of_dermatology_has_a_source(entries):
     assert named == {entry.term for entry in entries if entry.direction == DIRECTIONS[1]}
 
 
-GOOD = """\
-## Words
-
-:::{glossary}
-
-**Alpha**
-  The first letter of the Greek alphabet,
-  see [chapter 1](../chapters/01_data_overview.ipynb).
-
-beta
-  The second letter of the Greek alphabet.
-
-:::
-"""
-
-
-def test_the_parser_reads_a_small_page():
-    alpha, beta = parse(GOOD)
-    assert (alpha.direction, alpha.term, beta.term) == ("Words", "Alpha", "beta")
-    assert alpha.definition.startswith("The first letter of the Greek alphabet, see [chapter")
-    assert faults([alpha, beta]) == []
-    assert parse("## Words\n\nAlpha\n  outside of any directive\n") == []
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "complaint"),
-    [
-        ("beta", "aleph", "'aleph' stands after 'Alpha'"),
-        ("beta", "alpha", "'alpha' is there twice"),
-        ("The second letter of the Greek alphabet.", "Greek.", "explained in 6 characters"),
-        ("The second", "The " + "very " * 100 + "second", "explained in 540 characters"),
-        ("01_data_overview", "01_nothing", "01_nothing.ipynb, which is not there"),
-    ],
-)
-def test_broken_entries_are_found(old, new, complaint):
-    assert GOOD.count(old) == 1
-    complaints = faults(parse(GOOD.replace(old, new)))
-    assert any(complaint in one for one in complaints), complaints
-
-
 # --- Links from the chapters ----------------------------------------------------------------------
 
 

@@ -36,9 +36,3 @@ def test_without_npm_pages_stay_as_they_are_and_it_is_said(html, monkeypatch):
     monkeypatch.setattr(npm, "install", fail)
     assert "install Node.js" in render.install_mathjax(html)
     assert render.PUBLIC in (html / "chapters" / "one.html").read_text()
-
-
-def test_a_book_without_formulas_needs_nothing(html, monkeypatch):
-    (html / "chapters" / "one.html").unlink()
-    monkeypatch.setattr(npm, "install", lambda folder: pytest.fail("npm was asked"))
-    assert render.install_mathjax(html) == ""
