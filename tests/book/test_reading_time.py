@@ -42,11 +42,6 @@ def test_minutes_follow_from_words_cells_and_figures():
     assert minutes_of_exercises(with_exercises) == 15
 
 
-def test_words_are_those_that_are_read():
-    assert reading_time.words("A [long link](https://a.example/b) – 28 × 28 <br> `x = 1`.") == 7
-    assert reading_time.words("# Two words\n\n- **one** more") == 4
-
-
 @pytest.mark.parametrize(
     "seconds, said",
     [(3.8, "less than 1 minute"), (54, "less than 1 minute"), (57, "1 minute"),

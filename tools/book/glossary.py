@@ -7,7 +7,7 @@ book itself gets MyST's ``{term}`` in its place, and links within (`within_book`
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tools.book.course import ROOT
 from tools.book.set_repository import pages_address
@@ -15,8 +15,7 @@ from tools.book.set_repository import pages_address
 PAGE = "teaching/glossary.md"
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One term with its definition, as it stands in the page (lines joined)."""
 
     direction: str
@@ -53,10 +52,7 @@ def anchor(term: str) -> str:
 
 
 def within_book() -> Callable[[str], str]:
-    """Return a function that makes a chapter's links to the published book links within it.
-
-    Those to words of the glossary become MyST's ``{term}`` roles, those to pages relative.
-    """
+    """Return a function that makes a chapter's links to the published book links within it."""
     term_of = {anchor(term): term for term in terms()}
     book = re.escape(pages_address())
     to_term = re.compile(rf"\[([^\]]+)\]\({book}/teaching/glossary\.html#([^)\s]*)\)")

@@ -97,7 +97,6 @@ def _run(todo, dataset, install_weights) -> dict[Path, nbformat.NotebookNode]:
 def tidy(path: Path, executed: Path) -> nbformat.NotebookNode:
     """Return the notebook at `path` with the outputs of its executed copy, made tidy.
 
-    Only outputs are taken over, so papermill's metadata, times and widget state stay behind.
     Streams of one name are merged, and of a line that was overwritten the last form is kept.
     """
     notebook = nbformat.read(path, as_version=4)
@@ -109,19 +108,16 @@ def tidy(path: Path, executed: Path) -> nbformat.NotebookNode:
     for cell, source in zip(notebook.cells, ran.cells, strict=True):
         if cell.cell_type != "code":
             continue
-        for key in ("execution", "papermill", "collapsed", "ExecuteTime"):
+        for key in ("execution", "collapsed"):  # JupyterLab's
             cell.metadata.pop(key, None)
         cell.execution_count = source.execution_count
-        cell.outputs = []
         for output in source.outputs:
             if "data" in output:
                 output.data.pop("application/vnd.jupyter.widget-view+json", None)
                 output.metadata = {}
                 pack(output.data)
-            if output.get("data") or output.get("text", "").strip() or "ename" in output:
-                cell.outputs.append(output)
-    for key in ("papermill", "widgets"):
-        notebook.metadata.pop(key, None)
+        cell.outputs = [o for o in source.outputs if o.get("data") or o.get("text", "").strip()]
+    notebook.metadata.pop("widgets", None)
     return notebook
 
 
@@ -156,10 +152,7 @@ def check(notebook: nbformat.NotebookNode) -> list[str]:
 
 @contextlib.contextmanager
 def _fresh_weights() -> Iterator[Callable[[], None]]:
-    """Let the chapters see the weights that chapter 5 has trained; take them back on failure.
-
-    Chapter 5 saves to runs/, later chapters load from models/. Yields the function that copies.
-    """
+    """Yield a function that copies new weights from runs/ to models/; take them back on failure."""
     began = time.time()
     old = {path: path.read_bytes() for name in WEIGHTS if (path := MODELS / name).is_file()}
 

@@ -45,12 +45,9 @@ def minutes_to_read(notebook: nbformat.NotebookNode) -> int:
 
 def minutes_of_exercises(notebook: nbformat.NotebookNode) -> int:
     """Return the sum of the minutes that the exercises state (``*5 minutes · …*``)."""
-    return sum(
-        int(minutes)
-        for cell in notebook.cells
-        if "exercise" in cell.metadata.get("tags", ())
-        for minutes in re.findall(r"^\*(\d+) minutes? · ", cell.source, re.MULTILINE)
-    )
+    tasks = [c.source for c in notebook.cells if "exercise" in c.metadata.get("tags", ())]
+    stated = re.findall(r"^\*(\d+) minutes? · ", "\n".join(tasks), re.MULTILINE)
+    return sum(map(int, stated))
 
 
 def time_to_run(seconds: float) -> str:
@@ -91,14 +88,13 @@ def box(notebook: nbformat.NotebookNode) -> str:
 def update_plans(root: Path = ROOT) -> None:
     """Write the minutes to read and of exercises into the table of the session plans."""
     plans = root / "teaching" / "session-plans.md"
-    page = before = plans.read_text(encoding="utf-8")
+    page = plans.read_text(encoding="utf-8")
     for path in chapters(root):
         notebook = nbformat.read(path, as_version=4)
         columns = f"| {minutes_to_read(notebook)} | {minutes_of_exercises(notebook) or '–'} |"
         link = rf"^(\| \[[^\]]+\]\(\.\./chapters/{path.stem}\.ipynb\)[^|\n]*)"
         page = re.sub(rf"(?m){link}\| \d+ \| (?:\d+|–) \|", rf"\g<1>{columns}", page)
-    if page != before:
-        replace_file(plans, page)
+    replace_file(plans, page)
 
 
 def main() -> int:

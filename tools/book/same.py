@@ -4,10 +4,8 @@
 
 Runs each chapter whose stamp is out of date twice, on this machine and the real images: as it
 stood in a revision (HEAD unless named), and as it stands now. Where every text and picture is
-the same, the stored outputs go to the cells that make them now, with a new stamp; nothing has to
-be published again. Where something differs, it is shown and the chapter is left alone. What
+the same, the stored outputs get a new stamp; what differs is shown and the chapter left alone. What
 differs between two runs of the *old* chapter as well (seconds, a measured speed) does not count.
-
 Chapter 5 runs two epochs, and the weights it saves are compared too.
 """
 

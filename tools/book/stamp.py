@@ -21,11 +21,9 @@ import nbformat
 
 from tools.book.course import ROOT
 
-# Outputs are published from real images only, and those are named by their fingerprint: how they
-# are found, fetched, read and kept, and how the phantom is drawn, leaves no trace in an output.
-# What the set-up cell says of the machine is no result either; versions stand in the stamp. The
-# questions of a quiz are compared with their source by a test of their own, and of the checks of
-# exercises an output shows only that the solution is right.
+# Outputs are published from real images, which are named by their fingerprint: how they are found,
+# read and kept leaves no trace. What the set-up cell says of the machine is no result; a quiz is
+# compared with its source by a test of its own; a check shows only that the solution is right.
 WITHOUT_TRACE = ("utils.data", "utils.start", "utils.quiz", "utils.files", "exercises")
 PACKAGES = ("keras", "tensorflow", "numpy", "pandas", "matplotlib", "scikit-learn")
 SET_UP = 2  # the place of the set-up cell, the same in all chapters
