@@ -1,6 +1,5 @@
 """A fork points to itself: badges, launch buttons, set-up cells, links, citation."""
 
-import os
 import subprocess
 import sys
 
@@ -12,7 +11,7 @@ from tools.book import stamp
 from tools.book.course import ROOT, ChapterError, chapters, copy_working_tree
 from tools.book.set_repository import address, pages_address, set_address
 
-FORK = "https://github.com/somebody/skin-in-class"
+FORK, PAGES = "https://github.com/somebody/skin-in-class", "somebody.github.io/skin-in-class"
 NOTEBOOKS = [path.relative_to(ROOT).as_posix() for path in chapters()]
 
 
@@ -65,7 +64,7 @@ def test_new_address_and_branch_are_in_every_place(fork):
     assert "somebody/skin-in-class/blob/spring/chapters" in readme and "/spring?urlpath" in readme
     assert "/blob/main/" not in readme and "/main?" not in readme
     assert FORK in files["CITATION.cff"]
-    linked = [name for name in NOTEBOOKS if "somebody.github.io/skin-in-class" in files[name]]
+    linked = [name for name in NOTEBOOKS if PAGES in files[name]]
     assert len(linked) >= 10, "links to the glossary stay with the old book"
 
 
@@ -86,6 +85,13 @@ def test_a_branch_alone_changes_and_comes_back(fork):
     assert texts(fork) == before
 
 
+def test_links_go_to_the_pages_of_the_fork_at_either_kind_of_address(fork):
+    for name, pages in [("other/other.github.io", "other.github.io"), (FORK[19:], PAGES)]:
+        set_address(f"https://github.com/{name}", fork)
+        assert pages_address(fork) == f"https://{pages}"
+        assert f"](https://{pages}/teaching/glossary.html#term-nevus)" in texts(fork)[NOTEBOOKS[1]]
+
+
 @pytest.mark.parametrize(
     "url, branch, complaint",
     [
@@ -96,9 +102,3 @@ def test_a_branch_alone_changes_and_comes_back(fork):
 def test_wrong_address_and_branch_are_refused(fork, url, branch, complaint):
     with pytest.raises(ValueError, match=complaint):
         set_address(url, fork, new_branch=branch)
-
-
-def test_make_names_the_missing_address():
-    command, env = ["make", "--no-print-directory", "fork"], os.environ | {"URL": ""}
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, encoding="utf-8")
-    assert done.returncode and "make fork URL=https://github.com/you/name" in done.stderr

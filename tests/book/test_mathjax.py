@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.book import mathjax, npm
+from tools.book import npm, render
 
 
 @pytest.fixture
@@ -11,21 +11,21 @@ def html(tmp_path):
     html = tmp_path / "html"
     (html / "chapters").mkdir(parents=True)
     (html / "index.html").write_text("<p>none</p>")
-    (html / "chapters" / "one.html").write_text(f'<script src="{mathjax.PUBLIC}"></script>')
+    (html / "chapters" / "one.html").write_text(f'<script src="{render.PUBLIC}"></script>')
     return html
 
 
 def test_pages_load_it_from_the_book(html, tmp_path, monkeypatch):
     package = tmp_path / "node_modules" / "mathjax" / "es5"
-    (package / mathjax.FONTS).mkdir(parents=True)
-    (package / mathjax.FONTS / "a.woff").write_bytes(b"font")
-    (package / mathjax.SCRIPT).write_text("// MathJax")
+    (package / render.FONTS).mkdir(parents=True)
+    (package / render.FONTS / "a.woff").write_bytes(b"font")
+    (package / render.SCRIPT).write_text("// MathJax")
     monkeypatch.setattr(npm, "install", lambda folder: tmp_path / "node_modules")
-    assert mathjax.install(html) == ""
+    assert render.install_mathjax(html) == ""
     page = html / "chapters" / "one.html"
     assert page.read_text() == '<script src="../_static/mathjax/tex-mml-chtml.js"></script>'
     assert (page.parent / "../_static/mathjax/tex-mml-chtml.js").read_text() == "// MathJax"
-    assert (html / "_static" / "mathjax" / mathjax.FONTS / "a.woff").is_file()
+    assert (html / "_static" / "mathjax" / render.FONTS / "a.woff").is_file()
     assert (html / "index.html").read_text() == "<p>none</p>"
 
 
@@ -34,11 +34,5 @@ def test_without_npm_pages_stay_as_they_are_and_it_is_said(html, monkeypatch):
         raise npm.NpmError("no npm; install Node.js")
 
     monkeypatch.setattr(npm, "install", fail)
-    assert "install Node.js" in mathjax.install(html)
-    assert mathjax.PUBLIC in (html / "chapters" / "one.html").read_text()
-
-
-def test_a_book_without_formulas_needs_nothing(html, monkeypatch):
-    (html / "chapters" / "one.html").unlink()
-    monkeypatch.setattr(npm, "install", lambda folder: pytest.fail("npm was asked"))
-    assert mathjax.install(html) == ""
+    assert "install Node.js" in render.install_mathjax(html)
+    assert render.PUBLIC in (html / "chapters" / "one.html").read_text()

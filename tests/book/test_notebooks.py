@@ -7,12 +7,11 @@ import nbformat
 import pytest
 
 from tools.book import publish, stamp
-from tools.book.course import ROOT, output_texts, pictures, text_output
+from tools.book.course import ROOT, pictures, text_output
 from tools.book.set_repository import address, branch
 
 v4 = nbformat.v4
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
-MACHINE_PATH = re.compile(r"/(?:home|root|Users|tmp|work|private)/[\w.~-]+|\b[A-Z]:\\\w")
 BOX = ("**Time to read**", "**Time to run**", "**You need**", "**You will be able to**")
 # A bold number: **6,705**, **0.432**, **67 %**, **1.5**.
 BOLD_NUMBER = re.compile(r"\*\*([-−]?\d[\d,]*(?:\.\d+)?)\s?(%?)\*\*")
@@ -145,9 +144,6 @@ def _outputs(notebook):
             followed = following is not None and following.cell_type == "markdown"
             if not followed and "solution" not in tags(cell):
                 yield f"cell {number}: after its picture a sentence must say what to see"
-        for text in [cell.source, *(t for o in cell.get("outputs", ()) for t in output_texts(o))]:
-            if place := MACHINE_PATH.search(text):
-                yield f"cell {number} names a path of somebody's machine: {place.group()}"
     if counts != list(range(1, len(counts) + 1)):
         yield f"its code cells were not run from first to last: {counts}"
 
@@ -161,15 +157,10 @@ def _text(notebook, dois):
         for doi in re.findall(r"\b10\.\d{4,}/[^\s>\]\"'`]+", cell.source):
             if _bare(doi) not in dois:
                 yield f"cell {number}: the doi {_bare(doi)} is not in references.bib"
-        plain = prose(cell.source)
-        for value, percent in BOLD_NUMBER.findall(plain):
+        for value, percent in BOLD_NUMBER.findall(prose(cell.source)):
             if not appears(value, shown):
-                number_text = f"the bold number {value}{percent}"
-                yield f"cell {number}: {number_text} is in no text output of this chapter"
-        if mark := re.search(r"\w!(?=\s|$|[*_\"”)])", plain):
-            yield f"cell {number}: an exclamation mark: {plain[: mark.end()][-40:]}"
-        if re.search(r"\bsimply\b", plain, re.IGNORECASE):
-            yield f"cell {number} says 'simply'"
+                bold = f"the bold number {value}{percent}"
+                yield f"cell {number}: {bold} is in no text output of this chapter"
 
 
 def _bare(doi: str) -> str:
@@ -322,26 +313,9 @@ def test_a_page_beside_the_course_may_be_small_and_have_no_exercises():
     ends, cells = problems(small_chapter(), **GIVEN)
     assert "3 code cells" in cells and "8 to 15" in cells
     assert "the last 4 sections must be '## In one minute', '## Exercises'" in ends
-    # What it has stands in the same order.
-    notebook = small_chapter()
-    notebook.cells.insert(-2, tagged(v4.new_markdown_cell("## Check yourself"), "quiz"))
-    assert "last 3 sections" in problems(notebook, **GIVEN, beside=True)[0]
-    notebook.cells.insert(-1, notebook.cells.pop(-3))
-    assert problems(notebook, **GIVEN, beside=True) == []
     names = ["00_warm_up", "C1_template", "A1_more", "01_data", "09_more", "10_more"]
     beside = [beside_the_course(Path(f"{name}.ipynb")) for name in names]
     assert beside == [True, True, True, False, False, False]
-
-
-def test_picture_of_a_solution_needs_alt_text_and_no_sentence_after_it():
-    notebook = good_chapter()
-    solution = notebook.cells[-4]
-    notebook.cells.insert(-3, tagged(v4.new_code_cell("b"), "solution"))
-    counted(notebook)
-    solution.outputs = [picture()]
-    assert ["alt text" in problem for problem in problems(notebook, **GIVEN)] == [True]
-    solution.metadata["mystnb"] = {"image": {"alt": "x" * 30}}
-    assert problems(notebook, **GIVEN) == []
 
 
 BREAKS = {
@@ -354,13 +328,9 @@ BREAKS = {
     "the address in _config.yml": lambda n: n.cells[2].update(source='REPOSITORY = "x"'),
     "the branch in": lambda n: n.cells[2].update(source=n.cells[2].source.replace("main", "v1")),
     "the last 4 sections must be": lambda n: n.cells.pop(),
-    "'## Exercises', '## Check yourself'": lambda n: n.cells.__delitem__(slice(-3, -1)),
     "of '## Exercises' lacks the tag exercise or solution": lambda n: tagged(n.cells[-4]),
     "of '## Check yourself' lacks the tag quiz": lambda n: tagged(n.cells[-2], "exercise"),
     "has a tag of '## Exercises' and does not stand": lambda n: tagged(n.cells[4], "solution"),
-    "cell 23 lacks a sentence": lambda n: n.cells.insert(
-        22, tagged(v4.new_code_cell(), "exercise")
-    ),
     "bold number 777": lambda n: n.cells[3].update(source="**777** of them."),
     "lines; 15": lambda n: n.cells[4].update(source="x = 1\n" * 16),
     "lines; 25": lambda n: tagged(n.cells[4], "hide-input").update(source="x = 1\n" * 26),
@@ -377,16 +347,11 @@ BREAKS = {
     ),
     "150 is most": lambda n: n.cells[4].outputs.append(picture(160)),
     "it failed with KeyError": lambda n: n.cells[4].outputs.append(failure("KeyError")),
-    "names the folder": lambda n: n.cells[4].outputs.append(
-        text(f"{ROOT}/utils/data.py: a warning")
-    ),
     "somebody's machine": lambda n: n.cells[4].outputs[0].update(text="1234 5 /home/me/x"),
     "first to last": lambda n: n.cells[4].update(execution_count=99),
     "references.bib": lambda n: n.cells[3].update(source="See 10.1000/other."),
     "bold number 1,234": lambda n: n.cells[4].outputs[0].update(text="12345, 5"),
     "bold number 7": lambda n: n.cells[3].update(source="**7 %** of them."),
-    "exclamation": lambda n: n.cells[3].update(source="Look!"),
-    "simply": lambda n: n.cells[3].update(source="Simply run it."),
 }
 
 
@@ -396,16 +361,3 @@ def test_broken_rule_is_found(message):
     BREAKS[message](notebook)
     broken = problems(notebook, **GIVEN)
     assert any(message in problem for problem in broken), broken
-
-
-def test_too_many_cells_are_found_where_there_is_no_exception():
-    notebook = good_chapter()
-    for number in range(10):
-        cell = v4.new_code_cell(f"print({number})  # more")
-        notebook.cells[3:3] = [v4.new_markdown_cell("Why."), cell]
-    counted(notebook)
-    [broken] = problems(notebook, **GIVEN)
-    assert "it has 18 code cells" in broken and "8 to 15" in broken
-    assert problems(notebook, **GIVEN, most=18) == []
-    assert any("8 to 17" in problem for problem in problems(notebook, **GIVEN, most=17))
-    assert set(MOST_CELLS) <= {path.stem for path in CHAPTERS}

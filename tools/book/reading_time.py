@@ -16,16 +16,12 @@ from pathlib import Path
 
 import nbformat
 
-from tools.book.course import ROOT, chapters, pictures
+from tools.book.course import ROOT, ChapterError, chapters, pictures
 from utils.files import replace_file
 
 WORDS_A_MINUTE, MINUTES_A_CELL, MINUTES_A_FIGURE = 200, 1.0, 0.5
 STEP = 5  # minutes; anything finer would look more exact than it is
 WORKED_THROUGH = {"exercise", "solution", "quiz"}  # tags
-
-
-class TimeError(Exception):
-    """A box cannot be brought up to date."""
 
 
 def words(markdown: str) -> int:
@@ -37,25 +33,21 @@ def words(markdown: str) -> int:
 def minutes_to_read(notebook: nbformat.NotebookNode) -> int:
     """Return the minutes for text, open code and figures, rounded to `STEP`; without the set-up."""
     minutes = 0.0
-    for number, cell in enumerate(notebook.cells):
-        if WORKED_THROUGH & set(cell.metadata.get("tags", ())) or number == 2:
-            continue
-        if cell.cell_type == "code":
-            folded = "hide-input" in cell.metadata.get("tags", ())
-            minutes += MINUTES_A_CELL * (not folded) + MINUTES_A_FIGURE * len(pictures(cell))
-        else:
+    for cell in notebook.cells[:2] + notebook.cells[3:]:
+        tags = set(cell.metadata.get("tags", ()))
+        if cell.cell_type == "code" and not WORKED_THROUGH & tags:
+            minutes += MINUTES_A_CELL * ("hide-input" not in tags)
+            minutes += MINUTES_A_FIGURE * len(pictures(cell))
+        elif not WORKED_THROUGH & tags:
             minutes += words(cell.source) / WORDS_A_MINUTE
     return max(STEP, STEP * round(minutes / STEP))
 
 
 def minutes_of_exercises(notebook: nbformat.NotebookNode) -> int:
     """Return the sum of the minutes that the exercises state (``*5 minutes · …*``)."""
-    return sum(
-        int(minutes)
-        for cell in notebook.cells
-        if "exercise" in cell.metadata.get("tags", ())
-        for minutes in re.findall(r"^\*(\d+) minutes? · ", cell.source, re.MULTILINE)
-    )
+    tasks = [c.source for c in notebook.cells if "exercise" in c.metadata.get("tags", ())]
+    stated = re.findall(r"^\*(\d+) minutes? · ", "\n".join(tasks), re.MULTILINE)
+    return sum(map(int, stated))
 
 
 def time_to_run(seconds: float) -> str:
@@ -66,10 +58,7 @@ def time_to_run(seconds: float) -> str:
 
 
 def box(notebook: nbformat.NotebookNode) -> str:
-    """Return the box of a chapter with its times brought up to date.
-
-    Words behind a number stay; so does a range of minutes in which the stored run lies.
-    """
+    """Return a chapter's box, up to date; words and a range around the stored run's time stay."""
     first, gap, rest = notebook.cells[1].source.partition("\n>\n")
     form = re.fullmatch(
         r"\*\*Time to read\*\* \d+ minutes(?P<lessons>.*?)"
@@ -77,17 +66,17 @@ def box(notebook: nbformat.NotebookNode) -> str:
         " ".join(part.lstrip("> ").strip() for part in first.splitlines()),
     )
     if not form:
-        raise TimeError(f"the box does not begin with the times to read and to run: {first!r}")
+        raise ChapterError(f"the box does not begin with the times to read and to run: {first!r}")
     run, seconds = form["run"], notebook.metadata.get("course", {}).get("seconds")
     spread = re.match(r"(\d+) to (\d+) minutes", run)
     if spread and seconds is not None:
         if not int(spread[1]) <= max(1, round(seconds / 60)) <= int(spread[2]):
-            raise TimeError(f"the box says {spread[0]}, the stored run took {seconds:.0f} s")
+            raise ChapterError(f"the box says {spread[0]}, the stored run took {seconds:.0f} s")
     elif seconds is not None:
         stated = r"^(?:less than 1 minute|\d+ minutes?)"
         run, changed = re.subn(stated, time_to_run(seconds), run)
         if not changed:
-            raise TimeError(f"the time to run begins with no number of minutes: {run!r}")
+            raise ChapterError(f"the time to run begins with no number of minutes: {run!r}")
     read, exercises = minutes_to_read(notebook), minutes_of_exercises(notebook)
     line = f"**Time to read** {read} minutes{form['lessons']} · **Time to run** {run}"
     line += f" · **Exercises** {exercises} minutes" if exercises else ""
@@ -96,41 +85,31 @@ def box(notebook: nbformat.NotebookNode) -> str:
     return filled.replace("\N{NO-BREAK SPACE}", " ") + gap + rest
 
 
-def update(path: Path) -> bool:
-    """Write the times into the box of the chapter at `path`; say whether anything changed."""
-    notebook = nbformat.read(path, as_version=4)
-    try:
-        before, notebook.cells[1].source = notebook.cells[1].source, box(notebook)
-    except TimeError as error:
-        raise TimeError(f"{path.name}: {error}") from None
-    changed = notebook.cells[1].source != before
-    if changed:
-        replace_file(path, nbformat.writes(notebook, version=4) + "\n")
-    return changed
-
-
 def update_plans(root: Path = ROOT) -> None:
     """Write the minutes to read and of exercises into the table of the session plans."""
     plans = root / "teaching" / "session-plans.md"
-    page = before = plans.read_text(encoding="utf-8")
+    page = plans.read_text(encoding="utf-8")
     for path in chapters(root):
         notebook = nbformat.read(path, as_version=4)
         columns = f"| {minutes_to_read(notebook)} | {minutes_of_exercises(notebook) or '–'} |"
         link = rf"^(\| \[[^\]]+\]\(\.\./chapters/{path.stem}\.ipynb\)[^|\n]*)"
         page = re.sub(rf"(?m){link}\| \d+ \| (?:\d+|–) \|", rf"\g<1>{columns}", page)
-    if page != before:
-        replace_file(plans, page)
+    replace_file(plans, page)
 
 
 def main() -> int:
     """Bring all boxes and the session plans up to date; return the exit status."""
-    try:
-        for path in chapters():
-            print(f"{path.stem}: {'written' if update(path) else 'as before'}")
-        update_plans()
-    except TimeError as error:
-        print(error, file=sys.stderr)
-        return 1
+    for path in chapters():
+        notebook = nbformat.read(path, as_version=4)
+        try:
+            before, notebook.cells[1].source = notebook.cells[1].source, box(notebook)
+        except ChapterError as error:
+            print(f"{path.name}: {error}", file=sys.stderr)
+            return 1
+        if notebook.cells[1].source != before:
+            replace_file(path, nbformat.writes(notebook, version=4) + "\n")
+            print(f"{path.stem}: written")
+    update_plans()
     return 0
 
 

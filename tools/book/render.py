@@ -1,4 +1,7 @@
-"""`make book`: render the committed notebooks with their stored outputs to _build/html."""
+"""`make book`: render the committed notebooks with their stored outputs to _build/html.
+
+With ``--links``, open every outside link of the book instead, and name those that are broken.
+"""
 
 import shutil
 import subprocess
@@ -8,20 +11,22 @@ from pathlib import Path
 
 import nbformat
 
-from tools.book import glossary, mathjax
-from tools.book.course import ROOT, ChapterError, chapters
-from tools.book.process import run_python
+from tools.book import glossary, npm
+from tools.book.course import ROOT, ChapterError, chapters, run_python
+from utils.files import replace_file
 
 # What the book is made of besides the chapters.
 PAGES = ("*.md", "data/README.md", "models/README.md", "*.bib", "_config.yml", "_toc.yml")
 STRICT = ("-W", "--keep-going", "--quiet")  # a warning is an error
+SCRIPT, FONTS = "tex-mml-chtml.js", "output/chtml/fonts/woff-v2"  # of MathJax
+# What Sphinx writes into pages with formulas; it loads MathJax from a public server.
+PUBLIC = f"https://cdn.jsdelivr.net/npm/mathjax@3/es5/{SCRIPT}"
 
 
 def stage(folder: Path, *, with_chapters: bool = True) -> None:
     """Put what the book is made of into `folder`, emptied before, away from everything else.
 
-    The chapters' links to pages of the published book, which work on Colab too, become references
-    within the book.
+    The chapters' links to the published book become references within it.
     """
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "chapters").mkdir(parents=True)
@@ -51,6 +56,28 @@ def render(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return run_python(["-c", code, "build", folder, *(options or STRICT)], cwd=folder)
 
 
+def install_mathjax(html: Path) -> str:
+    """Put MathJax into a rendered book, so that its pages draw formulas without a network.
+
+    Returns what is missing, if anything is; then pages load it from a public server, as before.
+    """
+    pages = {path: path.read_text(encoding="utf-8") for path in sorted(html.rglob("*.html"))}
+    pages = {path: text for path, text in pages.items() if PUBLIC in text}
+    if not pages:
+        return ""
+    try:
+        package = npm.install(ROOT / "tools" / "formulas") / "mathjax" / "es5"
+    except npm.NpmError as error:
+        return f"Formulas need a network when the book is read: MathJax is missing.\n{error}"
+    place = html / "_static" / "mathjax"
+    shutil.copytree(package / FONTS, place / FONTS, dirs_exist_ok=True)
+    shutil.copy2(package / SCRIPT, place)
+    for path, text in pages.items():
+        up = "../" * (len(path.relative_to(html).parts) - 1)
+        replace_file(path, text.replace(PUBLIC, f"{up}_static/mathjax/{SCRIPT}"))
+    return ""
+
+
 def publish_html(folder: Path) -> Path:
     """Render the staged book in `folder` and put it at ``_build/html``; return its first page.
 
@@ -60,7 +87,7 @@ def publish_html(folder: Path) -> Path:
     done = render(folder)
     if done.returncode:
         raise ChapterError(f"The book could not be rendered:\n{done.stdout[-4000:]}")
-    if problem := mathjax.install(folder / "_build" / "html"):
+    if problem := install_mathjax(folder / "_build" / "html"):
         print(problem, file=sys.stderr, flush=True)
     html, old = ROOT / "_build" / "html", ROOT / "_build" / "html.old"
     shutil.rmtree(old, ignore_errors=True)
@@ -69,6 +96,21 @@ def publish_html(folder: Path) -> Path:
     (folder / "_build" / "html").rename(html)
     shutil.rmtree(old, ignore_errors=True)
     return html / "index.html"
+
+
+def check_links() -> int:
+    """Open every outside link of the book and name those that are broken (needs a network)."""
+    folder = ROOT / "_build" / "links"
+    stage(folder)
+    done = render(folder, "--builder", "linkcheck")
+    report = folder / "_build" / "html" / "output.txt"  # Jupyter Book gives no folder of its own
+    if not report.exists():
+        print(f"The links could not be checked:\n{done.stdout[-3000:]}", file=sys.stderr)
+        return 1
+    lines = report.read_text(encoding="utf-8").splitlines()
+    broken = [line for line in lines if "[broken]" in line or "[timeout]" in line]
+    print("\n".join(broken) or "No broken links.")
+    return int(bool(broken))
 
 
 def main() -> int:
@@ -86,4 +128,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(check_links() if "--links" in sys.argv else main())

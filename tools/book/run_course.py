@@ -7,8 +7,15 @@ import time
 import nbformat
 from prettytable import PrettyTable
 
-from tools.book.course import ROOT, ChapterError, chapters, data_of, execute, takes_epochs
-from tools.book.process import run_python
+from tools.book.course import (
+    ROOT,
+    TRAINS,
+    ChapterError,
+    chapters,
+    data_of,
+    execute,
+    run_python,
+)
 from tools.book.render import publish_html, stage
 from utils.data import DataError, load_ham10000
 
@@ -18,9 +25,8 @@ CPU_EPOCHS = 10  # the training chapter's own number is for GPUs and for `make p
 def gpu_name() -> str | None:
     """Return the name of the GPU that Keras would use, or None where there is none."""
     # In a process of its own: TensorFlow would keep the GPU's memory while the chapters run.
-    done = run_python(
-        ["-c", "from utils.weights import device_name; print('DEVICE', device_name())"]
-    )
+    code = "from utils.weights import device_name; print('DEVICE', device_name())"
+    done = run_python(["-c", code])
     if done.returncode:
         raise ChapterError(f"Keras cannot be imported:\n{done.stdout[-1500:]}")
     name = done.stdout.rpartition("DEVICE ")[2].splitlines()[0]
@@ -47,16 +53,12 @@ def main() -> int:
             print(f"   GPU found ({gpu}): the training runs its full number of epochs.", flush=True)
         else:
             parameters = {"EPOCHS": CPU_EPOCHS}
-            print(
-                f"   No GPU found: the training runs {CPU_EPOCHS} epochs. "
-                "On a GPU it runs its full number.",
-                flush=True,
-            )
+            print(f"   No GPU found: the training runs {CPU_EPOCHS} epochs only.", flush=True)
         stage(folder, with_chapters=False)
         for number, notebook in enumerate(todo, 1):
             print(f"   [{number}/{len(todo)}] {notebook.stem}", flush=True)
             copy = folder / "chapters" / notebook.name
-            given = parameters if takes_epochs(notebook) else {}
+            given = parameters if notebook.name.startswith(TRAINS) else {}
             seconds = execute(notebook, copy, parameters=given)
             ran_on = data_of(nbformat.read(copy, as_version=4)) or "none"
             table.add_row([notebook.stem, f"{seconds:.0f}", ran_on])

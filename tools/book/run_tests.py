@@ -4,8 +4,7 @@ import sys
 import time
 
 from tools.book import trial
-from tools.book.course import environment, real_data
-from tools.book.process import run_python
+from tools.book.course import environment, real_data, run_python
 
 PARALLEL = ["-n", "2", "--dist", "loadfile"]
 

@@ -4,33 +4,29 @@
 
 Runs each chapter whose stamp is out of date twice, on this machine and the real images: as it
 stood in a revision (HEAD unless named), and as it stands now. Where every text and picture is
-the same, the stored outputs go to the cells that make them now, with a new stamp; nothing has to
-be published again. Where something differs, it is shown and the chapter is left alone. What
+the same, the stored outputs get a new stamp; what differs is shown and the chapter left alone. What
 differs between two runs of the *old* chapter as well (seconds, a measured speed) does not count.
-
 Chapter 5 runs two epochs, and the weights it saves are compared too.
 """
 
 import argparse
 import base64
-import contextlib
-import difflib
 import io
 import re
 import subprocess
 import sys
+import tarfile
 import tempfile
-from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
-from typing import NamedTuple
 
 import nbformat
 import numpy as np
 from PIL import Image
 
 from tools.book import stamp
-from tools.book.course import ROOT, ChapterError, chapters, execute, real_images
-from tools.book.publish import TRAINS, pack, tidy
+from tools.book.course import ROOT, TRAINS, ChapterError, chapters, execute, real_images
+from tools.book.publish import pack, tidy
 from utils.files import replace_file
 
 PIXEL_TOLERANCE = 0.5  # mean difference of two pictures in grey levels of 255
@@ -38,8 +34,7 @@ SHORT = {"EPOCHS": 2}  # of the chapter that trains
 # Addresses in memory, seconds, and a check sum of weights, which are compared themselves. Whatever
 # else is measured is told by the second run of the old chapter: "12 times" may be a count.
 VARIES = re.compile(
-    r"0x[0-9a-f]+|(?<=check sum of the weights: )\w+"
-    r"|\d[\d,.]*(?= ?(?:s|ms|seconds|minutes)\b)"
+    r"0x[0-9a-f]+|(?<=check sum of the weights: )\w+|\d[\d,.]*(?= ?(?:s|ms|seconds|minutes)\b)"
 )
 
 
@@ -56,7 +51,8 @@ def main(arguments: list[str]) -> int:
     different = []
     try:
         real_images()
-        with tempfile.TemporaryDirectory() as folder, _tree(given.old, Path(folder)) as old:
+        with tempfile.TemporaryDirectory() as folder:
+            old = _tree(given.old, Path(folder) / "old")
             for path in todo:
                 print(path.stem, flush=True)
                 problems = compare(path, old, Path(folder) / "runs")
@@ -75,20 +71,14 @@ def _stale(path: Path) -> bool:
     return notebook.metadata.get("course", {}).get("code") != stamp.code_hash(notebook)
 
 
-@contextlib.contextmanager
-def _tree(revision: str, folder: Path) -> Iterator[Path]:
-    """A revision of the repository in a folder of its own, taken away at the end."""
-
-    def git(*arguments: str) -> None:
-        done = subprocess.run(["git", "worktree", *arguments], cwd=ROOT, capture_output=True)
-        if done.returncode:
-            raise ChapterError(f"git worktree failed: {done.stderr.decode().strip()}")
-
-    git("add", "--detach", str(folder / "old"), revision)
-    try:
-        yield folder / "old"
-    finally:
-        git("remove", "--force", str(folder / "old"))
+def _tree(revision: str, folder: Path) -> Path:
+    """Unpack a revision of the repository into `folder`."""
+    done = subprocess.run(["git", "archive", revision], cwd=ROOT, capture_output=True)
+    if done.returncode:
+        raise ChapterError(f"git archive failed: {done.stderr.decode().strip()}")
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
 
 
 def compare(path: Path, old_root: Path, runs: Path) -> list[str]:
@@ -96,10 +86,9 @@ def compare(path: Path, old_root: Path, runs: Path) -> list[str]:
 
     Where there are none, the chapter gets the old one's stored outputs and a new stamp.
     """
-    counterparts = sorted((old_root / "chapters").glob(f"{path.name[:2]}_*.ipynb"))
-    if len(counterparts) != 1:
+    old_path = next((old_root / "chapters").glob(f"{path.name[:2]}_*.ipynb"), None)
+    if not old_path:
         raise ChapterError(f"{path.name} has no counterpart in the old tree. Publish it.")
-    old_path = counterparts[0]
     parameters = SHORT if path.name.startswith(TRAINS) else {}
 
     def run(chapter: Path, name: str) -> nbformat.NotebookNode:
@@ -110,9 +99,9 @@ def compare(path: Path, old_root: Path, runs: Path) -> list[str]:
     changed = differences(before, outputs(new))
     if changed:
         again = differences(before, outputs(run(old_path, "again")))
-        unstable = set().union(*(difference.places for difference in again))
-        changed = [d for d in changed if not d.places or d.places - unstable]
-    problems = [line for difference in changed for line in difference.lines]
+        unstable = {place for place, _ in again if place}
+        changed = [(place, lines) for place, lines in changed if place not in unstable]
+    problems = [line for _, lines in changed for line in lines]
     if parameters and not _same_weights(old_root / "runs", ROOT / "runs"):
         problems.append("+ the weights after the short run are others")
     if not problems:
@@ -128,12 +117,8 @@ def compare(path: Path, old_root: Path, runs: Path) -> list[str]:
 
 def outputs(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     """Return the outputs of a notebook one after the other, without those of set-up and quiz."""
-    return [
-        output
-        for index, cell in enumerate(notebook.cells)
-        if _compared(index, cell)
-        for output in cell.get("outputs", ())
-    ]
+    compared = (cell for index, cell in enumerate(notebook.cells) if _compared(index, cell))
+    return [output for cell in compared for output in cell.outputs]
 
 
 def _compared(index: int, cell: nbformat.NotebookNode) -> bool:
@@ -141,59 +126,44 @@ def _compared(index: int, cell: nbformat.NotebookNode) -> bool:
     return cell.cell_type == "code" and index != stamp.SET_UP and not quiz
 
 
-class Difference(NamedTuple):
-    """What differs between two runs: where in the first one, and the lines that show it.
+def differences(before: list, after: list) -> list[tuple[tuple[int, int] | None, list[str]]]:
+    """Return how two runs differ: a place each, (output, line), and the lines that show it.
 
-    `places` holds ``("line", n)`` or ``("picture", n)``; it is empty where something was added.
+    Line -1 is the picture. The place is None where one run has a line or an output more, which
+    counts even where lines vary from run to run.
     """
-
-    places: frozenset[tuple[str, int]]
-    lines: tuple[str, ...]
-
-
-def differences(
-    before: list[nbformat.NotebookNode], after: list[nbformat.NotebookNode]
-) -> list[Difference]:
-    """Return how the texts of two runs differ, and their pictures."""
-    old, new = ("\n".join(map(_as_text, run)).splitlines() for run in (before, after))
-    differing = []
-    for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, False).get_opcodes():
-        if kind != "equal":
-            # Another number of lines is a difference, even where these lines vary from run to run.
-            places = frozenset(("line", n) for n in range(a, b)) if b - a == d - c else frozenset()
-            lines = [f"- {line}" for line in old[a:b]] + [f"+ {line}" for line in new[c:d]]
-            differing.append(Difference(places, tuple(lines)))
-    if len(before) != len(after):
-        line = f"+ {len(after)} outputs where there were {len(before)}"
-        differing.append(Difference(frozenset(), (line,)))
-    pairs = zip(_pictures(before), _pictures(after), strict=False)
-    for number, (one, other) in enumerate(pairs, 1):
-        line = ""
+    found = []
+    for number, pair in enumerate(zip_longest(before, after)):
+        for row, (old, new) in enumerate(zip_longest(*map(_lines, pair))):
+            if old != new:
+                lines = [
+                    f"{sign} {line}" for sign, line in (("-", old), ("+", new)) if line is not None
+                ]
+                found.append((None if len(lines) == 1 else (number, row), lines))
+        one, other = map(_picture, pair)
         if one.shape != other.shape:
-            line = f"+ picture {number}: {other.shape} pixels where it had {one.shape}"
-        elif (apart := float(np.abs(one - other).mean())) > PIXEL_TOLERANCE:
-            line = f"+ picture {number}: {apart:.1f} grey levels apart on average"
-        if line:
-            differing.append(Difference(frozenset({("picture", number)}), (line,)))
-    return differing
+            found.append(
+                ((number, -1), [f"+ a picture of {other.shape} pixels; it had {one.shape}"])
+            )
+        elif one.size and (apart := float(np.abs(one - other).mean())) > PIXEL_TOLERANCE:
+            found.append(((number, -1), [f"+ a picture {apart:.1f} grey levels apart on average"]))
+    return found
 
 
-def _as_text(output: nbformat.NotebookNode) -> str:
-    if output.output_type == "stream":
-        text = output.text
-    elif output.output_type == "error":
-        text = f"{output.ename}: {output.evalue}"
-    elif "image/png" in output.data:
-        text = "(a picture)"
-    else:
-        text = str(output.data.get("text/html") or output.data.get("text/plain"))
-    return VARIES.sub("#", text).rstrip("\n")
+def _lines(output: nbformat.NotebookNode | None) -> list[str]:
+    if output is None:
+        return []
+    text = output.get("text") or output.data.get("text/html") or output.data.get("text/plain")
+    picture = "image/png" in output.get("data", {})
+    return ["(a picture)"] if picture else VARIES.sub("#", str(text)).splitlines()
 
 
-def _pictures(run: list[nbformat.NotebookNode]) -> list[np.ndarray]:
-    coded = [o.data["image/png"] for o in run if "image/png" in o.get("data", {})]
-    files = (io.BytesIO(base64.b64decode(one)) for one in coded)
-    return [np.asarray(Image.open(file).convert("RGB"), dtype=float) for file in files]
+def _picture(output: nbformat.NotebookNode | None) -> np.ndarray:
+    data = (output or {}).get("data", {})
+    if "image/png" not in data:
+        return np.empty(0)
+    image = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+    return np.asarray(image.convert("RGB"), dtype=float)
 
 
 def _same_weights(old: Path, new: Path) -> bool:
@@ -218,19 +188,17 @@ def with_outputs(notebook: nbformat.NotebookNode, ran: nbformat.NotebookNode, st
     """
     if (number := len(outputs(ran))) != len(stored):
         raise ChapterError(f"The run has {number} outputs, {len(stored)} are stored. Publish it.")
-    count, rest = 0, iter(stored)
     for output in stored:
         pack(output.get("data", {}))
+    count, rest = 0, iter(stored)
     for index, (cell, run) in enumerate(zip(notebook.cells, ran.cells, strict=True)):
-        if cell.cell_type != "code":
-            continue
-        count += 1
-        cell.execution_count = count
-        if _compared(index, cell):
-            cell.outputs = [next(rest) for _ in run.outputs]
-        for output in cell.outputs:
-            if output.output_type == "execute_result":
-                output.execution_count = count
+        if cell.cell_type == "code":
+            cell.execution_count = count = count + 1
+            if _compared(index, cell):
+                cell.outputs = [next(rest) for _ in run.outputs]
+            for output in cell.outputs:
+                if output.output_type == "execute_result":
+                    output.execution_count = count
     return notebook
 
 

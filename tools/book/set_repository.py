@@ -49,10 +49,9 @@ def _pages(owner_and_name: str) -> str:
 def set_address(new: str, root: Path = ROOT, *, new_branch: str | None = None) -> list[Path]:
     """Replace the address, and the branch, in every file that has it; return those that changed.
 
-    The short form ``OWNER/reading-skin`` in the addresses of Colab and Binder goes with it, and
-    so does the address of the published book, ``OWNER.github.io/reading-skin``. In notebooks only
-    sources are touched, so outputs and their stamp stay valid. Raises ValueError if `new` is no
-    address of GitHub, or `new_branch` no name.
+    The short form in the addresses of Colab and Binder, and the address of the published book, go
+    with it. In notebooks only sources are touched, so outputs and their stamp stay valid. Raises
+    ValueError if `new` is no address of GitHub, or `new_branch` no name.
     """
     form = re.fullmatch(rf"{GITHUB}([\w.-]+/[\w.-]+?)(?:\.git)?/?", new)
     if not form:
@@ -83,8 +82,7 @@ def set_address(new: str, root: Path = ROOT, *, new_branch: str | None = None) -
             notebook = nbformat.reads(before, as_version=4)
             for cell in notebook.cells:
                 cell.source = renewed(cell.source)
-            same = notebook == nbformat.reads(before, as_version=4)
-            after = before if same else nbformat.writes(notebook, version=4) + "\n"
+            after = nbformat.writes(notebook, version=4) + "\n"
         else:
             after = renewed(before)
         if after != before:

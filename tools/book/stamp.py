@@ -16,21 +16,17 @@ import tokenize
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import NamedTuple
 
 import nbformat
 
 from tools.book.course import ROOT
 
-# Outputs are published from real images only, and those are named by their fingerprint: how they
-# are found, fetched, read and kept, and how the phantom is drawn, leaves no trace in an output.
-# What the set-up cell says of the machine is no result either; versions stand in the stamp. The
-# questions of a quiz are compared with their source by a test of their own, and of the checks of
-# exercises an output shows only that the solution is right.
+# Outputs are published from real images, which are named by their fingerprint: how they are found,
+# read and kept leaves no trace. What the set-up cell says of the machine is no result; a quiz is
+# compared with its source by a test of its own; a check shows only that the solution is right.
 WITHOUT_TRACE = ("utils.data", "utils.start", "utils.quiz", "utils.files", "exercises")
 PACKAGES = ("keras", "tensorflow", "numpy", "pandas", "matplotlib", "scikit-learn")
 SET_UP = 2  # the place of the set-up cell, the same in all chapters
-MAGIC = re.compile(r"^([ \t]*)([%!].*)$", re.MULTILINE)
 
 Bindings = dict[str, tuple[str, str]]  # name used here -> (module, name there; "" is the module)
 
@@ -42,13 +38,9 @@ def essence(source: str, bindings: Bindings | None = None) -> str:
     raised, the messages of ``assert`` and the imports from ``utils`` and ``exercises`` are cut out;
     so is the module's name where something is taken from a module of `bindings`
     (``metrics.headline`` is ``headline``). Works on positions in the text alone, so every Python
-    version from 3.11 gives the same. IPython's ``%`` and ``!`` lines may occur.
+    version from 3.11 gives the same.
     """
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:
-        source = MAGIC.sub(lambda m: f"{m[1]}magic({json.dumps(m[2])})", source)
-        tree = ast.parse(source)
+    tree = ast.parse(source)
     text = bytearray(source.encode())  # positions of ast count UTF-8 bytes
     starts = [0, *(place + 1 for place, byte in enumerate(text) if byte == ord("\n"))]
     cuts = list(_cuts(tree, bindings or {}))
@@ -56,7 +48,6 @@ def essence(source: str, bindings: Bindings | None = None) -> str:
         if token.type == tokenize.COMMENT:
             row, before = token.start[0], len(token.line[: token.start[1]].encode())
             cuts.append(((row, before), (row, before + len(token.string.encode()))))
-
     for node in ast.walk(tree):
         string = isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
         if string or isinstance(node, ast.JoinedStr):
@@ -103,11 +94,6 @@ def _ours(module: str | None) -> bool:
 # --- What is reached in utils --------------------------------------------------------------------
 
 
-class _Module(NamedTuple):
-    bindings: Bindings
-    definitions: dict[str, str]  # from a name to the source of the statement that defines it
-
-
 def file_of(module: str, root: Path) -> Path | None:
     """Return the file of a module or package of the course, or None."""
     path = root / Path(*module.split("."))
@@ -128,14 +114,15 @@ def imports(tree: ast.AST, root: Path) -> Bindings:
 
 
 @cache
-def _module(source: str, root: Path) -> _Module:
+def _module(source: str, root: Path) -> tuple[Bindings, dict[str, str]]:
+    """Return what a module imports, and from each name the source that defines it."""
     tree, lines = ast.parse(source), source.splitlines()
     definitions: dict[str, str] = {}
     for node in tree.body:
         first = min(n.lineno for n in [node, *getattr(node, "decorator_list", ())])
         for name in defined(node):
             definitions.setdefault(name, "\n".join(lines[first - 1 : node.end_lineno]))
-    return _Module(imports(tree, root), definitions)
+    return imports(tree, root), definitions
 
 
 def defined(node: ast.stmt) -> set[str]:
@@ -149,8 +136,8 @@ def defined(node: ast.stmt) -> set[str]:
 def reached(source: str, root: Path = ROOT, *, leave_out: tuple[str, ...] = WITHOUT_TRACE):
     """Return the definitions of ``utils`` that `source` uses, directly or through each other.
 
-    A dict from (module, name) to the definition's `essence`. The modules and packages named in
-    `leave_out` are not followed.
+    A dict from (module, name) to the definition's `essence`; `leave_out` names modules that are
+    not followed.
     """
     definitions: dict[tuple[str, str], str] = {}
     tree = ast.parse(source)
@@ -186,9 +173,8 @@ def used(tree: ast.AST, bindings: Bindings):
                 yield module, node.attr
                 continue
         if isinstance(node, ast.Name):
-            module, name = bindings.get(node.id, ("", ""))
-            if name:
-                yield module, name
+            if (there := bindings.get(node.id, ("", "")))[1]:
+                yield there
         todo += ast.iter_child_nodes(node)
 
 
@@ -201,8 +187,8 @@ def _code_cells(notebook: nbformat.NotebookNode) -> list[str]:
 
 
 def source_of(notebook: nbformat.NotebookNode) -> str:
-    """Return the code of a chapter as one program, without IPython's ``%`` and ``!`` lines."""
-    return MAGIC.sub(r"\1pass", "\n".join(_code_cells(notebook)))
+    """Return the code of a chapter as one program, the set-up cell left out."""
+    return "\n".join(_code_cells(notebook))
 
 
 def code_hash(notebook: nbformat.NotebookNode, root: Path = ROOT) -> str:
@@ -245,12 +231,9 @@ def make(
     notebook: nbformat.NotebookNode, *, source: str, fingerprint: str, seconds: float
 ) -> dict[str, object]:
     """Return the stamp of a chapter that ran for some seconds on the data named here."""
+    installed = {d.name.lower().replace("_", "-"): d.version for d in metadata.distributions()}
     versions = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = metadata.version(f"{package}-cpu")
+    versions |= {name: installed.get(name) or installed[f"{name}-cpu"] for name in PACKAGES}
     return {
         "code": code_hash(notebook),
         "data": {"source": source, "fingerprint": fingerprint},

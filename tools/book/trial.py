@@ -1,8 +1,7 @@
 """What nbval runs: copies of the chapters in which an exercise that goes wrong is an error.
 
-One run of a chapter proves three things at once: its cells run; the students' copy, which lacks the
-solutions, runs as it is handed out; and after it every solution passes its check. So a copy holds
-the chapter without its solutions, and all solutions, in order, at the end.
+One run proves that the students' copy, which lacks the solutions, runs as it is handed out, and
+that every solution passes its check: all solutions stand, in order, at the end.
 """
 
 import ast

@@ -11,8 +11,7 @@ import sys
 from pathlib import Path
 
 from tools.book import npm
-from tools.book.course import ROOT
-from tools.book.process import run_python
+from tools.book.course import ROOT, run_python
 from utils.files import replace_file, write_json
 
 # Name in the package onnxruntime-web → name here. The smallest build that runs the model:

@@ -29,8 +29,7 @@ class MeasureError(RuntimeError):
 
 def apart(task: str, *, env: dict[str, str] | None = None, **settings) -> dict:
     """Return what ``MODULE.FUNCTION`` of `tools.measure` returns in a process of its own."""
-    from tools.book.course import environment
-    from tools.book.process import run_python
+    from tools.book.course import environment, run_python
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "result.json"

@@ -28,8 +28,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from tools.book.course import ROOT, chapters, copy_working_tree, text_output
-from tools.book.process import run_python
+from tools.book.course import ROOT, chapters, copy_working_tree, run_python, text_output
 from utils.files import write_json
 
 FOLDER = ROOT / "_build" / "colab"

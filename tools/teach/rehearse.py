@@ -11,7 +11,7 @@ import sys
 
 import nbformat
 
-from tools.book.course import ROOT, ChapterError, execute, takes_epochs
+from tools.book.course import ROOT, TRAINS, ChapterError, execute
 
 PLANS = ROOT / "teaching" / "session-plans.md"
 FOLDER = ROOT / "_build" / "rehearsal"
@@ -49,7 +49,7 @@ def rehearse(number: int, page: str) -> list[tuple[int, float, str]]:
         for stem in re.findall(r"\(\.\./chapters/(\w+)\.ipynb\)", block["where"]):
             if stem not in ran:
                 path, copy = ROOT / "chapters" / f"{stem}.ipynb", FOLDER / f"{stem}.ipynb"
-                execute(path, copy, parameters={"EPOCHS": EPOCHS} if takes_epochs(path) else {})
+                execute(path, copy, parameters={"EPOCHS": EPOCHS} if stem[:2] == TRAINS else {})
                 ran[stem] = seconds_of_sections(nbformat.read(copy, as_version=4))
                 total += ran[stem][""]  # set-up and imports count in a chapter's first block
             if lacking := set(names) - set(ran[stem]):

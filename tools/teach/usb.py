@@ -16,8 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tools.book.course import ROOT, ChapterError, copy_working_tree, environment
-from tools.book.process import run_python
+from tools.book.course import ROOT, ChapterError, copy_working_tree, environment, run_python
 from utils.files import replace_file
 
 FOLDER = ROOT / "_build" / "usb"
