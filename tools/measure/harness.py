@@ -107,14 +107,7 @@ def markdown(rows: list[list[str]], columns: list[str], *, numbers: range) -> st
     return table.get_string()
 
 
-def command(
-    name: str,
-    measure: Callable[..., None],
-    section: Callable[[dict], str],
-    *,
-    page: Path,
-    **options: dict,
-) -> int:
+def command(name: str, measure: Callable, section: Callable, *, page: Path, **options) -> int:
     """Measure, then write what is stored into the page; return the exit status.
 
     `measure` takes the options, each given as `argparse` reads it, and stores its results.

@@ -92,13 +92,11 @@ def streamed(photographs: str, *, sizes: tuple[int, ...] = SIZES, apart=harness.
         with tempfile.TemporaryDirectory(prefix="stream-") as folder:
             wanted = {"folder": folder, "photographs": photographs, "size": size}
             results["data"] = apart("memory.write", **wanted)
-            ways = {
-                way: apart("memory.batches", folder=folder, way=way)
-                for way in ("memory", "streamed")
-            }
-        if ways["memory"].pop("batches") != ways["streamed"].pop("batches"):
+            whole = apart("memory.batches", folder=folder, way="memory")
+            rows = apart("memory.batches", folder=folder, way="streamed")
+        if whole.pop("batches") != rows.pop("batches"):
             raise harness.MeasureError(f"At {size} pixels the streamed batches are others.")
-        results["sizes"].append({"size": size} | ways)
+        results["sizes"].append({"size": size, "memory": whole, "streamed": rows})
     return results
 
 
