@@ -5,7 +5,6 @@ and not with another run's. ``--quick`` tries it out on the phantom and leaves r
 alone; ``--page`` measures nothing and writes the page from what is stored.
 """
 
-import importlib.util
 import sys
 import tempfile
 import time
@@ -13,56 +12,65 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools.measure import harness
-from tools.measure.harness import measured, peak_memory
+from tools.measure.harness import PHANTOM, measured, peak_memory
 
 PAGE = harness.ROOT / "how-long-things-take.md"
-PHANTOM = {"HAM10000_DIR": "phantom"}
 COLUMNS = ["what", "seconds", "peak memory (MB)", "balanced accuracy", "macro AUC", "as a ratio"]
 KEYS = ("seconds", "peak_mb")
-ROWS = (  # what the page says, the measurement, and what it is compared with
-    ("Original procedure, pandas way, {epochs} epochs", "original", ""),
-    ("The course's recipe, {epochs} epochs", "recipe", "original"),
-    ("The recipe cut to {epochs} epochs: the original's quality {reached}", "short", "original"),
-    ("Load, oversample, train 1 epoch: pandas way", "original epoch", ""),
-    ("The same the course's way", "course epoch", "original epoch"),
-    ("Python and Keras started, nothing done", "nothing", ""),
-    ("Read the Kaggle CSV with pandas", "csv pandas", ""),
-    ("The same with pyarrow", "csv pyarrow", "csv pandas"),
-    ("`load_ham10000`, no cache: {source}", "cold", "csv pandas"),
-    ("`load_ham10000`, from its cache", "warm", "csv pandas"),
-    # Of these there are several, compared with the first of them.
-    ("One augmented epoch, {images:,} phantom images (× {factor}; read in {read} s)", "growth", ""),
-    ("A step of {batch} images of {size} × {size} pixels", "pixels", ""),
-    ("One image, averaged over its 8 symmetries", "prediction", ""),
+FACTORS, SIZES = (1, 2, 4), (28, 64)  # multiples of the phantom; pixels along a side
+ORIGINAL, COURSE, EPOCH = "networks.original", "networks.course", "networks.epoch"
+ONCE = {"epochs": 1, "judge": False}
+# What only has to reach the original's quality takes smaller batches and larger steps, and a
+# running mean that does not reach back to the untrained network; found on the validation part.
+SHORT = {"epochs": 2, "batch_size": 64, "learning_rate": 3e-3, "average": 0.97}
+GROWTH = [{"file": f"times-{factor}.npz", "factor": factor} for factor in FACTORS]
+PIXELS = [{"file": f"pixels-{size}.npz", "steps": 30} for size in SIZES]
+# What the page says, the measurement, what it is compared with, the function and its settings. Of
+# several settings the later are compared with the first. What is compared stands side by side, so
+# that a change of the machine's pace touches both.
+ROWS = (
+    ("Original procedure, pandas way, {epochs} epochs", "original", "", ORIGINAL, {"epochs": 50}),
+    ("The course's recipe, {epochs} epochs", "recipe", "original", COURSE, {}),
+    (
+        "The recipe cut to {epochs} epochs: the original's quality {reached}",
+        *("short", "original", COURSE, SHORT),
+    ),
+    ("Load, oversample, train 1 epoch: pandas way", "original epoch", "", ORIGINAL, ONCE),
+    ("The same the course's way", "course epoch", "original epoch", COURSE, ONCE),
+    ("Python and Keras started, nothing done", "nothing", "", "bench.nothing", {}),
+    ("Read the Kaggle CSV with pandas", "csv pandas", "", "bench.read_csv", {}),
+    ("`load_ham10000`, no cache: {source}", "cold", "csv pandas", "bench.load", {}),
+    ("`load_ham10000`, from its cache", "warm", "csv pandas", "bench.load", {}),
+    (
+        "One augmented epoch, {images:,} phantom images (× {factor}; read in {read} s)",
+        *("growth", "", EPOCH, *GROWTH),
+    ),
+    ("A step of {batch} images of {size} × {size} pixels", "pixels", "", EPOCH, *PIXELS),
+    (
+        "One image, averaged over its 8 symmetries",
+        *("prediction", "", "networks.predict", {"file": PIXELS[0]["file"], "calls": 50}),
+    ),
 )
-# `recipe` and `short` are changes of the course's recipe: in full, and what only has to reach the
-# original's quality. That takes smaller batches and larger steps, and a running mean that does not
-# reach back to the untrained network; found on the validation part.
-PLAN = {
-    "original": 50,  # epochs
-    "recipe": {},
-    "short": {"epochs": 2, "batch_size": 64, "learning_rate": 3e-3, "average": 0.97},
-    "factors": [1, 2, 4],  # multiples of the phantom
-    "size": 64,  # pixels along each side of the enlarged images
-    "steps": 30,  # batches timed there
-    "calls": 50,  # predictions of one image
+QUICK = {
+    **dict.fromkeys(("original", "recipe"), {"epochs": 1}),
+    "short": {"epochs": 1, "average": 0.5},
+    **dict.fromkeys(("growth", "pixels"), {"steps": 2}),
+    "prediction": {"calls": 3},
 }
-SMALL = {"original": 1, "recipe": {"epochs": 1}, "short": {"epochs": 1, "average": 0.5}}
-QUICK = PLAN | SMALL | {"factors": [1, 2], "steps": 2, "calls": 3}
 
 
-def bench(plan: dict, *, env: dict | None = None, apart=harness.apart) -> dict:
+def bench(*, quick: bool = False, apart=harness.apart) -> dict:
     """Measure everything and return the results; nothing is stored."""
-    start, results = time.perf_counter(), {"csv pyarrow": None, "growth": [], "pixels": []}
+    start, results, env = time.perf_counter(), {}, PHANTOM if quick else None
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        sizes = {"factors": plan["factors"], "size": plan["size"]}
-        data = apart("bench.prepare", env=env, folder=folder, **sizes)
+        data = apart("bench.prepare", env=env, folder=folder)
         if data["phantom"]:  # the measurements need not try a download each
             env = PHANTOM
-        for key, task, settings in measurements(plan, folder):
+        for _, key, _, task, *settings in ROWS:
             print(f"[{time.strftime('%H:%M:%S')}] {key}", flush=True)
-            result = apart(task, env=env, **settings)
-            results[key] = [*results[key], result] if key in ("growth", "pixels") else result
+            less = QUICK.get(key, {}) if quick else {}
+            found = [apart(task, env=env, folder=folder, **one | less) for one in settings]
+            results[key] = found if len(found) > 1 else found[0]
     return harness.occasion() | {
         "versions": results["nothing"].pop("versions"),
         "data": data,
@@ -71,37 +79,10 @@ def bench(plan: dict, *, env: dict | None = None, apart=harness.apart) -> dict:
     }
 
 
-def measurements(plan: dict, folder: str) -> Iterator[tuple[str, str, dict]]:
-    """Yield the key, the function and the settings of each measurement.
-
-    What is compared stands side by side, so that a change of the machine's pace touches both.
-    """
-    csv, once = {"csv": f"{folder}/images.csv"}, {"epochs": 1}
-    original, course = csv | {"parts": f"{folder}/parts.npz"}, "networks.course"
-    yield "nothing", "bench.nothing", {}
-    for engine in (None, "pyarrow"):
-        if engine is None or importlib.util.find_spec(engine):
-            yield f"csv {engine or 'pandas'}", "bench.read_csv", csv | {"engine": engine}
-    for key in ("cold", "warm"):
-        yield key, "bench.load", {"cache": f"{folder}/cache"}
-    yield "original epoch", "networks.original", original | once | {"judge": False}
-    yield "course epoch", course, {"changes": once, "judge": False}
-    for factor in plan["factors"]:
-        file = f"{folder}/times-{factor}.npz"
-        yield "growth", "networks.epoch", {"file": file, "factor": factor}
-    small, large = (f"{folder}/pixels-{size}.npz" for size in (28, plan["size"]))
-    for file in (small, large):
-        yield "pixels", "networks.epoch", {"file": file, "steps": plan["steps"]}
-    yield "prediction", "networks.predict", {"file": small, "calls": plan["calls"]}
-    yield "short", course, {"changes": plan["short"]}
-    yield "recipe", course, {"changes": plan["recipe"]}
-    yield "original", "networks.original", original | {"epochs": plan["original"]}
-
-
 # --- Reading: each function imports what it needs, so that the memory it holds is its own --------
 
 
-def prepare(*, folder: str, factors: list[int], size: int) -> dict:
+def prepare(*, folder: str) -> dict:
     """Write what the measurements read, and fill the cache; return what the data are."""
     import numpy as np
     import pandas as pd
@@ -112,25 +93,23 @@ def prepare(*, folder: str, factors: list[int], size: int) -> dict:
     from utils.splits import lesion_split
 
     dataset, place = data.load_ham10000(), Path(folder)
-    images, labels = dataset.images, dataset.labels
-    pixels = images.reshape(len(labels), -1)
-    table = pd.DataFrame(pixels, columns=[f"pixel{k:04d}" for k in range(pixels.shape[1])])
+    images, labels, split = dataset.images, dataset.labels, lesion_split(dataset)
+    table = pd.DataFrame(images.reshape(len(labels), -1)).rename(columns="pixel{:04d}".format)
     table.assign(label=labels).to_csv(place / "images.csv", index=False)  # in the form of Kaggle's
-    split = lesion_split(dataset)
     learn = np.sort(np.concatenate([split.train, split.validation]))
     np.savez(place / "parts.npz", learn=learn, test=split.test)
-    for side in (28, size):
-        bilinear = ((side, side), Image.Resampling.BILINEAR)
+    for size in SIZES:
+        bilinear = ((size, size), Image.Resampling.BILINEAR)
         resized = np.stack([Image.fromarray(image).resize(*bilinear) for image in images])
-        np.savez(place / f"pixels-{side}.npz", images=resized, labels=labels)
-    drawn = [phantom.sample(seed)[:2] for seed in range(max(factors))]
-    for factor in factors:
+        np.savez(place / f"pixels-{size}.npz", images=resized, labels=labels)
+    drawn = [phantom.sample(seed)[:2] for seed in range(max(FACTORS))]
+    for factor in FACTORS:
         many, classes = map(np.concatenate, zip(*drawn[:factor], strict=True))
         np.savez(place / f"times-{factor}.npz", images=many, labels=classes)
     return {"source": dataset.source, "phantom": dataset.is_phantom, "images": len(labels)}
 
 
-def nothing() -> dict:
+def nothing(**_: str) -> dict:
     """Start Python and Keras with its backend, and do nothing: what every training holds."""
     from utils import training  # noqa: F401
     from utils.weights import versions
@@ -138,22 +117,22 @@ def nothing() -> dict:
     return {"peak_mb": peak_memory(), "versions": versions()}
 
 
-def read_csv(*, csv: str, engine: str | None) -> dict:
-    """Read the Kaggle CSV with pandas, by its own parser or by the engine named."""
+def read_csv(*, folder: str) -> dict:
+    """Read the Kaggle CSV with pandas."""
     import numpy as np
     import pandas as pd
 
     with measured() as result:
-        table = pd.read_csv(csv, engine=engine)
+        table = pd.read_csv(f"{folder}/images.csv")
         images = np.array(table.drop(columns="label")).reshape(-1, 28, 28, 3)
     return result | {"images": len(images)}
 
 
-def load(*, cache: str) -> dict:
-    """Call `load_ham10000` with its cache in the folder named, empty or filled."""
+def load(*, folder: str) -> dict:
+    """Call `load_ham10000` with a cache of its own, which is empty the first time."""
     from utils import data
 
-    data.CACHE_DIR = Path(cache)
+    data.CACHE_DIR = Path(folder, "cache")
     with measured() as result:
         dataset = data.load_ham10000()
     return result | {"images": len(dataset.labels)}
@@ -168,9 +147,9 @@ def lines(results: dict) -> Iterator[list[str]]:
     reached = measured["short"]["validation"][key] >= measured["original"]["test"][key]
     facts = {"source": "the phantom" if data["phantom"] else data["source"]}
     facts["reached"] = "reached" if reached else "not reached"
-    for text, name, other in ROWS:
+    for text, name, other, *_ in ROWS:
         group = measured[name] if isinstance(measured[name], list) else [measured[name]]
-        for number, result in enumerate(filter(None, group)):  # pyarrow may be missing
+        for number, result in enumerate(group):
             first, test = group[0] if number else measured.get(other), result.get("test")
             read = _number(result.get("load_seconds", 0))
             row = [text.format_map(facts | result | {"read": read})]
@@ -198,18 +177,17 @@ def section(results: dict) -> str:
         f"{harness.BACKENDS[backend]} {versions[backend]}.",
         f"Data: {data['source']}, {data['images']:,} images.",
     ]
-    if not results["measured"]["csv pyarrow"]:
-        remarks.append("pyarrow is not installed there, so its row is absent.")
     table = harness.markdown(list(lines(results)), COLUMNS, numbers=range(1, 5))
     return "\n".join([*remarks, "", table])
 
 
-def measure(*, quick: bool = False) -> Iterator[dict]:
-    """Yield the results, once; a quick run only shows them."""
+def measure(*, quick: bool = False) -> None:
+    """Store the results; those of a quick run are only shown."""
+    results = bench(quick=quick)
     if quick:
-        print(section(bench(QUICK, env=PHANTOM)))
+        print(section(results))
     else:
-        yield bench(PLAN)
+        harness.store("bench", results)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,26 @@
-"""Seconds per epoch on this device, one row for each backend that is installed here.
+"""The course's recipe on this device, on each backend that is installed: time, and same answers.
 
     python -m tools.measure.devices [--page]   (with it: measure nothing, write the page again)
 
-Trains an epoch of the course's recipe, and one on the same batch again and again: what that saves
-is the time spent on getting batches. Below a quotient of 0.8 the card waits for its input; while a
-network with next to nothing to compute has 0.8 or more, no card waits, however fast.
+Keras takes its backend once, at import, so each has a process of its own. It trains an epoch of the
+recipe, and one on the same batch again and again: what that saves is the time spent on getting
+batches. Below a quotient of 0.8 the card waits for its input; while a network with next to nothing
+to compute has 0.8 or more, no card waits, however fast.
 
 Newer rows in ``models/devices.json`` take the place of older ones of the same device and backend.
+If PyTorch is there (``pip install torch``; the course does not need it), what it answers with the
+published weights is compared with TensorFlow's, and ``models/backends.json`` gets the result.
 """
 
 import importlib.util
 import sys
-from collections.abc import Iterator
 
 from tools.measure import harness
 from tools.measure.harness import BACKENDS
 
 PAGE = harness.ROOT / "how-long-things-take.md"
+COMPARED = ("tensorflow", "torch")
+TOLERANCE = 1e-4  # largest difference of a probability
 COLUMNS = {
     "device": "{device}",
     "backend": "{name} {version}",
@@ -29,21 +33,45 @@ COLUMNS = {
 }
 
 
-def measure() -> Iterator[dict]:
-    """Yield all rows whenever one was measured."""
-    rows = harness.stored("devices")["rows"]
+def measure(*, apart=harness.apart) -> None:
+    """Store a row for each installed backend, and the comparison if both are there."""
+    found = {}
     for backend, name in BACKENDS.items():
         if importlib.util.find_spec(backend):
-            rows.append(harness.apart("networks.device", env={"KERAS_BACKEND": backend}))
-            yield {"rows": merged(rows)}
+            found[backend] = apart("networks.device", env={"KERAS_BACKEND": backend})
+            rows = [*harness.stored("devices")["rows"], found[backend]["row"]]
+            harness.store("devices", {"rows": merged(rows)})
         else:
             print(f"{name} is not installed here: no row.", flush=True)
+    if found.keys() >= set(COMPARED):
+        harness.store("backends", compared({backend: found[backend] for backend in COMPARED}))
 
 
 def merged(rows: list[dict]) -> list[dict]:
     """Leave the last row of each device and backend, and sort them."""
     latest = {(row["device"], row["backend"]): row for row in rows}
     return [latest[key] for key in sorted(latest)]
+
+
+def compared(found: dict[str, dict]) -> dict:
+    """Compare what two backends answered; raise if it was not the same."""
+    import numpy as np
+
+    first, second = (np.array(one["answers"]) for one in found.values())
+    data, other = (one["data"] for one in found.values())
+    largest = float(np.abs(first - second).max())
+    if data != other or largest > TOLERANCE:
+        raise harness.MeasureError(
+            f"The two backends differ by {largest:.1e} on {data} and {other}; {TOLERANCE:.0e} on "
+            "the same data is allowed. The comparison was not stored."
+        )
+    same = float((first.argmax(axis=1) == second.argmax(axis=1)).mean())
+    results = harness.occasion() | {"weights": "best", "data": data, "images": len(first)}
+    results |= {"largest_difference": largest, "same_answer": same, "backends": {}}
+    for backend, one in found.items():
+        row = {"seconds_per_epoch": one["row"]["seconds"], "versions": one["versions"]}
+        results["backends"][backend] = row | {key: one["row"][key] for key in ("device", "rows")}
+    return results
 
 
 def section(results: dict) -> str:

@@ -21,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "models"
 BACKENDS = {"tensorflow": "TensorFlow", "torch": "PyTorch", "jax": "JAX"}
+PHANTOM = {"HAM10000_DIR": "phantom"}
 
 
 class MeasureError(RuntimeError):
@@ -51,22 +52,20 @@ def measured() -> Iterator[dict]:
     result |= {"seconds": time.perf_counter() - start, "peak_mb": peak_memory()}
 
 
-def peak_memory(process: int | None = None) -> float:
-    """Return the most memory that a process, this one unless named, has held, in 10**6 bytes.
+def peak_memory() -> float:
+    """Return the most memory that this process has held, in 10**6 bytes.
 
     On Linux from ``/proc``: `resource.getrusage` counts what the parent held at the start, too.
     """
-    with contextlib.suppress(OSError, TypeError):
-        status = Path(f"/proc/{process or 'self'}/status").read_text()
-        return int(re.search(r"^VmHWM:\s+(\d+)", status, re.MULTILINE)[1]) * 1024 / 1e6
-    if sys.platform == "darwin" and process is None:
-        import resource
+    if (status := Path("/proc/self/status")).is_file():
+        return int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1]) * 1024 / 1e6
+    if sys.platform == "win32":
+        import psutil
 
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    import psutil
+        return psutil.Process().memory_info().peak_wset / 1e6
+    import resource
 
-    memory = psutil.Process(process).memory_info()
-    return getattr(memory, "peak_wset", memory.rss) / 1e6  # the former on Windows
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def occasion() -> dict:
@@ -89,6 +88,13 @@ def stored(name: str) -> dict:
     return json.loads((MODELS / f"{name}.json").read_text(encoding="utf-8"))
 
 
+def store(name: str, results: dict) -> None:
+    """Write ``models/NAME.json``."""
+    from utils.files import write_json
+
+    write_json(MODELS / f"{name}.json", results)
+
+
 def markdown(rows: list[list[str]], columns: list[str], *, numbers: range) -> str:
     """Return a Markdown table; columns whose places are in `numbers` stand to the right."""
     from prettytable import PrettyTable, TableStyle
@@ -100,40 +106,29 @@ def markdown(rows: list[list[str]], columns: list[str], *, numbers: range) -> st
     return table.get_string()
 
 
-def command(
-    name: str,
-    measure: Callable[..., Iterator[dict]],
-    section: Callable[[dict], str] = lambda results: json.dumps(results, indent=1),
-    *,
-    page: Path | None = None,
-    arguments: list[str] | None = None,
-    **options: dict,
-) -> int:
-    """Measure, store in ``models/NAME.json``, show, write the page; return the exit status.
+def command(name: str, measure: Callable, section: Callable, *, page: Path, **options) -> int:
+    """Measure, then write what is stored into the page; return the exit status.
 
-    `measure` takes the options, each given as `argparse` reads it, and yields what to store.
-    `section` makes of it what stands between the page's markers.
+    `measure` takes the options, each given as `argparse` reads it, and stores its results.
+    `section` makes of those named `name` what stands between the page's markers.
     """
     from tools.book.splice import splice
-    from utils.files import replace_file, write_json
+    from utils.files import replace_file
 
     parser = argparse.ArgumentParser()
     for option, form in options.items():
         parser.add_argument(f"--{option}", **form)
-    parser.add_argument("--page", action="store_true", help="measure nothing, show what is stored")
-    chosen = vars(parser.parse_args(arguments))
-    show = chosen.pop("page")
+    parser.add_argument("--page", action="store_true", help="measure nothing, write the page")
+    chosen = vars(parser.parse_args())
     try:
-        for results in () if show else measure(**chosen):
-            write_json(MODELS / f"{name}.json", results)
-            show = True
-        if show:
-            print(text := section(stored(name)))
-            if page:
-                replace_file(page, splice(page.read_text(encoding="utf-8"), name, text))
+        if not chosen.pop("page"):
+            measure(**chosen)
+        text = splice(page.read_text(encoding="utf-8"), name, section(stored(name)))
+        replace_file(page, text)
     except (MeasureError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
+    print(f"{page.name} shows what models/{name}.json holds.")
     return 0
 
 

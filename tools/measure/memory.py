@@ -1,33 +1,61 @@
-"""How much memory each chapter needs, small and in full: the table of *A classroom's server*.
+"""The most memory held: by each chapter, and by an epoch's batches when images stay on disk.
 
     python -m tools.measure.memory [--chapters 03 06] [--page]   (the latter measures nothing)
+    HAM10000_DIR=/path/to/photographs python -m tools.measure.memory --streaming
 
-Small runs (``COURSE_QUICK=1``) are made on the phantom, as on Binder; full ones on the best data
-there is. The numbers of other chapters in ``models/peak_memory.json`` stay.
+The first writes ``models/peak_memory.json`` and the page *A classroom's server*. Small runs
+(``COURSE_QUICK=1``) are made on the phantom, as on Binder; full ones on the best data there is.
+The numbers of other chapters stay. The second writes ``models/streaming.json``, which appendix A1
+shows: the photographs go into one file (up to 1.5 GB), and two processes go through the batches of
+an epoch; one reads the whole file first, the other the rows of each batch when they are asked for.
 """
 
 import contextlib
-import math
+import hashlib
 import sys
 import tempfile
-import textwrap
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 from tools.measure import harness
+from tools.measure.harness import PHANTOM, measured, peak_memory
 
 PAGE = harness.ROOT / "teaching" / "classroom-server.md"
-BINDER_MB, HEADROOM, PEOPLE, SERVER_MB = 2000, 1.3, 30, 150
+BINDER_MB = 2000
 COLUMNS = ["chapter", "small, on the phantom (MB)", "in full (MB)", "fits into Binder's 2 GB"]
-QUICK, FULL = {"COURSE_QUICK": "1", "HAM10000_DIR": "phantom"}, {"COURSE_QUICK": "0"}
+QUICK, FULL = PHANTOM | {"COURSE_QUICK": "1"}, {"COURSE_QUICK": "0"}
+SIZES = (64, 128, 224)  # pixels, for the streaming
+
+
+def measure(*, chapters: list[str], streaming: bool = False) -> None:
+    """Store the numbers of the chapters whenever one was measured, or those of the streaming."""
+    from tools.book.course import chapters as all_chapters
+    from tools.book.course import real_data
+
+    if streaming:
+        if not (photographs := real_data()):
+            raise harness.MeasureError(
+                "The photographs are needed: name their folder in HAM10000_DIR (data/README.md "
+                "says where they come from)."
+            )
+        return harness.store("streaming", streamed(photographs))
+    results, listed = harness.stored("peak_memory")["chapters"], all_chapters()
+    for path in (path for path in listed if path.name.startswith(tuple(chapters))):
+        # More epochs take time and no more memory.
+        full = {"EPOCHS": 2} if path.name.startswith("05") else {}
+        results[path.stem] = {
+            "quick": harness.apart("memory.run", env=QUICK, chapter=str(path)),
+            "full": harness.apart("memory.run", env=FULL, chapter=str(path), **full),
+        }
+        numbers = {p.stem: results[p.stem] for p in listed if p.stem in results}
+        harness.store("peak_memory", harness.occasion() | {"chapters": numbers})
 
 
 def run(*, chapter: str, **parameters: int) -> dict:
     """Run a chapter; return its ``seconds``, ``peak_mb`` and ``data``, what it said it ran on.
 
-    Memory is looked at ten times a second: the peak of each process that this one has started,
-    and the sum that all of them hold together.
+    Memory is what all processes that this one has started hold together, at its largest of twenty
+    looks a second.
     """
     import nbformat
     import psutil
@@ -38,12 +66,10 @@ def run(*, chapter: str, **parameters: int) -> dict:
 
     def watch() -> None:
         nonlocal largest
-        while not end.wait(0.1):
-            together = 0.0
-            for process in psutil.Process().children(recursive=True):
-                with contextlib.suppress(psutil.Error):  # it has ended meanwhile
-                    together += process.memory_info().rss / 1e6
-                    largest = max(largest, together, harness.peak_memory(process.pid))
+        while not end.wait(0.05):
+            with contextlib.suppress(psutil.Error):  # one has ended meanwhile
+                held = [p.memory_info().rss for p in psutil.Process().children(recursive=True)]
+                largest = max(largest, sum(held) / 1e6)
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
@@ -56,54 +82,85 @@ def run(*, chapter: str, **parameters: int) -> dict:
     return {"seconds": round(seconds, 1), "peak_mb": round(largest), "data": data}
 
 
-def largest_numbered(results: dict) -> tuple[int, str]:
-    """Return the MB and the name of the numbered chapter that needs the most in full."""
-    found = results["chapters"].items()
-    return max((one["full"]["peak_mb"], name) for name, one in found if name[0].isdigit())
+# --- Images that stay on disk --------------------------------------------------------------------
 
 
-def per_person(results: dict) -> float:
-    """Return the memory to give a person, in GB: the largest numbered chapter and room to spare."""
-    return math.ceil((largest_numbered(results)[0] * HEADROOM + SERVER_MB) / 100) / 10
+def streamed(photographs: str, *, sizes: tuple[int, ...] = SIZES, apart=harness.apart) -> dict:
+    """Measure all sizes, each step in a process of its own."""
+    results = harness.occasion() | {"nothing": apart("memory.batches"), "sizes": []}
+    for size in sizes:
+        with tempfile.TemporaryDirectory(prefix="stream-") as folder:
+            wanted = {"folder": folder, "photographs": photographs, "size": size}
+            results["data"] = apart("memory.write", **wanted)
+            whole = apart("memory.batches", folder=folder, way="memory")
+            rows = apart("memory.batches", folder=folder, way="streamed")
+        if whole.pop("batches") != rows.pop("batches"):
+            raise harness.MeasureError(f"At {size} pixels the streamed batches are others.")
+        results["sizes"].append({"size": size, "memory": whole, "streamed": rows})
+    return results
+
+
+def write(*, folder: str, photographs: str, size: int) -> dict:
+    """Write labels, and the images at one size as A1 does; return what they are."""
+    import numpy as np
+
+    from tools.book.chapter_code import definitions
+    from utils.data import load_ham10000
+    from utils.data.photographs import Photographs
+
+    dataset = load_ham10000()
+    np.save(f"{folder}/labels.npy", dataset.labels)
+    shape = (len(dataset.labels), size, size, 3)
+    with Photographs(Path(photographs)) as reader:
+        images = (reader.read(image_id, size) for image_id in dataset.metadata["image_id"])
+        definitions("A1").write_images(Path(folder, "images.npy"), images, shape)
+    return {"source": dataset.source, "images": shape[0]}
+
+
+def batches(*, folder: str = "", way: str = "") -> dict:
+    """Go through the batches of one epoch of the course's recipe, or, without a folder, do not."""
+    import numpy as np
+    import pandas as pd
+
+    from tools.book.chapter_code import definitions
+    from utils.data import LesionImages
+    from utils.training import BEST, Rows
+
+    on_disk, path, digest = (
+        definitions("A1").ImagesOnDisk,
+        Path(folder, "images.npy"),
+        hashlib.sha256(),
+    )
+    if not folder:
+        return {"peak_mb": peak_memory()}
+    labels, path = np.load(f"{folder}/labels.npy"), Path(folder, "images.npy")
+    with measured() as result:
+        images = on_disk(path) if way == "streamed" else np.load(path)
+        dataset = LesionImages(images, labels, pd.DataFrame(index=range(len(labels))), "", "")
+        rows = Rows(dataset, np.arange(len(labels)), BEST, seed=0)
+        for number in range(len(rows)):
+            digest.update(rows[number][0].tobytes())
+    return result | {"batches": digest.hexdigest()}
+
+
+# --- The page ------------------------------------------------------------------------------------
 
 
 def section(results: dict) -> str:
-    """Return the page's table, with the sentences around it."""
+    """Return the page's table."""
     computer, rows = results["machine"], []
     for name, found in sorted(results["chapters"].items()):
         small, full = found["quick"]["peak_mb"], found["full"]["peak_mb"]
         fits = "yes" if full < BINDER_MB else "small only" if small < BINDER_MB else "no"
         rows.append([f"`{name}`", f"{small:,}", f"{full:,}", fits])
-    (megabytes, name), limit = largest_numbered(results), per_person(results)
-    together = math.ceil(PEOPLE * limit)
-    sentence = (
-        f"The largest of the numbered chapters is `{name}` with {megabytes:,} MB. With 30 % to "
-        f"spare and {SERVER_MB} MB for the server that runs a person's notebooks, give everybody "
-        f"**{limit:.1f} GB**; for {PEOPLE} people at once that is **{together} GB**."
-    )
     return (
         f"Measured on {results['date']} on {computer['cpu']}, {computer['cores']} cores "
-        f"({computer['system']}).\n\n{harness.markdown(rows, COLUMNS, numbers=range(1, 3))}\n\n"
-        f"{textwrap.fill(sentence, 108, break_on_hyphens=False)}"
+        f"({computer['system']}).\n\n{harness.markdown(rows, COLUMNS, numbers=range(1, 3))}"
     )
-
-
-def measure(*, chapters: list[str]) -> Iterator[dict]:
-    """Yield the numbers of all chapters whenever one was measured."""
-    from tools.book.course import chapters as all_chapters
-
-    results, listed = harness.stored("peak_memory")["chapters"], all_chapters()
-    for path in (path for path in listed if path.name.startswith(tuple(chapters))):
-        # More epochs take time and no more memory.
-        full = {"EPOCHS": 2} if path.name.startswith("05") else {}
-        results[path.stem] = {
-            "quick": harness.apart("memory.run", env=QUICK, chapter=str(path)),
-            "full": harness.apart("memory.run", env=FULL, chapter=str(path), **full),
-        }
-        numbers = {p.stem: results[p.stem] for p in listed if p.stem in results}
-        yield harness.occasion() | {"chapters": numbers}
 
 
 if __name__ == "__main__":
     chapters = {"nargs": "+", "default": [""], "help": "beginnings of names; all unless given"}
-    sys.exit(harness.command("peak_memory", measure, section, page=PAGE, chapters=chapters))
+    streaming = {"action": "store_true", "help": "measure images that stay on disk instead"}
+    options = {"chapters": chapters, "streaming": streaming}
+    sys.exit(harness.command("peak_memory", measure, section, page=PAGE, **options))

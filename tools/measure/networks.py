@@ -3,7 +3,6 @@
 import dataclasses
 import datetime
 import statistics
-import tempfile
 import time
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import numpy as np
 import pandas as pd
 from imblearn.over_sampling import RandomOverSampler
 
-from tools.measure.harness import measured, peak_memory
+from tools.measure.harness import measured
 from utils.augment import predict_averaged
 from utils.data import LesionImages, load_ham10000
 from utils.metrics import headline
@@ -22,15 +21,16 @@ from utils.training import BEST, Rows, class_shares, compiled, train
 from utils.weights import device_name, load_weights, versions
 
 PAIRS, IDLE_PAIRS = 4, 25  # of epochs; short ones are noisy, so many of them
+ANSWERS = 256  # images
 
 
-def original(*, csv: str, parts: str, epochs: int, judge: bool = True) -> dict:
+def original(*, folder: str, epochs: int, judge: bool = True) -> dict:
     """Run the older notebook's procedure in its own way: one table of pixels, copied.
 
     Two things differ: the test part holds lesions of its own, and the checkpoint is written.
     """
-    with measured() as result, tempfile.TemporaryDirectory() as folder:
-        table, rows = pd.read_csv(csv), np.load(parts)
+    with measured() as result:
+        table, rows = pd.read_csv(f"{folder}/images.csv"), np.load(f"{folder}/parts.npz")
         learn, test = table.iloc[rows["learn"]].sample(frac=1, random_state=0), rows["test"]
         x_test, y_test = table.iloc[test].drop(columns="label"), table["label"].to_numpy()[test]
         x, y = learn.drop(columns="label"), learn["label"]
@@ -41,9 +41,9 @@ def original(*, csv: str, parts: str, epochs: int, judge: bool = True) -> dict:
         loss = "sparse_categorical_crossentropy"
         model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=loss, metrics=["accuracy"])
         keep = {"monitor": "val_accuracy", "save_best_only": True, "save_weights_only": True}
-        fit = {"callbacks": [keras.callbacks.ModelCheckpoint(file, **keep)], "batch_size": 128}
-        fit |= {"validation_split": 0.2, "verbose": 0}
-        model.fit(x, y.to_numpy(), epochs=epochs, **fit)
+        fit = {"epochs": epochs, "batch_size": 128, "validation_split": 0.2, "verbose": 0}
+        fit["callbacks"] = [keras.callbacks.ModelCheckpoint(file, **keep)]
+        model.fit(x, y.to_numpy(), **fit)
         model.load_weights(file)
     if judge:
         images = np.array(x_test).reshape(-1, 28, 28, 3)
@@ -51,10 +51,10 @@ def original(*, csv: str, parts: str, epochs: int, judge: bool = True) -> dict:
     return result | {"epochs": epochs}
 
 
-def course(*, changes: dict, judge: bool = True) -> dict:
+def course(*, folder: str, judge: bool = True, **changes: float) -> dict:
     """Run the course's recipe, with some fields changed, on lesions split by `lesion_split`."""
     recipe = dataclasses.replace(BEST, **changes)
-    with measured() as result, tempfile.TemporaryDirectory() as folder:
+    with measured() as result:
         dataset = load_ham10000()
         split = lesion_split(dataset)
         model, _ = train(dataset, split, recipe, name="bench", folder=Path(folder))
@@ -68,40 +68,30 @@ def course(*, changes: dict, judge: bool = True) -> dict:
     return result | {"epochs": recipe.epochs}
 
 
-def epoch(*, file: str, steps: int | None = None, **labels) -> dict:
+def epoch(*, folder: str, file: str, steps: int | None = None, factor: int = 1) -> dict:
     """Train once on an npz of images, uint8 (n, size, size, 3), and labels.
 
-    With `steps` on so many batches only, and the seconds are those of one. `labels` are passed on.
+    With `steps` on so many batches only, and the seconds are those of one. `factor` is passed on.
     """
-    with measured() as loading, np.load(file) as arrays:
+    with measured() as loading, np.load(f"{folder}/{file}") as arrays:
         images, classes = arrays["images"], arrays["labels"]
-    dataset = LesionImages(images, classes, pd.DataFrame(index=range(len(images))), "bench", "")
-    rows = np.arange(len(images))[: steps and steps * BEST.batch_size]
-    seconds, batches = timed_epoch(small_resnet(size=images.shape[1]), dataset, rows)
-    return labels | {
-        "load_seconds": loading["seconds"],
-        "seconds": seconds / (batches if steps else 1),
-        "batch": min(BEST.batch_size, len(rows)),
-        "peak_mb": peak_memory(),
-        "images": len(images),
-        "size": images.shape[1],
-    }
-
-
-def timed_epoch(network: keras.Model, dataset: LesionImages, rows: np.ndarray) -> tuple[float, int]:
-    """Train a network once over some rows; return the seconds and the number of batches."""
-    batches = Rows(dataset, rows, BEST, seed=0)
-    model = compiled(network, BEST, steps=len(batches))
+    size, count = images.shape[1], len(images)
+    dataset = LesionImages(images, classes, pd.DataFrame(index=range(count)), "bench", "")
+    batches = Rows(dataset, np.arange(count)[: steps and steps * BEST.batch_size], BEST, seed=0)
+    model = compiled(small_resnet(size=size), BEST, steps=len(batches))
     # Untimed: Keras compiles the step at the first batch.
     model.fit(batches, steps_per_epoch=min(2, len(batches)), verbose=0)
     with measured() as result:
-        model.fit(Rows(dataset, rows, BEST, seed=1), verbose=0)
-    return result["seconds"], len(batches)
+        model.fit(batches, verbose=0)
+    result["seconds"] /= len(batches) if steps else 1
+    more = {"load_seconds": loading["seconds"], "batch": min(BEST.batch_size, len(batches.rows))}
+    return result | more | {"images": count, "size": size, "factor": factor}
 
 
-def predict(*, file: str, calls: int) -> dict:
+def predict(*, folder: str, file: str, calls: int) -> dict:
     """Predict one image at a time, averaged over the eight symmetries."""
-    model, images, seconds = BUILDERS[BEST.network](), np.load(file)["images"], []
+    images = np.load(f"{folder}/{file}")["images"]
+    model, seconds = BUILDERS[BEST.network](), []
     for number in range(calls + 3):  # Keras compiles in the first ones
         with measured() as result:
             predict_averaged(model, images[number % len(images)][None])
@@ -109,32 +99,15 @@ def predict(*, file: str, calls: int) -> dict:
     return result | {"seconds": statistics.median(seconds[3:]), "calls": calls}
 
 
-def answers(*, file: str, weights: str, images: int) -> dict:
-    """Write the answers of published weights for test images into a file; time an epoch."""
-    dataset = load_ham10000()
-    split = lesion_split(dataset)
-    test = split.test[:images]
-    model, _ = load_weights(weights, dataset, test=test)
-    np.save(file, model.predict(dataset.images[test], batch_size=128, verbose=0))
-    data = {"source": dataset.source, "phantom": dataset.is_phantom}
-    data |= {"fingerprint": dataset.fingerprint, "split": split.fingerprint}
-    return {
-        "versions": versions(),
-        "device": device_name(),
-        "seconds_per_epoch": timed_epoch(BUILDERS[BEST.network](), dataset, split.train)[0],
-        "rows": len(split.train),
-        "data": data,
-    }
-
-
 def device(*, rows: int | None = None) -> dict:
-    """Measure this process' backend on its device: epochs of real batches, and of one batch.
+    """Measure this process' backend on its device; return a row, and answers to compare.
 
-    The `ratio` compares the shortest ones. ``idle_`` stands for a network with next to nothing to
-    compute, `batches_seconds` for none.
+    The `ratio` compares the shortest epochs of real batches and of one batch. ``idle_`` stands for
+    a network with next to nothing to compute, `batches_seconds` for none.
     """
     dataset, backend, layers = load_ham10000(), keras.backend.backend(), keras.layers
-    batches = Rows(dataset, lesion_split(dataset).train[:rows], BEST, seed=1)
+    split = lesion_split(dataset)
+    batches = Rows(dataset, split.train[:rows], BEST, seed=1)
     with measured() as alone:
         for number in range(len(batches)):
             batches[number]
@@ -145,7 +118,7 @@ def device(*, rows: int | None = None) -> dict:
     idle_real, idle_same = timed_pairs(idle, batches, pairs=IDLE_PAIRS)
     model = compiled(network, BEST, steps=(2 + 2 * PAIRS) * len(batches))
     real, same = timed_pairs(model, batches, pairs=PAIRS)
-    return {
+    row = {
         "device": device_name(),
         "backend": backend,
         "version": versions()[backend],
@@ -159,6 +132,12 @@ def device(*, rows: int | None = None) -> dict:
         "data": dataset.source,
         "date": datetime.date.today().isoformat(),
     }
+    test = split.test[:ANSWERS]
+    best, _ = load_weights("best", dataset, test=test)
+    answers = best.predict(dataset.images[test], batch_size=128, verbose=0).tolist()
+    data = {"source": dataset.source, "phantom": dataset.is_phantom, "split": split.fingerprint}
+    data["fingerprint"] = dataset.fingerprint
+    return {"row": row, "answers": answers, "data": data, "versions": versions()}
 
 
 def timed_pairs(
@@ -169,7 +148,7 @@ def timed_pairs(
     Returns the seconds of the epochs of either kind. Compare the shortest ones: other programs
     only make an epoch longer.
     """
-    kept, seconds = None, []
+    kept, start, seconds = None, 0.0, []
 
     class Turns(keras.utils.PyDataset):
         def __len__(self) -> int:
@@ -181,17 +160,16 @@ def timed_pairs(
         def on_epoch_end(self) -> None:
             batches.on_epoch_end()
 
-    class Clock(keras.callbacks.Callback):
-        # Keras calls a data set's `on_epoch_end` once more before the first epoch, so this is
-        # what changes between the two kinds.
-        def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-            nonlocal kept
-            kept = batches[0] if epoch % 2 else None
-            self.start = time.perf_counter()
+    # Keras calls a data set's `on_epoch_end` once more before the first epoch, so this is what
+    # changes between the two kinds.
+    def begin(epoch: int, _) -> None:
+        nonlocal kept, start
+        kept, start = batches[0] if epoch % 2 else None, time.perf_counter()
 
-        def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-            seconds.append(time.perf_counter() - self.start)
+    def end(*_) -> None:
+        seconds.append(time.perf_counter() - start)
 
-    model.fit(Turns(), epochs=2 + 2 * pairs, callbacks=[Clock()], verbose=0, shuffle=False)
+    clock = keras.callbacks.LambdaCallback(on_epoch_begin=begin, on_epoch_end=end)
+    model.fit(Turns(), epochs=2 + 2 * pairs, callbacks=[clock], verbose=0, shuffle=False)
     # The step is compiled in the first epoch, under JAX once more in the second.
     return seconds[2::2], seconds[3::2]

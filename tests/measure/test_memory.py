@@ -1,0 +1,114 @@
+"""Memory of chapters and of streaming: measured in all processes, and what the page tells fits."""
+
+import math
+import re
+from functools import partial
+
+import datafiles
+import nbformat
+import numpy as np
+import pytest
+import yaml
+
+from tools.book.course import ROOT, chapters
+from tools.measure import harness, memory
+from utils.data import LesionImages
+
+CLASSROOM = memory.PAGE.read_text(encoding="utf-8")
+HUB = yaml.safe_load(re.search(r"```yaml\n(.*?)```", CLASSROOM, re.DOTALL)[1])["singleuser"]
+
+
+def test_every_chapter_was_measured():
+    stored = harness.stored("peak_memory")["chapters"]
+    missing = sorted({path.stem for path in chapters()} - stored.keys())
+    assert not missing, f"measure.memory --chapters {' '.join(name[:2] for name in missing)}"
+    for name, found in stored.items():
+        for way in ("quick", "full"):
+            assert 100 < found[way]["peak_mb"] < 6_000, (name, way)
+        assert "phantom" in found["quick"]["data"] or not found["quick"]["data"], name
+        assert "phantom" not in found["full"]["data"], name
+
+
+def test_what_the_page_tells_to_set_is_enough():
+    found = harness.stored("peak_memory")["chapters"].items()
+    numbered = {name: one for name, one in found if name[0].isdigit()}
+    most, name = max((one["full"]["peak_mb"], name) for name, one in numbered.items())
+    each = math.ceil((most * 1.3 + 150) / 100) / 10  # GB
+    words = " ".join(CLASSROOM.split())
+    assert f"`{name}` with {most:,} MB" in words
+    assert f"**{each} GB**" in words and f"**{math.ceil(30 * each)} GB**" in words
+    for limit in (HUB["memory"]["limit"], re.search(r"limits\.memory (\w+)", CLASSROOM)[1]):
+        assert int(limit.removesuffix("M")) / 1000 >= each, limit
+    # All small runs of the numbered chapters fit into Binder, as the intro of its section says.
+    assert max(one["quick"]["peak_mb"] for one in numbered.values()) < memory.BINDER_MB
+
+
+def test_the_folders_that_the_page_names_exist():
+    (mount,) = HUB["storage"]["extraVolumeMounts"].values()
+    assert mount["readOnly"] is True and HUB["extraEnv"].keys() == {
+        "HAM10000_DIR",
+        "HAM10000_CACHE",
+    }
+    assert all(folder.startswith(mount["mountPath"]) for folder in HUB["extraEnv"].values())
+    for name in re.findall(r"`(tests/[\w./]+)`", CLASSROOM):
+        assert (ROOT / name).is_file(), name
+
+
+def test_measurement_sees_the_kernel_and_the_processes_it_starts(tmp_path):
+    def run(*sources, **settings):
+        cells = [nbformat.v4.new_code_cell(source) for source in sources]
+        cells[0].metadata["tags"] = ["parameters"]
+        notebook = nbformat.v4.new_notebook(cells=cells)
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+        nbformat.write(notebook, tmp_path / "03_x.ipynb")
+        return harness.apart("memory.run", chapter=str(tmp_path / "03_x.ipynb"), **settings)
+
+    small = run("EPOCHS = 50", "print(f'Data: made up {EPOCHS}, 5 images')", EPOCHS=2)
+    assert small["data"] == "made up 2" and 30 < small["peak_mb"] < 250
+    hold = "x = b'x' * 200_000_000; time.sleep(0.3)"
+    assert run(f"import time; {hold}; del x")["peak_mb"] > small["peak_mb"] + 150
+    child = f"[sys.executable, '-c', \"import time; {hold}\"]"
+    child = f"import subprocess, sys\nsubprocess.run({child})"
+    assert run(child)["peak_mb"] > small["peak_mb"] + 150
+
+
+def test_streaming_runs_small(tmp_path, monkeypatch):
+    """The whole of it on 14 photographs; the table comes from a made-up loader."""
+    pytest.importorskip("dask")
+    table = datafiles.make_official(tmp_path)
+    labels = np.arange(len(table)) % 7
+    made_up = LesionImages(np.zeros((len(table), 28, 28, 3), "uint8"), labels, table, "noise", "")
+    monkeypatch.setattr("utils.data.load_ham10000", lambda: made_up)
+
+    def apart(task, **settings):
+        return (memory.write if task == "memory.write" else partial(harness.apart, task))(
+            **settings
+        )
+
+    found = memory.streamed(str(tmp_path), sizes=[16], apart=apart)
+    (size,) = found["sizes"]
+    assert size["memory"]["peak_mb"] > 50 and size["streamed"]["peak_mb"] > 50
+    assert found["data"] == {"source": "noise", "images": len(table)}
+    assert found.keys() <= harness.stored("streaming").keys()
+
+
+def test_streaming_without_photographs_says_what_it_needs(monkeypatch):
+    monkeypatch.setenv("HAM10000_DIR", "phantom")
+    with pytest.raises(harness.MeasureError, match="photographs are needed.*HAM10000_DIR"):
+        memory.measure(chapters=[""], streaming=True)
+
+
+def test_streamed_batches_that_differ_are_an_error():
+    with pytest.raises(harness.MeasureError, match="At 64 pixels"):
+        memory.streamed("", apart=lambda task, way="", **_: {"batches": way})
+
+
+def test_stored_measurement_is_bounded_and_complete():
+    stored = harness.stored("streaming")
+    assert stored["data"] == {"source": "HAM10000 from the official zips", "images": 10_015}
+    assert [size["size"] for size in stored["sizes"]] == [64, 128, 224]
+    base = stored["nothing"]["peak_mb"]
+    for size in stored["sizes"]:
+        all_images, batch = (n * size["size"] ** 2 * 3 / 1e6 for n in (10_015, 128))
+        assert size["memory"]["peak_mb"] - base > 0.9 * all_images
+        assert size["streamed"]["peak_mb"] - base < 5 * batch + 30
