@@ -117,7 +117,7 @@ function bar(entry, i) {
       'What it is, and how often this is right',
     ),
     element('p', '', `${entry.meaning} `, link(entry.source, 'Source')),
-    element('p', '', howOften(entry.says)),
+    element('p', '', howOften(entry)),
   );
   more.open = i === 0;
   const item = element('li', top ? 'tryit-top' : '', name, value, medical, track, more);
@@ -125,13 +125,14 @@ function bar(entry, i) {
   return item;
 }
 
-/** How often the network is right when it puts this class first, with the interval. */
-function howOften(says) {
+/** How often the network is right when it puts this class first, with the interval, and on how many melanomas. */
+function howOften({ dx, says }) {
   if (!says?.said) return 'On the test images the network never put this first.';
   const [share, low, high] = [says.share, says.low, says.high].map((x) => Math.round(100 * x));
   return (
     `When the network puts this first, it is right in ${share} of 100 cases ` +
-    `(${says.right} of ${says.said} test images; 95 % interval ${low} to ${high}).`
+    `(${says.right} of ${says.said} test images; 95 % interval ${low} to ${high}).` +
+    (dx === 'mel' ? '' : ` Melanomas among them: ${says.melanomas}.`)
   );
 }
 

@@ -99,6 +99,8 @@ class Prediction:
                 f"Of {says['said']:,} test images for which the model said {first['dx']}, it was "
                 f"right in {says['share']:.0%} ({says['low']:.0%} to {says['high']:.0%})."
             )
+            if first["dx"] != "mel":  # the mistake that matters most
+                after[-1] += f" {says['melanomas']:,} of them were melanomas."
         after += [self.manifest["not_a_medical_device"], self.manifest["when_worried"]["text"]]
         return heading, lines, after
 

@@ -138,6 +138,10 @@ def test_a_sample_is_answered_in_words_bars_and_map(page, manifest):
     text, says = bars(page).first.inner_text(), entry["says"]
     assert entry["meaning"] in text
     assert f"{says['right']} of {says['said']} test images" in text
+    assert "Melanomas among them" not in text
+    nevus = next(c["says"] for c in manifest["classes"] if c["dx"] == "nv")
+    folded = page.text_content(".tryit-bars > li[data-dx=nv]")
+    assert f"Melanomas among them: {nevus['melanomas']}." in folded
     assert "%" in page.inner_text("#tryit-map-text")
     status = page.text_content("#tryit-status")
     assert status.startswith("Most like: Melanoma") and status.count("%") == 3

@@ -12,7 +12,7 @@ from tools.book.course import ROOT
 from tools.demo import export_demo, measure_demo
 from utils import augment, predict
 from utils.calibration import apply_temperature
-from utils.classes import CLASSES
+from utils.classes import CLASSES, DX
 from utils.data.phantom import sample
 from utils.refusal import answer_averaged, ask, published
 from utils.weights import read_certificate
@@ -224,6 +224,7 @@ def test_stored_numbers_are_those_of_the_real_images(real_data_folder, stored):
         rows = (strange <= threshold) & (called == c.kaggle_label)
         assert rows.sum() == measured["says"][c.dx]["said"]
         assert (labels[rows] == c.kaggle_label).sum() == measured["says"][c.dx]["right"]
+        assert (labels[rows] == DX.index("mel")).sum() == measured["says"][c.dx]["melanomas"]
     validation, strange = answer_averaged(model, dataset.images[split.validation])
     fitted = calibration.fit_temperature(dataset.labels[split.validation], validation)
     assert fitted == pytest.approx(measured["temperature"], rel=1e-3)

@@ -21,7 +21,7 @@ def answerer(probabilities=None, strangeness=1.0, *, temperature=1.0):
     """A model that knows nothing: the same answer to everything, and what it was asked."""
     asked = []
     probabilities = np.full(7, 1 / 7) if probabilities is None else np.array(probabilities)
-    says = {"said": 1234, "right": 617, "share": 0.5, "low": 0.4, "high": 0.6}
+    says = {"said": 1234, "right": 617, "melanomas": 56, "share": 0.5, "low": 0.4, "high": 0.6}
 
     def ask(images):
         asked.append(images)
@@ -145,7 +145,7 @@ def test_probabilities_are_averaged_and_calibrated():
 
 def test_the_answer_says_what_it_is_and_what_it_is_not():
     answer = predict.predict(PICTURE, model=answerer([0.1, 0.1, 0.1, 0.1, 0.4, 0.1, 0.1])[0])
-    page, parts = answer._repr_html_(), ("nv", "1,234", "50%", "40% to 60%")
+    page, parts = answer._repr_html_(), ("nv", "1,234", "50%", "40% to 60%", "56 of them were mel")
     for text in (str(answer), repr(answer), page):
         assert all(part in text for part in (*parts, "NOT A DEVICE.", "SEE A DOCTOR."))
     assert "plain <nv>" in str(answer) and "plain &lt;nv&gt;" in page and "plain <nv>" not in page

@@ -83,6 +83,7 @@ def measure() -> dict:
     for c in CLASSES:
         rows = answered & (called == c.kaggle_label)
         says[c.dx] = {"said": int(rows.sum()), "right": int((labels[rows] == c.kaggle_label).sum())}
+        says[c.dx]["melanomas"] = int((labels[rows] == metrics.MEL).sum())
         says[c.dx] |= _rounded(scores.per_class["PPV"][c.kaggle_label], ("share", "low", "high"))
     stored = {
         "weights_sha256": certificate.weights_sha256,
