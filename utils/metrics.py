@@ -13,7 +13,8 @@ from sklearn.metrics import precision_recall_fscore_support as precision_recall
 from utils.classes import DX
 
 __all__ = [
-    "Interval", "bootstrap", "class_auc", "decide", "headline", "interval", "per_class", "resample_weights",
+    "Interval", "bootstrap", "class_auc", "decide", "headline", "interval", "per_class",
+    "resample_weights",
 ]  # fmt: skip
 
 LABELS, MEL = range(len(DX)), DX.index("mel")
