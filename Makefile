@@ -33,7 +33,7 @@ publish: $(STAMP) ## run in full on the real images and store outputs and weight
 same: $(STAMP) ## after moving code: compare chapters with those of a revision (OLD=HEAD, CHAPTERS="03 06")
 	@$(RUN) -m tools.book.same --old $(or $(OLD),HEAD) $(CHAPTERS)
 
-studies: $(STAMP) ## make the long runs that chapters 6 to 8 read, those that are missing (needs the real images)
+studies: $(STAMP) ## make the long runs that chapters 6 to 9 read, those that are missing (needs the real images)
 	@$(RUN) -m tools.results.studies $(ONLY)
 
 bench: $(STAMP) ## measure how long things take and what they hold in memory (up to 20 minutes)

@@ -1,185 +1,173 @@
-"""Self-checks of chapter 8: decisions, averaging by hand, seed noise, and what a gain means."""
+"""Self-checks of chapter 8: images that are no news, the mix of classes, and an abstract."""
 
 import re
 
 import numpy as np
 
-from exercises.base import WrongKind, array, compare, essay, exercise, number, numbers
-from utils.classes import CLASSES, DX
+from exercises.base import WrongKind, compare, essay, exercise, number, numbers
+from utils.classes import DX
+
+PAIR = "a pair of shares: (accuracy, balanced accuracy)"
 
 
 @exercise(
-    "two class names, such as ('nv', 'mel')",
-    "section 'How strongly to rebalance', 'A probability is not a decision'",
+    "a share between 0 and 1",
+    "section 'Step 2: the checkpoint that was never written', below the two splits",
 )
-def exercise_1(answer, probabilities, shares):
-    """Check both decisions on one image: most probable, and highest probability by share."""
-    # `probabilities` and `shares` have the shape (7,).
-    if isinstance(answer, str | set | frozenset | dict) or len(answer) != 2:
-        raise WrongKind("Two classes are wanted: the most probable one, and the one written down.")
-    first, second = got = tuple(_class_name(part) for part in answer)
-    p, shares = np.asarray(probabilities, float), np.asarray(shares, float)
-    likely, divided = DX[p.argmax()], DX[(p / shares).argmax()]
+def exercise_1(answer, trained_on, tested_on):
+    """Check the share of test images of one random split that another split trained on."""
+    # Both are row numbers of images.
+    is_known = np.isin(tested_on, trained_on)
+    share = is_known.mean()
     known = [
-        (got == (likely, divided), "The same probabilities, two decisions."),
-        (got == (divided, likely), "The two are exchanged: the most probable class comes first."),
-        (first != likely, "The first is the class with the highest probability, nothing divided."),
-        (second == likely, "Twice the most probable class: for the second, divide by the shares."),
-        (second == DX[shares.argmin()], "This is the rarest class; the largest quotient wins."),
-        (second == DX[(p * shares).argmax()], "You multiplied; divide, or the common classes win."),
-        (second == DX[np.argsort(-p)[1]], "The second most probable class; compute all quotients."),
-        (..., "Divide each probability by the share of its class; the largest quotient wins."),
+        (share, "With this chance the other split gave an image to training."),
+        (1 - share, "This is the share that is new; the question asks for the old acquaintances."),
+        (is_known.sum(), "This is a count; divide it by the number of test images.", 0),
+        (share * (1 - share), "This is a share of all images; take it of the second test part."),
+        (share**2, "Images are in the second test part already; only one draw is left to chance."),
+        (0.8, "This is the chapter's number; these splits give another share to training."),
+        (..., "Ask of one test image: with which chance did the first split train on it?"),
     ]  # fmt: skip
-    return compare(got, known, "(most probable class, class with the largest probability / share)")
+    expected = "a share within the second test part"
+    return compare(number(answer), known, expected, within=0.02, percent=True)
 
 
-@exercise("an array of 7 probabilities", "section 'Averaging when you predict'")
-def exercise_2(answer, network, image):
-    """Check the mean of the network's answers to the eight orientations of an image."""
-    # `image` has the shape (size, size, 3).
-    got = array(answer)
-    turned = [np.rot90(image, k) for k in range(4)]
-    views = np.stack([*turned, *(one[:, ::-1] for one in turned)])
-    eight = np.asarray(network.predict_on_batch(views), dtype=float)
-    of_mean = np.asarray(network.predict_on_batch(views.mean(axis=0, keepdims=True)))[0]
-    alone, turns, flips = "This is the answer to a single orientation.", eight[:4], eight[4:]
-    some = "Some orientations are missing: four turns, each as it is and mirrored."
+@exercise(PAIR, "section 'Step 5: split by image, split by lesion', the lines with `met`")
+def exercise_2(answer, run):
+    """Check accuracy and balanced accuracy of a run on the lesions that it never met."""
+    # `run` is the contaminated run; judged is its part "other test".
+    own, other = run.parts["test"], run.parts["other test"]
+    lesions = np.asarray(list(run.certificate.train_lesions))
+    met = np.isin(other.lesions, lesions)
+    accuracy, balanced = _scores(other, ~met)
     known = [
-        (eight.mean(axis=0), "Turned or not, this lesion now gets the same answer."),
-        (got.shape == eight.shape, "These are eight answers; take their mean, axis=0."),
-        *((one, alone) for one in eight),
-        (turns.mean(axis=0), "These are four turns only; mirror the picture too."),
-        (flips.mean(axis=0), "These are four turns only; mirror the picture too."),
-        *((eight[[0, k]].mean(axis=0), some) for k in range(1, 8)),
-        (eight[[0, 2, 4, 6]].mean(axis=0), some),
-        (eight.sum(axis=0), "This is the sum; the probabilities must add up to 1."),
-        (of_mean, "You averaged the pictures; average the answers to them."),
-        (..., "Four turns, each as it is and mirrored: eight answers, then their mean."),
-    ]
-    if got.shape != eight.shape:
-        got = numbers(answer, len(DX))
-    expected = "the mean over eight answers, an array of 7 numbers"
-    return compare(got, known, expected, within=6e-4)  # rounded to three digits is near
+        ((accuracy, balanced), "So much is left when no lesion is an old acquaintance."),
+        ((balanced, accuracy), "The two numbers are exchanged: accuracy first."),
+        ((accuracy, accuracy), "Both are the accuracy; the second is the mean over the classes."),
+        (_scores(other, np.isin(other.image_ids, own.image_ids)),
+         "These are images never trained on; siblings of theirs were. Ask for lesions."),
+        (_scores(other, met), "These are the lesions that were met: turn the mask round with ~."),
+        (_scores(other, np.ones(len(met), dtype=bool)),
+         "This is the whole test part; first select the lesions that were never met."),
+        (_scores(own, ~np.isin(own.lesions, lesions)),
+         "This is the run's own test part; take `other`, that of the second split."),
+        (..., "Make the mask from other.lesions and record.train_lesions, then score within it."),
+    ]  # fmt: skip
+    expected = "(accuracy, balanced accuracy) on the lesions of `other` never met"
+    return compare(numbers(answer, 2), known, expected, percent=True)
+
+
+@exercise(PAIR, "section 'Step 7: accuracy, and what it is made of', the table of contributions")
+def exercise_3(answer, share, found, *, nevi=0.9):
+    """Check both accuracies where `nevi` of all are nevi and the rest keeps its proportions."""
+    # `share` and `found` are each class's share of the test part and its sensitivity, shape (7,).
+    share, found = np.asarray(share, float), np.asarray(found, float)
+    nv = np.arange(len(DX)) == DX.index("nv")
+    balanced, of_nevi = found.mean(), nevi * found[nv].sum()
+    mixed = of_nevi + (1 - nevi) * np.average(found[~nv], weights=share[~nv])
+    known = [
+        # Equal shares of the rest come near in the accuracy; the other may have two digits only.
+        ((mixed, balanced),
+         "The accuracy moved with the mix of images, the network did not.", (0.003, 0.006)),
+        ((balanced, mixed), "The two numbers are exchanged: accuracy first."),
+        (mixed, "The accuracy is right. Do shares occur in the balanced accuracy at all?", 0.003),
+        (of_nevi + (share * found)[~nv].sum(),
+         "Your shares add up to more than 1: the six other classes must become rarer."),
+        (of_nevi + (1 - nevi) * found[~nv].mean(),
+         "You made the six other classes equally frequent; they keep their proportions.", 0.002),
+        (of_nevi, "These are the nevi alone; a part of the others is recognised too."),
+        ((share * found).sum(), "This accuracy is that of the test part; put in the new shares."),
+        (..., "Multiply each class's new share by its `found`, and add up."),
+    ]  # fmt: skip
+    expected = "(sum of new share × found, mean of found)"
+    return compare(numbers(answer, 2), known, expected, percent=True)
+
+
+# The invented abstract of exercise 4, held against the checklist's twelve questions.
+SPOILED = {
+    4: "pictures were divided and not lesions, so siblings stand on both sides",
+    5: "classes were filled up before the division, so copies stand on both sides",
+    6: "the epoch was chosen on the test images",
+}
+ANSWERED = {1, 2, 3, 8, 12}
+SILENT = {7, 9, 10, 11}
 
 
 @exercise(
-    "a list of steps, such as ['01 scaled input'] or [1]",
-    "section 'One change at a time', the table, column macro AUC",
+    "the numbers of the checklist's questions, such as [1, 2]",
+    "section 'A checklist for reading a paper', and steps 4 to 6",
 )
-def exercise_3(answer, ablation, seed_aucs):
-    """Check which kept steps change the macro AUC by more than the range of the seeds."""
-    # `ablation` is the chapter's, by step: (balanced accuracy, macro AUC, …).
-    got = _steps(answer, ablation)
-    kept = [name for name in ablation if "-or-" not in name]
-    noise, spread = np.ptp(seed_aucs), np.std(seed_aucs, ddof=1)
-    balanced, change = (
-        {b: ablation[b][k] - ablation[a][k] for a, b in zip(kept, kept[1:], strict=False)}
-        for k in (0, 1)
-    )
-
-    def larger(than: float) -> set[str]:
-        return {name for name, by in change.items() if abs(by) > than}
-
-    most_balanced = sorted(balanced, key=lambda name: -abs(balanced[name]))[: len(got)]
-    astray = next((name.replace("-", " ") for name in sorted(got) if "-or-" in name), "")
+def exercise_4(answer):
+    """Check which answers of the invented abstract spoil its number: questions 4, 5 and 6."""
+    got = _questions(answer)
+    unknown = got - set(SPOILED) - ANSWERED - SILENT
+    answered = f"It answers {_list(got & ANSWERED)} in a way that spoils nothing by itself."
+    if 8 in got:
+        answered += " What spoils the measures of 8 happened before they were taken."
+    missing = len(SPOILED) - len(got)
     known = [
-        (got == larger(noise), "These steps are larger than what another seed does."),
-        (bool(astray), f"{astray!r} is a road not taken; compare the kept steps."),
-        (kept[0] in got, f"{kept[0][:2]} is where it begins; it has no step before it."),
-        (got < larger(noise), "These are larger, but some are missing: compare all kept rows."),
-        (got == {name for name, by in change.items() if by > 0},
-         "These are all steps upwards; take those larger than the range of the seeds."),
-        (got in (larger(spread), larger(noise / 2)),
-         "Your noise is smaller than the range; take largest minus smallest."),
-        (got == set(most_balanced), "These follow the balanced accuracy; compare the macro AUC."),
-        (..., "Subtract from each kept row the kept row before it, and compare with the range."),
+        (got == set(SPOILED), "Parts, order and choice: no number of this paper can be judged."),
+        (bool(unknown),
+         f"The checklist has twelve questions; there is no number {min(unknown, default=0)}."),
+        (bool(got & SILENT),
+         f"The abstract is silent on {_list(got & SILENT)}: a question to ask, no flaw to find."),
+        (bool(got & ANSWERED), answered),
+        (..., f"Right so far: {SPOILED.get(min(got))}. {missing} of the flaws still missing."),
     ]  # fmt: skip
-    expected = f"steps whose macro AUC differs by more than {noise:.4f} from the kept step before"
-    return compare(sorted(name[:2] for name in got), known, expected)
-
-
-@exercise(
-    "two whole numbers: (more images of df, more images of nv)",
-    "section 'The test lesions, once', the text below the cross-validation",
-)
-def exercise_4(answer, labels, *, gain=0.01):
-    """Check how many more images of df, or of nv, raise the balanced accuracy by `gain`."""
-    # `labels` are the true classes of the test images.
-    got, labels = numbers(answer, 2), np.asarray(labels)
-    plain = gain * np.array([(labels == DX.index(dx)).sum() for dx in ("df", "nv")])
-    exact = len(DX) * plain
-    truth, of_accuracy = (np.ceil(values - 1e-9) for values in (exact, plain))
-    seven = "You forgot the seven classes: each counts for a seventh only."
-    known = [
-        (truth, "A handful of images of the rarest class moves the number.", 0),
-        (truth[::-1], "The two are exchanged: dermatofibroma comes first.", 0),
-        (of_accuracy, seven, 0),
-        (plain, seven, 0.006),
-        (got[0] == got[1] and abs(got[0] - gain * len(labels)) <= 1,
-         "This is the plain accuracy, where all images count the same."),
-        (exact, "An image is recognised or it is not: round up to whole images.", 0.06),
-        (np.floor(exact), "Rounded down, the gain stays below the hundredth: round up.", 0),
-        (..., "One more image of a class raises the balanced accuracy by 1 / (7 × its images)."),
-    ]  # fmt: skip
-    return compare(got, known, "the smallest whole numbers whose gain is a hundredth or more")
+    expected = "the questions whose answer stands in the text and makes the number worthless"
+    return compare(sorted(got), known, expected)
 
 
 ELEMENTS = {
-    "what choosing on the test lesions does to their number":
-        r"\b(?:cho(?:se|os|ic)|pick|select|used up|tun(?:e|ing)|best of|twelve|tried|tries|trying|"
-        r"validation|opened)",
-    "that a hundredth may be chance":
-        r"\b(?:interval|chance|luck|noise|seed|spread|uncertain|random|coincidence|resampl|fold|"
-        r"significan|fluctuat|statistical|two (?:image|picture|photo|lesion|dermatofibroma))",
-    "what is not known about another clinic":
-        r"\b(?:clinic|camera|hospital|dermatoscope|device|population|elsewhere|other place|"
-        r"other patient|skin (?:type|colou?r|tone)|dark(?:er)? skin|same (?:two )?places|external|"
-        r"equipment|from there|(?:its|their) own|transfer|generali[sz])",
+    "why the printed number does not hold for a new lesion":
+        r"\b(?:train|memor|by heart|cop(?:y|ies|ied)|leak|sibling|overlap|acquaint|another split|"
+        r"other split|already (?:seen|met|knew|known|stud)|seen before|fitted|learn(?:ed|t)|"
+        r"had (?:seen|met|studied))",
+    "what that means for a patient":
+        r"\b(?:miss|overlook|undetect|unrecogni|too late|delay|false alarm|harm|reassur|(?:not|"
+        r"never) (?:be )?(?:found|recogni)|biops|excis|unnecessary|untreated|false negative|die\b|"
+        r"dies\b|death|fatal|metasta|(?:would|could|may|might|can) (?:grow|spread))",
+    "what to ask for before the program is used":
+        r"\b(?:own (?:patient|image|lesion|clinic|practice|picture|photo)|your practice|"
+        r"new (?:lesion|patient)|by lesion|interval|external|independent|prospective|"
+        r"other (?:clinic|hospital)|another (?:clinic|hospital)|never (?:seen|met|trained)|"
+        r"lesions? (?:kept )?(?:apart|together)|not seen)",
 }  # fmt: skip
 
 
 @exercise(
     "a text of some sentences",
-    "sections 'The rules of the game', 'The test lesions, once' and 'What this says …'",
+    "section 'Step 3: weights of one split, judged on another', and 'Step 8'",
 )
 def exercise_5(answer):
-    """Look in the open answer for choosing by the test part, chance, and another clinic."""
+    """Look for reason, consequence and something to ask for in the letter to the clinic."""
     return essay(answer, ELEMENTS, fewest=15)
 
 
-def _class_name(part: object) -> str:
-    """Return the abbreviation of a class given by abbreviation, name or number."""
-    if not isinstance(part, str):
-        code = number(part)
-        if code not in range(len(DX)):
-            raise WrongKind(f"The classes are numbered 0 to 6; there is no {code:g}.")
-        return DX[int(code)]
-    names = {name.lower(): c.dx for c in CLASSES for name in (c.dx, c.name)}
-    if part.strip().lower() not in names:
-        raise WrongKind(f"There is no class {part!r}; the classes are {', '.join(DX)}.")
-    return names[part.strip().lower()]
+def _scores(judged: object, part: np.ndarray) -> tuple[float, float]:
+    """Return accuracy and balanced accuracy within a mask, over the classes that occur in it."""
+    labels = judged.labels[part]
+    hit = judged.probabilities.argmax(axis=1)[part] == labels
+    return float(hit.mean()), float(np.mean([hit[labels == k].mean() for k in np.unique(labels)]))
 
 
-def _steps(answer: object, ablation: dict) -> set[str]:
-    """Return the names of steps that are given by name or by number."""
-    if isinstance(answer, str) and not re.search("[a-z]", answer, re.IGNORECASE):
-        answer = re.sub(r"[\s,;]+", ",", answer.strip())  # numbers, with blanks or commas
-    values = answer.split(",") if isinstance(answer, str) else list(answer)
-    if not values:
-        raise WrongKind("The list is empty; some steps are larger than the noise.")
-    return {_step(value, list(ablation)) for value in values}
-
-
-def _step(value: object, known: list[str]) -> str:
-    if isinstance(value, str):
-        text = value.strip().lower().removeprefix("step").strip(" -").replace(" ", "-")
-        if text in known:
-            return text
+def _questions(answer: object) -> set[int]:
+    """Return question numbers from a list, tuple, set, array, number or text such as 1, 4-6."""
+    if isinstance(answer, set | frozenset | list | tuple):
+        answer = list(answer)
+        if all(isinstance(part, str) for part in answer):
+            answer = ", ".join(answer)
+    if isinstance(answer, str):
+        values = []
+        for low, high in re.findall(r"(\d+)(?:\s*(?:-|–|to)\s*(\d+))?", answer):
+            values += range(int(low), min(int(high or low), int(low) + 12) + 1)
     else:
-        text = str(int(number(value)))
-    digits = re.match(r"\d+", text)
-    wanted = f"{int(digits[0]):02}" if digits else text
-    found = [name for name in known if name[:2] == wanted] or [n for n in known if n[3:] == text]
-    if not found:
-        raise WrongKind(f"There is no step {value!r}; the steps are {', '.join(known)}.")
-    return min(found, key=lambda name: "-or-" in name)  # the kept one, if there is one
+        values = numbers(answer).tolist()
+    if not values or not all(float(value).is_integer() for value in values):
+        raise WrongKind("Numbers of questions are wanted, whole numbers from 1 to 12.")
+    return {int(value) for value in values}
+
+
+def _list(values: set[int]) -> str:
+    *most, last = map(str, sorted(values) or [""])
+    return f"{', '.join(most)} and {last}" if most else last

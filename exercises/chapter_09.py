@@ -1,102 +1,185 @@
-"""Self-checks of chapter 9: a map without a network, two AUCs, many comparisons, a salesman."""
+"""Self-checks of chapter 9: decisions, averaging by hand, seed noise, and what a gain means."""
+
+import re
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
-from exercises.base import compare, essay, exercise, number, numbers
-from utils.classes import DX
-
-MEL, NV = DX.index("mel"), DX.index("nv")
+from exercises.base import WrongKind, array, compare, essay, exercise, number, numbers
+from utils.classes import CLASSES, DX
 
 
 @exercise(
-    "one share between 0 and 1",
-    "section 'Does it lie on the lesion?', the two lines above the table",
+    "two class names, such as ('nv', 'mel')",
+    "section 'How strongly to rebalance', 'A probability is not a decision'",
 )
-def exercise_1(answer, images, masks):
-    """Check the mean share of the darkness map that lies inside the masks."""
-    # `images` have the shape (n, size, size, 3), `masks` (n, size, size), True inside the lesion.
-    grey, masks = np.asarray(images, float).mean(axis=-1), np.asarray(masks, bool)
-    dark = grey.max(axis=(1, 2), keepdims=True) - grey
-
-    def inside(maps: np.ndarray) -> float:
-        return float(np.nanmean((maps * masks).sum(axis=(1, 2)) / maps.sum(axis=(1, 2))))
-
+def exercise_1(answer, probabilities, shares):
+    """Check both decisions on one image: most probable, and highest probability by share."""
+    # `probabilities` and `shares` have the shape (7,).
+    if isinstance(answer, str | set | frozenset | dict) or len(answer) != 2:
+        raise WrongKind("Two classes are wanted: the most probable one, and the one written down.")
+    first, second = got = tuple(_class_name(part) for part in answer)
+    p, shares = np.asarray(probabilities, float), np.asarray(shares, float)
+    likely, divided = DX[p.argmax()], DX[(p / shares).argmax()]
     known = [
-        (inside(dark), "No network has seen anything, and the map lies on the lesion."),
-        (masks.mean(), "This is the share of the area, which a flat map would reach: chance."),
-        (1 - inside(dark), "This is the share outside; the mask is True inside the lesion."),
-        (inside(grey), "This is the map of brightness; darkness is maximum minus grey level."),
-        ((dark * masks).sum() / dark.sum(),
-         "All images in one pot: compute a share for each image, then the mean of those."),
-        (..., "For each image: the darkness inside the mask, divided by all darkness; the mean."),
+        (got == (likely, divided), "The same probabilities, two decisions."),
+        (got == (divided, likely), "The two are exchanged: the most probable class comes first."),
+        (first != likely, "The first is the class with the highest probability, nothing divided."),
+        (second == likely, "Twice the most probable class: for the second, divide by the shares."),
+        (second == DX[shares.argmin()], "This is the rarest class; the largest quotient wins."),
+        (second == DX[(p * shares).argmax()], "You multiplied; divide, or the common classes win."),
+        (second == DX[np.argsort(-p)[1]], "The second most probable class; compute all quotients."),
+        (..., "Divide each probability by the share of its class; the largest quotient wins."),
     ]  # fmt: skip
-    return compare(number(answer), known, "the mean over the images, a share", percent=True)
+    return compare(got, known, "(most probable class, class with the largest probability / share)")
+
+
+@exercise("an array of 7 probabilities", "section 'Averaging when you predict'")
+def exercise_2(answer, network, image):
+    """Check the mean of the network's answers to the eight orientations of an image."""
+    # `image` has the shape (size, size, 3).
+    got = array(answer)
+    turned = [np.rot90(image, k) for k in range(4)]
+    views = np.stack([*turned, *(one[:, ::-1] for one in turned)])
+    eight = np.asarray(network.predict_on_batch(views), dtype=float)
+    of_mean = np.asarray(network.predict_on_batch(views.mean(axis=0, keepdims=True)))[0]
+    alone, turns, flips = "This is the answer to a single orientation.", eight[:4], eight[4:]
+    some = "Some orientations are missing: four turns, each as it is and mirrored."
+    known = [
+        (eight.mean(axis=0), "Turned or not, this lesion now gets the same answer."),
+        (got.shape == eight.shape, "These are eight answers; take their mean, axis=0."),
+        *((one, alone) for one in eight),
+        (turns.mean(axis=0), "These are four turns only; mirror the picture too."),
+        (flips.mean(axis=0), "These are four turns only; mirror the picture too."),
+        *((eight[[0, k]].mean(axis=0), some) for k in range(1, 8)),
+        (eight[[0, 2, 4, 6]].mean(axis=0), some),
+        (eight.sum(axis=0), "This is the sum; the probabilities must add up to 1."),
+        (of_mean, "You averaged the pictures; average the answers to them."),
+        (..., "Four turns, each as it is and mirrored: eight answers, then their mean."),
+    ]
+    if got.shape != eight.shape:
+        got = numbers(answer, len(DX))
+    expected = "the mean over eight answers, an array of 7 numbers"
+    return compare(got, known, expected, within=6e-4)  # rounded to three digits is near
 
 
 @exercise(
-    "two numbers: (AUC on all images, AUC without the followed-up nevi)",
-    "section 'A shortcut that is really there', the table by how the label was made",
+    "a list of steps, such as ['01 scaled input'] or [1]",
+    "section 'One change at a time', the table, column macro AUC",
 )
-def exercise_2(answer, truth, probabilities, label_by):
-    """Check the AUC of melanoma on all images and on those whose label is not from follow-up."""
-    # `truth` and `label_by` have the shape (n,), `probabilities` (n, 7).
-    truth, p = np.asarray(truth), np.asarray(probabilities, float)
-    followed = np.asarray(label_by, dtype=str) == "follow_up"
-    everything = np.ones(len(truth), bool)
+def exercise_3(answer, ablation, seed_aucs):
+    """Check which kept steps change the macro AUC by more than the range of the seeds."""
+    # `ablation` is the chapter's, by step: (balanced accuracy, macro AUC, …).
+    got = _steps(answer, ablation)
+    kept = [name for name in ablation if "-or-" not in name]
+    noise, spread = np.ptp(seed_aucs), np.std(seed_aucs, ddof=1)
+    balanced, change = (
+        {b: ablation[b][k] - ablation[a][k] for a, b in zip(kept, kept[1:], strict=False)}
+        for k in (0, 1)
+    )
 
-    def auc(rows: np.ndarray, code: int = MEL) -> float:
-        return float(roc_auc_score(truth[rows] == code, p[rows, code]))
+    def larger(than: float) -> set[str]:
+        return {name for name, by in change.items() if abs(by) > than}
 
-    of_all, without = auc(everything), auc(~followed)
+    most_balanced = sorted(balanced, key=lambda name: -abs(balanced[name]))[: len(got)]
+    astray = next((name.replace("-", " ") for name in sorted(got) if "-or-" in name), "")
     known = [
-        ((of_all, without), "Which nevi are in the test part moves the number that much."),
-        ((without, of_all), "The two are exchanged: all images come first."),
-        ((of_all, of_all), "Twice the AUC on all images: leave out label_by == 'follow_up'."),
-        ((None, auc(truth != NV)), "You left out all nevi; the excised ones are to stay."),
-        ((None, auc(followed | (truth == MEL))),
-         "You kept the followed-up nevi and left out the rest: turn the condition round."),
-        (auc(everything, NV), "This is the AUC of the nevi; take truth == mel and the column mel."),
-        (..., "roc_auc_score(truth == mel, answers[:, mel]), once with all rows, once with fewer."),
+        (got == larger(noise), "These steps are larger than what another seed does."),
+        (bool(astray), f"{astray!r} is a road not taken; compare the kept steps."),
+        (kept[0] in got, f"{kept[0][:2]} is where it begins; it has no step before it."),
+        (got < larger(noise), "These are larger, but some are missing: compare all kept rows."),
+        (got == {name for name, by in change.items() if by > 0},
+         "These are all steps upwards; take those larger than the range of the seeds."),
+        (got in (larger(spread), larger(noise / 2)),
+         "Your noise is smaller than the range; take largest minus smallest."),
+        (got == set(most_balanced), "These follow the balanced accuracy; compare the macro AUC."),
+        (..., "Subtract from each kept row the kept row before it, and compare with the range."),
     ]  # fmt: skip
-    expected = "(AUC of melanoma on all images, the same without label_by == 'follow_up')"
-    return compare(numbers(answer, 2), known, expected)
+    expected = f"steps whose macro AUC differs by more than {noise:.4f} from the kept step before"
+    return compare(sorted(name[:2] for name in got), known, expected)
 
 
-@exercise("one probability between 0 and 1", "section 'For whom', 'How large a gap is chance?'")
-def exercise_3(answer, groups):
-    """Check the probability that at least one of so many 95 % intervals misses by chance."""
-    none = 0.95**groups
+@exercise(
+    "two whole numbers: (more images of df, more images of nv)",
+    "section 'The test lesions, once', the text below the cross-validation",
+)
+def exercise_4(answer, labels, *, gain=0.01):
+    """Check how many more images of df, or of nv, raise the balanced accuracy by `gain`."""
+    # `labels` are the true classes of the test images.
+    got, labels = numbers(answer, 2), np.asarray(labels)
+    plain = gain * np.array([(labels == DX.index(dx)).sum() for dx in ("df", "nv")])
+    exact = len(DX) * plain
+    truth, of_accuracy = (np.ceil(values - 1e-9) for values in (exact, plain))
+    seven = "You forgot the seven classes: each counts for a seventh only."
     known = [
-        (1 - none, "So one that stands out is what you must expect."),
-        (0.05, "This is the chance that one given interval misses; there are many of them.", 0.001),
-        (none, "This is the probability that none misses; you want the opposite."),
-        (0.05 * groups, "This is how many miss on average, and no probability: it grows beyond 1."),
-        (0.05**groups, "This is the probability that all of them miss.", 1e-4),
-        (..., "All are right with 0.95 times itself, once for each group; 1 minus that."),
+        (truth, "A handful of images of the rarest class moves the number.", 0),
+        (truth[::-1], "The two are exchanged: dermatofibroma comes first.", 0),
+        (of_accuracy, seven, 0),
+        (plain, seven, 0.006),
+        (got[0] == got[1] and abs(got[0] - gain * len(labels)) <= 1,
+         "This is the plain accuracy, where all images count the same."),
+        (exact, "An image is recognised or it is not: round up to whole images.", 0.06),
+        (np.floor(exact), "Rounded down, the gain stays below the hundredth: round up.", 0),
+        (..., "One more image of a class raises the balanced accuracy by 1 / (7 × its images)."),
     ]  # fmt: skip
-    expected = f"1 minus a power of 0.95, {groups} groups"
-    return compare(number(answer), known, expected, percent=True)
+    return compare(got, known, "the smallest whole numbers whose gain is a hundredth or more")
 
 
 ELEMENTS = {
-    "that a map can look right without a good network behind it":
-        r"\b(?:random|untrained|chance|dark(?:er|est|ness)?|look(?:s|ed)? right|no network|"
-        r"without (?:a|any) network|same map|pretty|convinc|persuasi|proves? nothing|sanity|"
-        r"no (?:evidence|proof)|cherry|hand-?picked|selected|highlights?|anyway)",
-    "that where it looks does not say what it uses or whether it is right":
-        r"\b(?:where|place|what it|colou?rs?|shortcuts?|backgrounds?|lights?|camera|reason|wrong|"
-        r"mistakes?|correct|errors?|located|location|accura|sound|miss(?:es|ed)|nothing about)",
-    "what to ask for instead":
-        r"\b(?:test|measur|compar|other clinic|another clinic|hospital|sensitiv|specific|interval|"
-        r"groups?|subgroup|corrupt|exchang|chang|new images|new lesions|own patients|ask|validat|"
-        r"trial|stud(?:y|ies)|recall|false (?:positive|alarm)|catch|how many|provide|our patients)",
+    "what choosing on the test lesions does to their number":
+        r"\b(?:cho(?:se|os|ic)|pick|select|used up|tun(?:e|ing)|best of|twelve|tried|tries|trying|"
+        r"validation|opened)",
+    "that a hundredth may be chance":
+        r"\b(?:interval|chance|luck|noise|seed|spread|uncertain|random|coincidence|resampl|fold|"
+        r"significan|fluctuat|statistical|two (?:image|picture|photo|lesion|dermatofibroma))",
+    "what is not known about another clinic":
+        r"\b(?:clinic|camera|hospital|dermatoscope|device|population|elsewhere|other place|"
+        r"other patient|skin (?:type|colou?r|tone)|dark(?:er)? skin|same (?:two )?places|external|"
+        r"equipment|from there|(?:its|their) own|transfer|generali[sz])",
 }  # fmt: skip
 
 
 @exercise(
-    "a text of some sentences", "sections 'What it looks at' and 'A shortcut that is really there'"
+    "a text of some sentences",
+    "sections 'The rules of the game', 'The test lesions, once' and 'What this says …'",
 )
-def exercise_4(answer):
-    """Look in the open answer for maps that look right anyway, where against what, what to ask."""
+def exercise_5(answer):
+    """Look in the open answer for choosing by the test part, chance, and another clinic."""
     return essay(answer, ELEMENTS, fewest=15)
+
+
+def _class_name(part: object) -> str:
+    """Return the abbreviation of a class given by abbreviation, name or number."""
+    if not isinstance(part, str):
+        code = number(part)
+        if code not in range(len(DX)):
+            raise WrongKind(f"The classes are numbered 0 to 6; there is no {code:g}.")
+        return DX[int(code)]
+    names = {name.lower(): c.dx for c in CLASSES for name in (c.dx, c.name)}
+    if part.strip().lower() not in names:
+        raise WrongKind(f"There is no class {part!r}; the classes are {', '.join(DX)}.")
+    return names[part.strip().lower()]
+
+
+def _steps(answer: object, ablation: dict) -> set[str]:
+    """Return the names of steps that are given by name or by number."""
+    if isinstance(answer, str) and not re.search("[a-z]", answer, re.IGNORECASE):
+        answer = re.sub(r"[\s,;]+", ",", answer.strip())  # numbers, with blanks or commas
+    values = answer.split(",") if isinstance(answer, str) else list(answer)
+    if not values:
+        raise WrongKind("The list is empty; some steps are larger than the noise.")
+    return {_step(value, list(ablation)) for value in values}
+
+
+def _step(value: object, known: list[str]) -> str:
+    if isinstance(value, str):
+        text = value.strip().lower().removeprefix("step").strip(" -").replace(" ", "-")
+        if text in known:
+            return text
+    else:
+        text = str(int(number(value)))
+    digits = re.match(r"\d+", text)
+    wanted = f"{int(digits[0]):02}" if digits else text
+    found = [name for name in known if name[:2] == wanted] or [n for n in known if n[3:] == text]
+    if not found:
+        raise WrongKind(f"There is no step {value!r}; the steps are {', '.join(known)}.")
+    return min(found, key=lambda name: "-or-" in name)  # the kept one, if there is one

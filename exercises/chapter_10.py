@@ -1,95 +1,102 @@
-"""Self-checks of chapter 10: putting it to use."""
+"""Self-checks of chapter 10: a map without a network, two AUCs, many comparisons, a salesman."""
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from exercises.base import compare, essay, exercise, number, numbers
+from utils.classes import DX
 
-REFUSAL = "section 'How strange is an image?'"
+MEL, NV = DX.index("mel"), DX.index("nv")
 
 
-@exercise("a number of lesions, such as 40", REFUSAL)
-def exercise_1(answer, own, strange, threshold, *, lesions=500):
-    """Check how many of `lesions` real lesions a practice would be sent away with."""
-    # `own` and `strange` say how strange each test image and each other picture is.
-    share, foreign = ((np.asarray(part) > threshold).mean() for part in (own, strange))
-    a_share = f"This is the share that is refused; the question asks how many of {lesions:,}."
+@exercise(
+    "one share between 0 and 1",
+    "section 'Does it lie on the lesion?', the two lines above the table",
+)
+def exercise_1(answer, images, masks):
+    """Check the mean share of the darkness map that lies inside the masks."""
+    # `images` have the shape (n, size, size, 3), `masks` (n, size, size), True inside the lesion.
+    grey, masks = np.asarray(images, float).mean(axis=-1), np.asarray(masks, bool)
+    dark = grey.max(axis=(1, 2), keepdims=True) - grey
+
+    def inside(maps: np.ndarray) -> float:
+        return float(np.nanmean((maps * masks).sum(axis=(1, 2)) / maps.sum(axis=(1, 2))))
+
     known = [
-        (share * lesions, f"Some {share * lesions:.0f} people would be sent away unanswered."),
-        (share, a_share, 0.0006),
-        (100 * share, a_share, 0.06),
-        (foreign * lesions, "These are strangers; a practice has lesions: use the test images."),
-        (0.03 * lesions, "3 % is the share of the validation images; take the test's.", 0.01),
-        ((1 - share) * lesions, "These get an answer; the question asks how many get none."),
-        (..., "Take the share of test images above the threshold, times the lesions."),
+        (inside(dark), "No network has seen anything, and the map lies on the lesion."),
+        (masks.mean(), "This is the share of the area, which a flat map would reach: chance."),
+        (1 - inside(dark), "This is the share outside; the mask is True inside the lesion."),
+        (inside(grey), "This is the map of brightness; darkness is maximum minus grey level."),
+        ((dark * masks).sum() / dark.sum(),
+         "All images in one pot: compute a share for each image, then the mean of those."),
+        (..., "For each image: the darkness inside the mask, divided by all darkness; the mean."),
     ]  # fmt: skip
-    expected = f"the refused share of the test images, times {lesions:,}"
-    return compare(number(answer), known, expected, within=0.51)
+    return compare(number(answer), known, "the mean over the images, a share", percent=True)
 
 
-@exercise("two shares, (of the test images, of the far spots)", REFUSAL)
-def exercise_2(answer, validation, own, spots):
-    """Check the shares above a threshold that 10 % of the validation images exceed."""
-    # Each array says how strange the images are.
-    validation, own, spots = (np.asarray(part) for part in (validation, own, spots))
+@exercise(
+    "two numbers: (AUC on all images, AUC without the followed-up nevi)",
+    "section 'A shortcut that is really there', the table by how the label was made",
+)
+def exercise_2(answer, truth, probabilities, label_by):
+    """Check the AUC of melanoma on all images and on those whose label is not from follow-up."""
+    # `truth` and `label_by` have the shape (n,), `probabilities` (n, 7).
+    truth, p = np.asarray(truth), np.asarray(probabilities, float)
+    followed = np.asarray(label_by, dtype=str) == "follow_up"
+    everything = np.ones(len(truth), bool)
 
-    def above(images: np.ndarray, share: float) -> np.ndarray:
-        threshold = np.quantile(images, share)
-        return np.array([(own > threshold).mean(), (spots > threshold).mean()])
+    def auc(rows: np.ndarray, code: int = MEL) -> float:
+        return float(roc_auc_score(truth[rows] == code, p[rows, code]))
 
-    truth = above(validation, 0.9)
+    of_all, without = auc(everything), auc(~followed)
     known = [
-        (truth, "More strangers are caught, and more patients are sent away."),
-        (truth[::-1], "The order is turned round: test images first, far spots second."),
-        (above(own, 0.9), "This threshold comes from the test images; these may only be judged."),
-        (above(validation, 0.1), "This tenth is the least strange; refused is the upper end."),
-        (above(validation, 0.97), "This is the old threshold, for 3 % of the validation images."),
-        (1 - truth, "These are the shares that get an answer; the question asks for the refused."),
-        (..., "Set the threshold on the validation images, then count who is above it."),
+        ((of_all, without), "Which nevi are in the test part moves the number that much."),
+        ((without, of_all), "The two are exchanged: all images come first."),
+        ((of_all, of_all), "Twice the AUC on all images: leave out label_by == 'follow_up'."),
+        ((None, auc(truth != NV)), "You left out all nevi; the excised ones are to stay."),
+        ((None, auc(followed | (truth == MEL))),
+         "You kept the followed-up nevi and left out the rest: turn the condition round."),
+        (auc(everything, NV), "This is the AUC of the nevi; take truth == mel and the column mel."),
+        (..., "roc_auc_score(truth == mel, answers[:, mel]), once with all rows, once with fewer."),
     ]  # fmt: skip
-    expected = "shares above the 0.9 quantile of the validation images, test images first"
-    return compare(numbers(answer, 2), known, expected, percent=True)
+    expected = "(AUC of melanoma on all images, the same without label_by == 'follow_up')"
+    return compare(numbers(answer, 2), known, expected)
 
 
-@exercise("an AUC between 0 and 1", "section 'A softmax always answers'")
-def exercise_3(answer, own_probabilities, strange_probabilities, own, strange):
-    """Check the AUC of "not sure" (1 minus the largest probability) for finding strangers."""
-    # Probabilities have the shape (n, 7) and (m, 7); `own` and `strange` say how strange each is.
-    sure = [np.asarray(p).max(axis=1) for p in (own_probabilities, strange_probabilities)]
-    foreign = np.repeat([0, 1], [len(part) for part in sure])
-    auc = roc_auc_score(foreign, 1 - np.concatenate(sure))
-    mean = "This is a mean probability; the AUC compares every stranger with every lesion."
+@exercise("one probability between 0 and 1", "section 'For whom', 'How large a gap is chance?'")
+def exercise_3(answer, groups):
+    """Check the probability that at least one of so many 95 % intervals misses by chance."""
+    none = 0.95**groups
     known = [
-        (auc, "How sure a network is says little about whether it should answer."),
-        (1 - auc, "This takes the sure ones for strangers; a stranger should be the unsure one."),
-        (roc_auc_score(foreign, np.concatenate([own, strange])),
-         "This is the AUC of the strangeness; here the largest probability is asked to do it."),
-        (sure[0].mean(), mean),
-        (sure[1].mean(), mean),
-        (..., "The label is 1 for strangers, the score 1 minus the largest probability."),
+        (1 - none, "So one that stands out is what you must expect."),
+        (0.05, "This is the chance that one given interval misses; there are many of them.", 0.001),
+        (none, "This is the probability that none misses; you want the opposite."),
+        (0.05 * groups, "This is how many miss on average, and no probability: it grows beyond 1."),
+        (0.05**groups, "This is the probability that all of them miss.", 1e-4),
+        (..., "All are right with 0.95 times itself, once for each group; 1 minus that."),
     ]  # fmt: skip
-    expected = "roc_auc_score(1 for strangers, 1 - largest probability)"
-    return compare(number(answer), known, expected, within=0.006)
+    expected = f"1 minus a power of 0.95, {groups} groups"
+    return compare(number(answer), known, expected, percent=True)
 
 
 ELEMENTS = {
-    "who is harmed, and how":
-        r"\b(harm|exclu|denied|denies|deny|unequal|inequal|unfair|fair|access|delay|miss|later|"
-        r"worse|left|discriminat|disadvantag|benefit|late|wait|longer|danger|risk|undetected|calm)",
-    "why it happens, in the data":
-        r"\b(train|data|seen|represent|sample|rare|light|pale|vienna|queensland|unknown|untested|"
-        r"collect|austria|australia|europe|white)",
-    "what to do about it":
-        r"\b(collect|test|measure|validat|report|tell|inform|warn|label|monitor|doctor|dermatolog|"
-        r"refer|stop|withdraw|retrain|study|gather|recruit|diverse|advis|physician|publish)",
+    "that a map can look right without a good network behind it":
+        r"\b(?:random|untrained|chance|dark(?:er|est|ness)?|look(?:s|ed)? right|no network|"
+        r"without (?:a|any) network|same map|pretty|convinc|persuasi|proves? nothing|sanity|"
+        r"no (?:evidence|proof)|cherry|hand-?picked|selected|highlights?|anyway)",
+    "that where it looks does not say what it uses or whether it is right":
+        r"\b(?:where|place|what it|colou?rs?|shortcuts?|backgrounds?|lights?|camera|reason|wrong|"
+        r"mistakes?|correct|errors?|located|location|accura|sound|miss(?:es|ed)|nothing about)",
+    "what to ask for instead":
+        r"\b(?:test|measur|compar|other clinic|another clinic|hospital|sensitiv|specific|interval|"
+        r"groups?|subgroup|corrupt|exchang|chang|new images|new lesions|own patients|ask|validat|"
+        r"trial|stud(?:y|ies)|recall|false (?:positive|alarm)|catch|how many|provide|our patients)",
 }  # fmt: skip
 
 
-@exercise("a text of some sentences", "section 'The lamp grows old'")
+@exercise(
+    "a text of some sentences", "sections 'What it looks at' and 'A shortcut that is really there'"
+)
 def exercise_4(answer):
-    """Look for harm, cause and remedy in a reasoned answer; whether it convinces, nobody checks."""
-    right = (
-        "It names who is harmed, a reason and a remedy. This check found the words; whether the "
-        "argument holds, discuss with somebody."
-    )
-    return essay(answer, ELEMENTS, fewest=25, right=right)
+    """Look in the open answer for maps that look right anyway, where against what, what to ask."""
+    return essay(answer, ELEMENTS, fewest=15)

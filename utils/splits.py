@@ -112,7 +112,7 @@ def lesion_split(
 def image_split(dataset: LesionImages, *, test: float = 0.2, seed: int = 0) -> Split:
     """Divide the images at random, whatever lesion they show: how it should not be done.
 
-    The older notebook did it so. Images of one lesion land on both sides; chapter 7 shows what
+    The older notebook did it so. Images of one lesion land on both sides; chapter 8 shows what
     that does to a result.
 
     Parameters

@@ -27,7 +27,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained. The defaults are the course's own recipe, found in chapter 8.
+    """How a network is trained. The defaults are the course's own recipe, found in chapter 9.
 
     Loshchilov and Hutter, ICLR 2019 (AdamW); Szegedy et al., CVPR 2016 (label smoothing);
     Polyak and Juditsky, SIAM J. Control Optim. 1992 (average).

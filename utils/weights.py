@@ -69,7 +69,7 @@ class StoredRun:
 
     name: str
     certificate: BirthCertificate
-    parts: dict[str, Judged]  # "validation", "test", and in chapter 7 "other test"
+    parts: dict[str, Judged]  # "validation", "test", and in chapter 8 "other test"
 
 
 def save_weights(

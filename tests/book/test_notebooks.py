@@ -40,7 +40,7 @@ OF_THE_END = {"exercise", "solution", "quiz"}  # tags of cells that are not the 
 
 # Chapters 6 (what a network answers; how sure you can be) and 9 (what it looks at; where and for
 # whom it fails) are two lessons long, so they have cells for nearly two chapters.
-MOST_CELLS = {"06_evaluation": 26, "09_looking_inside": 26}
+MOST_CELLS = {"06_evaluation": 26, "10_looking_inside": 26}
 
 
 def beside_the_course(path: Path) -> bool:
@@ -313,7 +313,7 @@ def test_a_page_beside_the_course_may_be_small_and_have_no_exercises():
     ends, cells = problems(small_chapter(), **GIVEN)
     assert "3 code cells" in cells and "8 to 15" in cells
     assert "the last 4 sections must be '## In one minute', '## Exercises'" in ends
-    names = ["00_warm_up", "C1_template", "A1_more", "01_data", "09_more", "10_more"]
+    names = ["00_first_steps", "C1_template", "A1_more", "01_data", "09_more", "10_more"]
     beside = [beside_the_course(Path(f"{name}.ipynb")) for name in names]
     assert beside == [True, True, True, False, False, False]
 

@@ -1,6 +1,6 @@
 """All self-checks: right answers in several forms pass, and each known mistake is explained.
 
-The answers stand in test_checks_00.py to test_checks_10.py, by the number of the exercise: what a
+The answers stand in test_checks_00.py to test_checks_12.py, by the number of the exercise: what a
 check is given besides the answer (GIVEN), right answers (RIGHT), wrong ones with a part of the
 message (MISTAKES), and what is right and wrong where something else is given (OTHERWISE).
 """

@@ -1,112 +1,105 @@
 """Self-checks of chapter 8: right answers reached in several ways, and the mistakes they know."""
 
+from types import SimpleNamespace
+
 import numpy as np
+from sklearn.metrics import accuracy_score, recall_score
 
 from utils.classes import DX
 
-P = np.array([0.21, 0.05, 0.30, 0.003, 0.10, 0.007, 0.33])
-SHARES = np.array([0.033, 0.051, 0.110, 0.012, 0.669, 0.014, 0.111])
-BY_HAND = {dx: round(p / s, 1) for dx, p, s in zip(DX, P, SHARES, strict=True)}
-IMAGE = np.random.default_rng(0).integers(0, 255, (6, 6, 3), dtype=np.uint8)
+TRAINED, TESTED = np.arange(700), np.arange(493, 793)  # 207 of 300 were trained on
+IN_BOTH = len(set(TRAINED.tolist()) & set(TESTED.tolist())) / len(TESTED)
 
 
-class Network:
-    """Seven weighted sums of all pixels, bent so that a mean of pictures is another thing."""
-
-    weights = np.random.default_rng(1).normal(0, 0.3, (6 * 6 * 3, 7))
-
-    def predict_on_batch(self, images):
-        sums = np.tanh(np.reshape(images, (len(images), -1)) / 255 @ self.weights)
-        powers = np.exp(3 * sums)
-        return powers / powers.sum(axis=1, keepdims=True)
-
-
-def ask(*pictures):
-    return Network().predict_on_batch(np.stack(pictures))
+def judged(seed, *, prefix, hit):
+    """120 images of 60 lesions; `hit` is the share recognised among the lesions L0 to L39."""
+    rng = np.random.default_rng(seed)
+    lesions = np.repeat([f"L{k}" for k in range(60)], 2)
+    labels = np.repeat(np.arange(60) % 7, 2)
+    labels[80:110] = 4  # the lesions never met are mostly nevi
+    answers = np.where(rng.random(120) < np.where(np.arange(120) < 80, hit, 0.5), labels, 3)
+    ids = np.array([f"{prefix}{k}" for k in range(120)])
+    return SimpleNamespace(
+        image_ids=ids, lesions=lesions, labels=labels, probabilities=np.eye(7)[answers]
+    )
 
 
-TURNED = [np.rot90(IMAGE, k) for k in range(4)]
-FLIPPED = [a[::s, ::t] for a in (IMAGE, IMAGE.transpose(1, 0, 2)) for s in (1, -1) for t in (1, -1)]
-EIGHT = ask(*FLIPPED)
-ABLATION = {
-    "00-original": (0.40, 0.800, 0.7, 40),
-    "01-scaled-input": (0.50, 0.850, 0.7, 40),
-    "02-symmetries": (0.51, 0.880, 0.7, 40),
-    "03-shift": (0.45, 0.878, 0.7, 40),
-    "04-colour": (0.455, 0.862, 0.7, 40),
-    "05-drawn-by-root": (0.55, 0.867, 0.7, 40),
-    "05-or-weights": (0.45, 0.820, 0.7, 40),
-    "06-schedule": (0.55, 0.870, 0.7, 40),
-}
-SEEDS = [0.941, 0.945, 0.939, 0.937, 0.942]  # range 0.008, standard deviation 0.003
-KEPT = [step for step in ABLATION if step != "05-or-weights"]
-AUCS = [ABLATION[step][1] for step in KEPT]
-BY_CODE = [step for step, by in zip(KEPT[1:], np.diff(AUCS), strict=True) if abs(by) > 0.008]
-LABELS = np.repeat(np.arange(7), [66, 104, 220, 23, 1341, 31, 223])
+OWN, OTHER = judged(0, prefix="a", hit=0.6), judged(1, prefix="b", hit=0.9)
+OTHER.image_ids[60:100] = OWN.image_ids[60:100]  # trained on by neither split
+RUN = SimpleNamespace(
+    parts={"test": OWN, "other test": OTHER},
+    certificate=SimpleNamespace(train_lesions=[f"L{k}" for k in range(40)]),
+)
 
 
-def fewest(code):
-    """Add one recognised image after the other until the mean of the sensitivities has risen."""
-    recognised = 0
-    while np.mean([recognised / (LABELS == code).sum(), *[0] * 6]) < 0.01:
-        recognised += 1
-    return recognised
+def scores(part, judged=OTHER):
+    answers = judged.probabilities.argmax(axis=1)[part]
+    labels = judged.labels[part]
+    # Not balanced_accuracy_score, which warns: classes are answered that do not occur.
+    recall = recall_score(labels, answers, labels=np.unique(labels), average="macro")
+    return accuracy_score(labels, answers), recall
 
 
-CHOSEN = "You picked the best of twelve by the test lesions, so they are training lesions now. "
-LUCK = "A difference of a hundredth lies well inside the interval we printed in the table. "
-PLACE = "And about the camera of the practice in the other city neither number says anything. "
+NEVER = scores(slice(80, None))
+COUNTED = OTHER.probabilities[80:][np.arange(40), OTHER.labels[80:]].mean()
+SHARE = np.array([3, 5, 11, 1, 67, 2, 11]) / 100
+FOUND = np.array([0.3, 0.25, 0.6, 0.1, 0.9, 0.2, 0.45])
+REST = np.delete(np.arange(7), DX.index("nv"))
+# One image at a time: 9,000 nevi, and the others 1,000 in their proportions of 33.
+MIXED = (9000 * 0.9 + sum(1000 / 33 * 100 * SHARE[k] * FOUND[k] for k in REST)) / 10_000
+BALANCED = sum(FOUND) / 7
+NEW = SHARE * 0.1 / 0.33
+NEW[DX.index("nv")] = 0.9
+WHY = "The printed number was taken on images most of which the program had been trained on. "
+WHAT = "For your patients this means that melanomas are missed although you feel reassured. "
+ASK = "Please ask for a test on lesions of your own patients, with an interval around it. "
 GIVEN = {
-    1: {"probabilities": P, "shares": SHARES},
-    2: {"network": Network(), "image": IMAGE},
-    3: {"ablation": ABLATION, "seed_aucs": SEEDS},
-    4: {"labels": LABELS},
+    1: {"trained_on": TRAINED, "tested_on": TESTED},
+    2: {"run": RUN},
+    3: {"share": SHARE, "found": FOUND},
 }
 RIGHT = {
-    1: [("mel", max(BY_HAND, key=BY_HAND.get)), ["MEL", " akiec"], (6, 0),
-        np.array([P.argmax(), np.argmax(np.log(P) - np.log(SHARES))]),
-        ("melanoma", "actinic keratosis or Bowen's disease")],
-    2: [EIGHT.mean(axis=0), sum(ask(view)[0] for one in TURNED for view in (one, one[::-1])) / 8,
-        EIGHT.mean(axis=0).round(3).tolist(), EIGHT.mean(axis=0, keepdims=True)],
-    3: [["01", "02", "04"], BY_CODE, [1, 2, 4], {1, 2, 4}, np.array([1, 2, 4]), "01, 02, 04",
-        "1 2 4", ["scaled input", "Symmetries", "04 colour"],
-        ["step-01-scaled-input", "02-symmetries", 4]],
-    4: [(2, 94), [fewest(3), fewest(4)], np.array([2.0, 94.0])],
-    5: [CHOSEN + LUCK + PLACE,
-        "Whoever chooses on\ntest images keeps the luckiest recipe. Another seed moves the "
-        "number by more than that. Ask for images from a hospital we have not trained on first.",
-        "The test set was used to select a model, so it is biased now. A gain of 0.01 is not "
-        "significant. Nothing follows for another town with other equipment."],
+    1: [0.7, 70, IN_BOTH, np.isin(TESTED, TRAINED).mean(), [0.69]],
+    2: [NEVER, [round(float(COUNTED), 2), round(NEVER[1], 3)], np.array([COUNTED, NEVER[1]]),
+        (100 * NEVER[0], 100 * NEVER[1])],
+    3: [(MIXED, BALANCED), [NEW @ FOUND, FOUND.mean()],
+        np.array([100 * MIXED, 100 * BALANCED]).round(1), (round(MIXED, 3), round(BALANCED, 3)),
+        (round(MIXED, 3), round(BALANCED, 2))],
+    4: [[4, 5, 6], {6, 5, 4}, (4.0, 5, np.int64(6)), np.arange(4, 7), "4, 5 and 6", "questions 4-6",
+        "4–6", ["4", "5", "6"]],
+    5: [WHY + WHAT + ASK,
+        "Four fifths of the pictures it was judged on were copies it knew by heart.\nIn your "
+        "practice more early tumours would be overlooked than you expect. Demand a split by "
+        "lesion and a score from another hospital.",
+        "The weights had been fitted on four of five of the pictures they were scored on. "
+        "Somebody may die of a tumour that was called a nevus. First get results on pictures "
+        "from your practice."],
 }  # fmt: skip
 MISTAKES = {
-    1: [(("akiec", "mel"), "exchanged"), (("nv", "akiec"), "nothing divided"),
-        (("mel", "mel"), "Twice the most probable"), (("mel", "df"), "rarest class"),
-        (("mel", "nv"), "multiplied"), (("mel", "bkl"), "second most probable"),
-        (("mel", "bcc"), "Divide each probability"), ("mel", "Two classes"),
-        ({"mel", "akiec"}, "Two classes"), (("mel"), "Two classes"),
-        (("mel", "mole"), "no class 'mole'"), ((6, 7), "no 7")],
-    2: [(EIGHT, "take their mean"), (ask(IMAGE)[0], "single orientation"),
-        (ask(FLIPPED[3])[0], "single orientation"),
-        (ask(*TURNED).mean(axis=0), "mirror the picture too"),
-        (ask(IMAGE, IMAGE[:, ::-1]).mean(axis=0), "orientations are missing"),
-        (ask(*FLIPPED[:4]).mean(axis=0), "orientations are missing"),
-        (EIGHT.sum(axis=0), "the sum"), (ask(np.mean(FLIPPED, axis=0))[0], "averaged the pictures"),
-        (np.full(7, 1 / 7), "Four turns, each"), (0.5, "one number; seven are wanted")],
-    3: [([1, 2, 4, "05-or-weights"], "road not taken"), ([0, 1, 2, 4], "where it begins"),
-        ([1, 3, 5], "balanced accuracy; compare"), ([1, 5], "balanced accuracy; compare"),
-        ([1, 2, 5, 6], "all steps upwards"), ([1, 2, 4, 5], "smaller than the range"),
-        ([1, 2], "some are missing"), ([3], "Subtract from each"), ([9], "no step 9"),
-        ("many", "no step 'many'"), ([], "empty")],
-    4: [((94, 2), "exchanged"), ((1, 14), "seven classes"), ((0.23, 13.41), "seven classes"),
-        ((21, 21), "plain accuracy"), ((1.61, 93.87), "whole images"),
-        ((1.6, 93.9), "whole images"), ((1, 93), "Rounded down"), ((5, 5), "One more image")],
-    5: [("Chosen on test, inside the interval, other clinic.", "has 8 words"),
-        (LUCK + PLACE, "what choosing"), (CHOSEN + PLACE, "may be chance"),
-        (CHOSEN + LUCK, "another clinic"),
-        ("A better number is a better number, so let us write it down. " * 2, "; that a")],
+    1: [(0.3, "share that is new"), (30, "share that is new"), (207, "a count"),
+        (0.21, "share of all images"), (0.49, "only one draw"), (0.8, "chapter's number"),
+        (0.1, "Ask of one test image"), (True, "one number"),
+        (IN_BOTH - 0.06, "Ask of one test image")],  # near, and not near enough
+    2: [(NEVER[::-1], "exchanged"), ((NEVER[0], NEVER[0]), "Both are the accuracy"),
+        (scores(slice(60, 100)), "never trained on; siblings"),
+        (scores(slice(0, 80)), "turn the mask round"), (scores(slice(None)), "whole test part"),
+        (scores(slice(80, None), OWN), "own test part"), ((0.01, 0.02), "Make the mask")],
+    3: [((MIXED, BALANCED + 0.02), "Do shares occur"), ((BALANCED, MIXED), "exchanged"),
+        ((0.81 + SHARE[REST] @ FOUND[REST], BALANCED), "more than 1"),
+        ((0.81 + 0.1 * np.mean(FOUND[REST]), BALANCED), "equally frequent"),
+        ((0.81, BALANCED), "nevi alone"), ((SHARE @ FOUND, BALANCED), "that of the test part"),
+        ((MIXED, MIXED), "Do shares occur"), ((0.1, 0.2), "Multiply each class")],
+    4: [([4, 5, 6, 9], "silent on 9"), ([4, 5, 6, 7, 9, 10, 11], "silent on 7, 9, 10 and 11"),
+        ([4, 5, 6, 8], "happened before they were taken"),
+        ([4, 5, 6, 1, 2, 3, 8, 12], "It answers 1, 2, 3, 8 and 12 in"),
+        ([4, 5], "1 of the flaws still missing"), (6, "chosen on the test images. 2 of the flaws"),
+        ([4, 5, 6, 13], "no number 13"), ("none", "Numbers of questions"),
+        ([4.5], "Numbers of questions"), ([], "Numbers of questions"),
+        (np.ones((2, 2, 2)) * 3, "It answers 3")],
+    5: [("It was trained on them; missed melanomas; ask for intervals.", "has 10 words"),
+        (WHAT + "Please ask for a report with an interval around each number in it.", "why the"),
+        (WHY + ASK, "what that means for a patient"), (WHY + WHAT, "what to ask for"),
+        ("Please do buy this program, because its accuracy is high and " * 3, "; what that")],
 }  # fmt: skip
-COMMON = np.array([0.05, 0.02, 0.2, 0.01, 0.25, 0.01, 0.46])
-OTHERWISE = [
-    (1, {"probabilities": COMMON}, ("mel", "nv"), False, "You multiplied"),
-    (2, {"image": TURNED[3]}, EIGHT.mean(axis=0), True, ""),
-]
+HALF = (0.5 * 0.9 + 0.5 * (SHARE[REST] @ FOUND[REST]) / 0.33, BALANCED)
+OTHERWISE = [(3, {"nevi": 0.5}, HALF, True, ""), (3, {"nevi": 0.9}, HALF, False, "")]

@@ -1,69 +1,83 @@
-"""Self-checks of chapter 10: right answers in several ways, and the mistakes they know."""
+"""Self-checks of chapter 10: right answers reached in several ways, and the mistakes they know."""
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import roc_auc_score
+
+from utils.classes import DX
 
 RNG = np.random.default_rng(0)
-VALIDATION, OWN = RNG.gamma(8, 0.12, 300), RNG.gamma(8, 0.125, 250)
-SPOTS = RNG.gamma(12, 0.13, 60)
-STRANGE = np.concatenate([SPOTS, RNG.gamma(8, 0.8, 140)])
-THRESHOLD = 1.6
-OURS = RNG.dirichlet([0.3] * 7, 250)
-THEIRS = RNG.dirichlet([0.5] * 7, 200)
-Q9 = np.quantile(VALIDATION, 0.9)
+IMAGES = RNG.integers(120, 256, (5, 8, 8, 3)).astype(np.uint8)
+MASKS = np.zeros((5, 8, 8), bool)
+for number, image in enumerate(IMAGES):
+    MASKS[number, 2 : 3 + number, 1:4] = True
+    image[MASKS[number]] //= 3
+GREY = IMAGES.mean(axis=-1)
+DARK = np.stack([one.max() - one for one in GREY])
 
 
-def share(values, threshold):
-    return sum(float(v) > threshold for v in values) / len(values)
+def one_by_one(maps=DARK, masks=MASKS):
+    return [float(m[k].sum() / m.sum()) for m, k in zip(maps, masks, strict=True)]
 
 
-def both(threshold):
-    return share(OWN, threshold), share(SPOTS, threshold)
+TRUTH = np.repeat(np.arange(7), 30)
+ANSWERS = RNG.dirichlet(np.ones(7), size=210)
+ANSWERS[np.arange(210), TRUTH] += 0.15
+MEL, NV = DX.index("mel"), DX.index("nv")
+HOW = np.where((TRUTH == NV) & (np.arange(210) % 2 == 0), "follow_up", "histo").astype(object)
+ANSWERS[HOW == "follow_up", MEL] *= 0.2
+ALL, KEPT = np.ones(210, bool), HOW != "follow_up"
 
 
-UNSURE = np.concatenate([1 - OURS.max(axis=1), 1 - THEIRS.max(axis=1)])
-LABELS = np.repeat([0, 1], [250, 200])
-PAIRS = (UNSURE[250:, None] > UNSURE[:250]).mean()
-BARS = {"own_probabilities": OURS, "strange_probabilities": THEIRS}
+def area(rows, code=MEL):
+    """The area under the curve as the share of pairs in the right order."""
+    own, scores = TRUTH[rows] == code, ANSWERS[rows, code]
+    return float(np.mean(scores[own][:, None] > scores[~own]))
+
+
+def drawn(groups):
+    missed = np.random.default_rng(0).random((400_000, groups)) < 0.05
+    return missed.any(axis=1).mean()
+
+
+ANYWAY = "The darkest pixels lie on the lesion too, with no network at all in the game. "
+WHERE = "And the map does not say which reason it had in that spot, the colour for instance. "
+INSTEAD = "Let us see its sensitivity on patients from our practice first. "
+FILLER = "Thank you very much for your visit and for all the nice slides you brought along today. "
+
+NO_MISS = 1 - np.prod(np.full(17, 0.95))
 GIVEN = {
-    1: {"own": OWN, "strange": STRANGE, "threshold": THRESHOLD},
-    2: {"validation": VALIDATION, "own": OWN, "spots": SPOTS},
-    3: {"own": OWN, "strange": STRANGE, **BARS},
+    1: {"images": IMAGES, "masks": MASKS},
+    2: {"truth": TRUTH, "probabilities": ANSWERS, "label_by": HOW},
+    3: {"groups": 17},
 }
 RIGHT = {
-    1: [500 * (OWN > THRESHOLD).mean(), len([v for v in OWN if v > THRESHOLD]) * 2,
-        round(share(OWN, THRESHOLD) * 500), np.float32(500 * share(OWN, THRESHOLD))],
-    2: [((OWN > Q9).mean(), (SPOTS > Q9).mean()), [share(OWN, Q9), share(SPOTS, Q9)],
-        np.round([100 * share(OWN, Q9), 100 * share(SPOTS, Q9)], 1),
-        pd.Series({"test": share(OWN, Q9), "spots": share(SPOTS, Q9)})],
-    3: [roc_auc_score(LABELS, UNSURE), PAIRS, round(PAIRS, 2)],
-    4: ["People with dark skin are excluded from the benefit, and a cancer may be found too late. "
-        "The training images hardly show them. I would collect such images and tell every user "
-        "about it.",
-        "It denies one group what others get. The reason is the data, which come from light skin. "
-        "Until it has been tested there, refer all who are refused to a doctor, and say so openly.",
-        "People of colour get no benefit from the tool: their melanomas are spotted too late. It "
-        "only ever met pale patients. Gather more diverse pictures, and until then warn all "
-        "openly."],
+    1: [sum(one_by_one()) / 5, round(100 * np.mean(one_by_one()), 1),
+        np.array([np.einsum("nij,nij->n", DARK, MASKS / DARK.sum((1, 2))[:, None, None]).mean()]),
+        pd.Series(one_by_one()).mean().round(2)],
+    2: [[round(area(ALL), 2), round(area(KEPT), 2)], np.array([area(ALL), area(KEPT)])],
+    3: [NO_MISS, round(drawn(17), 2), round(100 * NO_MISS), [NO_MISS]],
+    4: [ANYWAY + WHERE + INSTEAD,
+        "An untrained copy\ngives heat maps that convince just as much. A network may stare at "
+        "the right place and be wrong there. We should exchange the light and count decisions.",
+        "The maps may be cherry-picked, and tell me nothing about accuracy. Where is the trial "
+        "that says how many cancers are found?"],
 }  # fmt: skip
 MISTAKES = {
-    1: [(share(OWN, THRESHOLD), "asks how many"), (100 * share(OWN, THRESHOLD), "asks how many"),
-        (500 * share(STRANGE, THRESHOLD), "strangers"), (15, "validation"),
-        (500 * (OWN <= THRESHOLD).mean(), "get an answer"), (77, "share of test images")],
-    2: [(both(Q9)[::-1], "order"), (both(np.quantile(OWN, 0.9)), "comes from the test images"),
-        (both(np.quantile(VALIDATION, 0.1)), "least strange"),
-        (both(np.quantile(VALIDATION, 0.97)), "old threshold"),
-        (tuple(1 - x for x in both(Q9)), "get an answer"), ((0.5, 0.5), "Set the threshold"),
-        (0.08, "two are wanted")],
-    3: [(1 - PAIRS, "sure ones"),
-        (roc_auc_score(LABELS, np.concatenate([OWN, STRANGE])), "of the strangeness"),
-        (THEIRS.max(axis=1).mean(), "mean probability"), (0.123, "The label is 1"),
-        (PAIRS + 0.03, "The label is 1")],  # near, and not near enough
-    4: [("It is unfair.", "argument needs at least 25"),
-        ("The accuracy is high, so nothing has to be done, and the number of refusals is what one "
-         "would expect of any program that somebody makes for this kind of use.", "who is harmed"),
-        ("People with dark skin are excluded and harmed, because the training images show light "
-         "skin and hardly anything else, and so it is with such programs everywhere.", "to do")],
+    1: [(np.mean(one_by_one()) + 0.03, "divided by all darkness"),
+        (MASKS.mean(), "a flat map would reach"), (1 - np.mean(one_by_one()), "share outside"),
+        (np.mean(one_by_one(GREY)), "map of brightness"),
+        ((DARK * MASKS).sum() / DARK.sum(), "in one pot"), (0.123, "divided by all darkness")],
+    2: [((area(KEPT), area(ALL)), "exchanged"), ((area(ALL), area(ALL)), "Twice"),
+        ((area(ALL), area(TRUTH != NV)), "left out all nevi"),
+        ((area(ALL), area(~KEPT | (TRUTH == MEL))), "turn the condition round"),
+        ((area(ALL, NV), area(KEPT, NV)), "AUC of the nevi"), ((0.5, 0.5), "roc_auc_score")],
+    3: [(0.05, "one given interval"), (0.95**17, "none misses"), (0.85, "how many miss on average"),
+        (0.05**17, "all of them"), (0.3, "0.95 times itself"),
+        (NO_MISS + 0.03, "0.95 times itself")],  # near, and not near enough
+    4: [("A random map, where it looks, test it.", "has 8 words"),
+        (FILLER + "I wonder which colour it used, so let us measure that.", "can look right"),
+        (FILLER + "A random network paints such a map too; measure it.", "what it uses"),
+        (FILLER + "A random network looks at the same place as well.", "instead"),
+        (FILLER, "; that where")],
 }  # fmt: skip
-OTHERWISE = [(1, {"lesions": 40}, 40 * share(OWN, THRESHOLD), True, "")]
+OTHERWISE = [(3, {"groups": 12}, drawn(12), True, ""), (3, {}, drawn(12), False, "")]

@@ -1,4 +1,4 @@
-"""The stored results of chapter 9 fit the weights, the data and the chapter's functions."""
+"""The stored results of chapter 10 fit the weights, the data and the chapter's functions."""
 
 import ast
 import json

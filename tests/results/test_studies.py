@@ -60,7 +60,7 @@ def test_scaled_input_is_the_original_network_behind_one_layer():
 
 
 def test_stored_runs_are_those_that_the_command_would_make_now(real_data_folder):
-    """The numbers in chapters 6 to 8 are read from runs whose certificates match."""
+    """The numbers in chapters 6 to 9 are read from runs whose certificates match."""
     dataset = load_ham10000()
     wanted = {study.name: study.stale() for study in studies.all_studies(dataset)}
     stale = {name: why for name, why in wanted.items() if why}

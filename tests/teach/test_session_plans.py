@@ -220,10 +220,10 @@ def test_numbers_of_the_answers_follow_from_the_tables():
 
 
 def test_tables_from_the_course_are_those_of_the_chapters():
-    source = nbformat.writes(chapter("07_anatomy_of_a_result"))
+    source = nbformat.writes(chapter("08_anatomy_of_a_result"))
     for row in tables(questions()[20][1])[0]:
         numbers = ", ".join(row[dx] for dx in DX)
-        assert f"[{numbers}]" in source, f"chapter 7 has no row {numbers}"
+        assert f"[{numbers}]" in source, f"chapter 8 has no row {numbers}"
     outputs = nbformat.writes(chapter("03_splitting_and_oversampling"))
     for row in tables(questions()[10][1])[0]:
         line = re.search(rf"\| {row['dx']} +\|([^\\]*)\|", outputs)[1].split("|")

@@ -13,7 +13,7 @@ from utils.data import phantom
 from utils.models import original_cnn, small_resnet
 from utils.weights import MODELS, CertificateError, network_of, read_certificate
 
-chapter = definitions("10")
+chapter = definitions("12")
 CERTIFICATE = read_certificate("best")
 
 

@@ -1,4 +1,4 @@
-"""The long computations of chapter 9, made once and stored in ``models/looking_inside.json``.
+"""The long computations of chapter 10, made once and stored in ``models/looking_inside.json``.
 
     python -m tools.results.look_inside     # what is out of date; all: some twenty minutes
 
@@ -29,7 +29,7 @@ from utils.splits import lesion_groups, lesion_split
 from utils.training import class_shares
 from utils.weights import MODELS, STUDIES, load_weights, read_certificate, read_run, run_names
 
-CHAPTER, FILE = "09", MODELS / "looking_inside.json"
+CHAPTER, FILE = "10", MODELS / "looking_inside.json"
 WEIGHTS, FOLDS = ("best", "original"), "best-fold-"
 RESAMPLES = 1000
 EXPLAINED = 200  # images, one per lesion, whose answers are explained

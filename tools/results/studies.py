@@ -1,4 +1,4 @@
-"""`make studies`: the long runs whose results chapters 6 to 8 show, made once and stored.
+"""`make studies`: the long runs whose results chapters 6 to 9 show, made once and stored.
 
 Each run is stored as soon as it is finished, so a stopped command goes on where it was. A run
 that fits its recipe, data and split is not made again.
@@ -31,7 +31,7 @@ SEEDS, FOLDS = 5, 5
 # The test lesions are those of every other split with seed 0, and stay untouched.
 TO_CHOOSE_BY = 0.25
 PIXELS = 64  # of the comparison with larger images, where the data source has them
-# The whole procedure of the older notebook, mistakes included, for chapter 7. One thing is
+# The whole procedure of the older notebook, mistakes included, for chapter 8. One thing is
 # repaired, because nothing could be judged otherwise: the checkpoint watches ``val_accuracy``,
 # which exists, so it is really written.
 OLDER = {
@@ -145,7 +145,7 @@ def write_run(
 
 
 def ablation() -> dict[str, Recipe]:
-    """Return the steps of chapter 8, from the older recipe to the course's, by name.
+    """Return the steps of chapter 9, from the older recipe to the course's, by name.
 
     Each changes one thing of a step before it. Those with ``-or-`` in their names are roads not
     taken. Up to the last but one, about the same number of images is shown.
@@ -177,7 +177,7 @@ def ablation() -> dict[str, Recipe]:
 
 
 def larger_images() -> list[Study]:
-    """Return the study of chapter 8 with 64 pixels; none where the data source has but 28.
+    """Return the study of chapter 9 with 64 pixels; none where the data source has but 28.
 
     It differs from the step ``09-residual-network`` in the pixels, and in a shift that is as
     large a part of the image as there.
@@ -215,7 +215,7 @@ def all_studies(dataset: LesionImages) -> list[Study]:
 
 
 def older_studies(dataset: LesionImages, main: Split) -> list[Study]:
-    """Return the runs of the older notebook, with the three ways of dividing of chapter 7."""
+    """Return the runs of the older notebook, with the three ways of dividing of chapter 8."""
     by_image, other = image_split(dataset, seed=0), image_split(dataset, seed=1)
     train = np.sort(np.concatenate([main.train, main.validation]))
     by_lesion = dataclasses.replace(main, train=train)

@@ -165,7 +165,7 @@ def run(chapter: Path, *, python: Path, repository: str, stand_in: bool = True) 
 def failed(ran: dict) -> str:
     """Return what is wrong with a run; empty if nothing is."""
     # Chapters that read stored runs alone load no data.
-    loads = () if ran["chapter"].startswith(("C2", "07")) else ("data",)
+    loads = () if ran["chapter"].startswith(("C2", "08")) else ("data",)
     missing = [name for name in ("versions", "device", *loads) if not ran[name]]
     return ran["problem"] or (f"it did not say its {', '.join(missing)}" if missing else "")
 

@@ -1,4 +1,4 @@
-"""What chapter 9 defines: maps that are right where it is known, masks, groups, worse images."""
+"""What chapter 10 defines: maps that are right where it is known, masks, groups, worse images."""
 
 import importlib.util
 import math
@@ -19,7 +19,7 @@ from utils.data import load_ham10000
 from utils.metrics import resample_weights
 from utils.models import small_resnet
 
-chapter = definitions("09")
+chapter = definitions("10")
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(60, 200, (3, 28, 28, 3)).astype(np.uint8)
 CLASSES = np.array([0, 6, 4])

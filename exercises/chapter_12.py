@@ -1,0 +1,95 @@
+"""Self-checks of chapter 12: putting it to use."""
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from exercises.base import compare, essay, exercise, number, numbers
+
+REFUSAL = "section 'How strange is an image?'"
+
+
+@exercise("a number of lesions, such as 40", REFUSAL)
+def exercise_1(answer, own, strange, threshold, *, lesions=500):
+    """Check how many of `lesions` real lesions a practice would be sent away with."""
+    # `own` and `strange` say how strange each test image and each other picture is.
+    share, foreign = ((np.asarray(part) > threshold).mean() for part in (own, strange))
+    a_share = f"This is the share that is refused; the question asks how many of {lesions:,}."
+    known = [
+        (share * lesions, f"Some {share * lesions:.0f} people would be sent away unanswered."),
+        (share, a_share, 0.0006),
+        (100 * share, a_share, 0.06),
+        (foreign * lesions, "These are strangers; a practice has lesions: use the test images."),
+        (0.03 * lesions, "3 % is the share of the validation images; take the test's.", 0.01),
+        ((1 - share) * lesions, "These get an answer; the question asks how many get none."),
+        (..., "Take the share of test images above the threshold, times the lesions."),
+    ]  # fmt: skip
+    expected = f"the refused share of the test images, times {lesions:,}"
+    return compare(number(answer), known, expected, within=0.51)
+
+
+@exercise("two shares, (of the test images, of the far spots)", REFUSAL)
+def exercise_2(answer, validation, own, spots):
+    """Check the shares above a threshold that 10 % of the validation images exceed."""
+    # Each array says how strange the images are.
+    validation, own, spots = (np.asarray(part) for part in (validation, own, spots))
+
+    def above(images: np.ndarray, share: float) -> np.ndarray:
+        threshold = np.quantile(images, share)
+        return np.array([(own > threshold).mean(), (spots > threshold).mean()])
+
+    truth = above(validation, 0.9)
+    known = [
+        (truth, "More strangers are caught, and more patients are sent away."),
+        (truth[::-1], "The order is turned round: test images first, far spots second."),
+        (above(own, 0.9), "This threshold comes from the test images; these may only be judged."),
+        (above(validation, 0.1), "This tenth is the least strange; refused is the upper end."),
+        (above(validation, 0.97), "This is the old threshold, for 3 % of the validation images."),
+        (1 - truth, "These are the shares that get an answer; the question asks for the refused."),
+        (..., "Set the threshold on the validation images, then count who is above it."),
+    ]  # fmt: skip
+    expected = "shares above the 0.9 quantile of the validation images, test images first"
+    return compare(numbers(answer, 2), known, expected, percent=True)
+
+
+@exercise("an AUC between 0 and 1", "section 'A softmax always answers'")
+def exercise_3(answer, own_probabilities, strange_probabilities, own, strange):
+    """Check the AUC of "not sure" (1 minus the largest probability) for finding strangers."""
+    # Probabilities have the shape (n, 7) and (m, 7); `own` and `strange` say how strange each is.
+    sure = [np.asarray(p).max(axis=1) for p in (own_probabilities, strange_probabilities)]
+    foreign = np.repeat([0, 1], [len(part) for part in sure])
+    auc = roc_auc_score(foreign, 1 - np.concatenate(sure))
+    mean = "This is a mean probability; the AUC compares every stranger with every lesion."
+    known = [
+        (auc, "How sure a network is says little about whether it should answer."),
+        (1 - auc, "This takes the sure ones for strangers; a stranger should be the unsure one."),
+        (roc_auc_score(foreign, np.concatenate([own, strange])),
+         "This is the AUC of the strangeness; here the largest probability is asked to do it."),
+        (sure[0].mean(), mean),
+        (sure[1].mean(), mean),
+        (..., "The label is 1 for strangers, the score 1 minus the largest probability."),
+    ]  # fmt: skip
+    expected = "roc_auc_score(1 for strangers, 1 - largest probability)"
+    return compare(number(answer), known, expected, within=0.006)
+
+
+ELEMENTS = {
+    "who is harmed, and how":
+        r"\b(harm|exclu|denied|denies|deny|unequal|inequal|unfair|fair|access|delay|miss|later|"
+        r"worse|left|discriminat|disadvantag|benefit|late|wait|longer|danger|risk|undetected|calm)",
+    "why it happens, in the data":
+        r"\b(train|data|seen|represent|sample|rare|light|pale|vienna|queensland|unknown|untested|"
+        r"collect|austria|australia|europe|white)",
+    "what to do about it":
+        r"\b(collect|test|measure|validat|report|tell|inform|warn|label|monitor|doctor|dermatolog|"
+        r"refer|stop|withdraw|retrain|study|gather|recruit|diverse|advis|physician|publish)",
+}  # fmt: skip
+
+
+@exercise("a text of some sentences", "section 'The lamp grows old'")
+def exercise_4(answer):
+    """Look for harm, cause and remedy in a reasoned answer; whether it convinces, nobody checks."""
+    right = (
+        "It names who is harmed, a reason and a remedy. This check found the words; whether the "
+        "argument holds, discuss with somebody."
+    )
+    return essay(answer, ELEMENTS, fewest=25, right=right)
