@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from tools.results import phantom as tool
+from utils.augment import symmetry
 from utils.classes import DX
 from utils.data import load_ham10000, phantom
+from utils.splits import lesion_split
 
 
 @pytest.fixture(scope="module")
@@ -95,29 +97,25 @@ def test_the_stored_report_is_about_these_parameters(report):
     """After a fit, `make phantom` measures again; the dataset card quotes the report."""
     assert report["fingerprint"] == phantom.fingerprint()
     assert report["bytes"] == phantom.PARAMETERS.stat().st_size
-    near = report["distances, first percentile"]
-    assert near["phantom to nearest real image"] >= near["real to nearest other real image"]
-    auc = report["trained on the phantom"]["macro AUC on the real images"]
-    assert auc >= tool.LEAST_AUC
+    assert report["membership AUC"]["high"] <= tool.MOST_MEMBERSHIP
+    assert report["membership AUC of noisy copies"]["low"] > tool.MOST_MEMBERSHIP
+    assert min(report["macro AUC on real test images, each seed"]) >= tool.LEAST_AUC
     assert all(report["criteria"].values())
 
 
-def test_nearest_finds_the_nearest():
-    levels, unit = np.array([0, 1, 3, 200], np.uint8), np.sqrt(28 * 28 * 3)
-    images = np.broadcast_to(levels[:, None, None, None], (4, 28, 28, 3))
-    for groups, expected in (([0, 1, 2, 3], [1, 1, 2, 197]), ([0, 0, 1, 2], [3, 2, 2, 197])):
-        groups = np.array(groups)
-        np.testing.assert_allclose(
-            tool.nearest(images, images, (groups, groups)), unit * np.array(expected)
-        )
-
-
-def test_a_sample_is_no_nearer_than_real_images_are(drawn, real_data_folder, report):
-    """2,500 fixed images of either kind against all real ones; `make phantom` takes them all."""
+def test_who_was_fitted_on_cannot_be_told_from_the_phantom(drawn, real_data_folder, report):
     real = load_ham10000(source=real_data_folder)
-    near = tool.distances(real, drawn[0], most=2500)
-    synthetic = near["phantom to nearest real image"]
-    assert synthetic >= near["real to nearest other real image"]
-    assert synthetic >= near["real to nearest real image of another lesion"]
-    for name, value in report["distances, first percentile"].items():
-        assert near[name] == pytest.approx(value, rel=0.05), name
+    found = tool.membership(real, lesion_split(real), drawn[0])
+    assert found.high <= tool.MOST_MEMBERSHIP
+    assert found.value == pytest.approx(report["membership AUC"]["value"], abs=0.01)
+
+
+@pytest.mark.parametrize("turned", [0, 3])
+def test_copies_with_noise_betray_who_was_copied(drawn, turned):
+    """The attack works: also on copies that were turned, and on no others."""
+    data = tool.synthetic()
+    split = lesion_split(data)
+    copies = symmetry(tool.noisy_copies(data.images[split.train]), turned)
+    assert tool.membership(data, split, copies).low > 0.9
+    other = tool.synthetic(seed=1).images
+    assert tool.membership(data, split, other).value == pytest.approx(0.5, abs=0.05)
