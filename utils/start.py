@@ -32,6 +32,7 @@ def prepare() -> None:
         names them and says what to do.
     """
     need(*NEEDED)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # hides TensorFlow's start-up notes
     print(f"Versions: {versions()}")
     print(f"Device: {device()}")
 

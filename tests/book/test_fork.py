@@ -58,8 +58,7 @@ def test_new_address_and_branch_are_in_every_place(fork):
     assert config["repository"] == {"url": FORK, "branch": "spring"}
     files = texts(fork)
     for name in NOTEBOOKS:
-        assert f'REPOSITORY = \\"{FORK}\\"' in files[name], name
-        assert 'VERSION = \\"spring\\"' in files[name], name
+        assert f'REPOSITORY, VERSION = \\"{FORK}\\", \\"spring\\"' in files[name], name
     readme = files["README.md"]
     assert "somebody/skin-in-class/blob/spring/chapters" in readme and "/spring?urlpath" in readme
     assert "/blob/main/" not in readme and "/main?" not in readme

@@ -72,10 +72,8 @@ def _frame(notebook, url, version, beside):
     yield from (f"cell 2, the box, lacks {word}" for word in BOX if word not in box)
     if cells[2].cell_type != "code" or "REPOSITORY" not in cells[2].source:
         yield "cell 3 must be the set-up cell, with REPOSITORY"
-    elif f'REPOSITORY = "{url}"' not in cells[2].source:
-        yield f'cell 3 must have REPOSITORY = "{url}", the address in _config.yml'
-    elif not re.search(rf'^VERSION = "{re.escape(version)}"', cells[2].source, re.MULTILINE):
-        yield f'cell 3 must have VERSION = "{version}", the branch in _config.yml'
+    elif f'VERSION = "{url}", "{version}"' not in cells[2].source:
+        yield f'cell 3 must have the address and branch in _config.yml: "{url}", "{version}"'
     ends = [c.source.splitlines()[0] for c in cells if c.source.startswith("## ")]
     wanted = [name for name in ENDS if not (beside and name in OPTIONAL and name not in ends)]
     if ends[-len(wanted) :] != wanted:
@@ -271,7 +269,7 @@ def good_chapter() -> nbformat.NotebookNode:
     markdown, code = v4.new_markdown_cell, v4.new_code_cell
     box = "> **Time to read** 5\n> **Time to run** 1\n> **You need** x\n> **You will be able to** y"
     cells = [markdown("# Title"), markdown(box)]
-    cells += [code(f'REPOSITORY = "{URL}"\nVERSION = "main"')]
+    cells += [code(f'REPOSITORY, VERSION = "{URL}", "main"')]
     for number in range(8):
         cells += [markdown("Why."), code(f"print({number})  # why")]
     cells += [
@@ -325,8 +323,9 @@ BREAKS = {
     "must be the box": lambda n: n.cells[1].update(source=n.cells[1].source + "\nmore"),
     "lacks **You need**": lambda n: n.cells[1].update(source="> **Time to read**"),
     "must be the set-up cell": lambda n: n.cells[2].update(source="import sys"),
-    "the address in _config.yml": lambda n: n.cells[2].update(source='REPOSITORY = "x"'),
-    "the branch in": lambda n: n.cells[2].update(source=n.cells[2].source.replace("main", "v1")),
+    "address and branch": lambda n: n.cells[2].update(
+        source=n.cells[2].source.replace("main", "v1")
+    ),
     "the last 4 sections must be": lambda n: n.cells.pop(),
     "of '## Exercises' lacks the tag exercise or solution": lambda n: tagged(n.cells[-4]),
     "of '## Check yourself' lacks the tag quiz": lambda n: tagged(n.cells[-2], "exercise"),

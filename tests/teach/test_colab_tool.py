@@ -56,7 +56,7 @@ SAID = [
     "Data: a second line that does not count",
 ]
 SEE = """\
-REPOSITORY = "https://github.com/OWNER/x"
+REPOSITORY, VERSION = "https://github.com/OWNER/x", "main"
 import json, os, sys
 def place(name):
     try: return __import__(name, fromlist=["x"]).__file__
@@ -132,7 +132,7 @@ def test_a_kernel_without_an_answer_has_failed(chapter, tmp_path):
 def test_chapters_set_up_cell_is_one_that_gets_the_address():
     for path in colab.chapters():
         cell = nbformat.read(path, as_version=4).cells[2]
-        assert re.search(r'^REPOSITORY = ".*"$', cell.source, re.MULTILINE), path.name
+        assert re.search(r'^REPOSITORY, VERSION = ".*?"', cell.source, re.MULTILINE), path.name
 
 
 ROW = {"chapter": "03_x", "seconds": 1.0, "peak_mb": 900, "problem": ""}
@@ -141,7 +141,7 @@ ROW |= {"versions": "Python 3", "device": "CPU", "data": "phantom"}
 
 def test_a_chapter_that_does_not_say_what_it_found_has_failed():
     assert colab.failed(ROW | {"device": "", "data": ""}) == "it did not say its device, data"
-    assert colab.failed(ROW | {"chapter": "07_x", "data": ""}) == ""
+    assert colab.failed(ROW | {"chapter": "08_x", "data": ""}) == ""
 
 
 # --- The command ---------------------------------------------------------------------------------

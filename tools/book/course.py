@@ -129,11 +129,28 @@ def pictures(cell: nbformat.NotebookNode) -> list[int]:
     return [len(base64.b64decode(data["image/png"])) for data in shown if "image/png" in data]
 
 
+def small_values(notebook: nbformat.NotebookNode) -> dict[str, object]:
+    """Return the small values for a trial run that the cell tagged ``parameters`` carries."""
+    cells = (c for c in notebook.cells if "parameters" in c.metadata.get("tags", ()))
+    return {name: value for cell in cells for name, value in cell.metadata.get("small", {}).items()}
+
+
+def small(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Write the small values of a chapter into a cell behind its parameters; return the chapter."""
+    if values := small_values(notebook):
+        lines = [f"{name} = {value!r}" for name, value in values.items()]
+        tagged = ("parameters" in c.metadata.get("tags", ()) for c in notebook.cells)
+        place = list(tagged).index(True) + 1
+        notebook.cells.insert(place, nbformat.v4.new_code_cell("\n".join(lines)))
+    return notebook
+
+
 def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | None = None) -> float:
     """Run a copy of `notebook` in the notebook's own folder; return the seconds it took.
 
     `copy` is the file of the executed copy; the chapter is only read. `parameters` are values for
-    the cell tagged ``parameters``; they show as a cell of their own. Raises ChapterError if a cell
+    the cell tagged ``parameters``; they show as a cell of their own; with ``COURSE_QUICK=1`` the
+    chapter's small values are given too. Raises ChapterError if a cell
     fails; the message names the chapter, the cell and the end of the traceback.
     """
     import papermill  # here, because it takes a second that `make book` does not need
@@ -148,6 +165,8 @@ def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | No
             await super()._async_launch_kernel(command, stderr=subprocess.DEVNULL, **options)
 
     copy.parent.mkdir(parents=True, exist_ok=True)
+    if os.environ.get("COURSE_QUICK") == "1":
+        parameters = small_values(nbformat.read(notebook, as_version=4)) | dict(parameters or {})
     # A live line on a terminal, a line every 20 s elsewhere.
     every = 0.1 if sys.stderr.isatty() else 20
     # Sockets of the file system where there are some: no open ports, and no warning about them.

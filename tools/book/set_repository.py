@@ -66,7 +66,7 @@ def set_address(new: str, root: Path = ROOT, *, new_branch: str | None = None) -
         rf"{re.escape(old)}(?![\w-])": form[1],
         # The branch: in _config.yml, in set-up cells, in the new addresses of Colab and Binder.
         rf"(?m)^(  branch: ){old_branch}$": rf"\g<1>{new_branch}",
-        rf'(?m)^(VERSION = "){old_branch}(?=")': rf"\g<1>{new_branch}",
+        rf'(?m)^(REPOSITORY, VERSION = ".+", "){old_branch}(?=")': rf"\g<1>{new_branch}",
         rf"({re.escape(form[1])}/(?:blob/)?){old_branch}(?=[/?])": rf"\g<1>{new_branch}",
     }
 

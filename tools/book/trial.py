@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 
-from tools.book.course import ROOT, chapters
+from tools.book.course import ROOT, chapters, small
 from utils.files import replace_file
 
 # The set-up cell looks for the course in the folder above.
@@ -21,9 +21,9 @@ def trial_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Return a chapter with its solutions at the end, and with the verdict of each check asserted.
 
     As handed out, an exercise is not solved; with its solution, it is. Outputs stay only where
-    nbval compares them (the tag ``nbval-check-output``).
+    nbval compares them (the tag ``nbval-check-output``). What makes a chapter long is small.
     """
-    trial = copy.deepcopy(notebook)
+    trial = small(copy.deepcopy(notebook))
     solutions = [c for c in trial.cells if "solution" in _tags(c)]
     trial.cells = [c for c in trial.cells if "solution" not in _tags(c)]
     trial.cells += [c for c in solutions if c.cell_type == "code"]

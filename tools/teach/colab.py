@@ -28,7 +28,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from tools.book.course import ROOT, chapters, copy_working_tree, run_python, text_output
+from tools.book.course import ROOT, chapters, copy_working_tree, run_python, small, text_output
 from utils.files import write_json
 
 FOLDER = ROOT / "_build" / "colab"
@@ -122,9 +122,12 @@ def run(chapter: Path, *, python: Path, repository: str, stand_in: bool = True) 
     folder = FOLDER / "run" / chapter.stem
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    notebook, own = nbformat.read(chapter, as_version=4), r'(?m)^REPOSITORY = ".*"$'
+    notebook, own = (
+        small(nbformat.read(chapter, as_version=4)),
+        r'(?m)^(REPOSITORY, VERSION = )".*?"',
+    )
     for cell in notebook.cells:
-        cell.source = re.sub(own, f'REPOSITORY = "{repository}"', cell.source)
+        cell.source = re.sub(own, rf'\1"{repository}"', cell.source)
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     nbformat.write(notebook, folder / chapter.name)
