@@ -1,23 +1,23 @@
-"""`make same`: after code was moved or rewritten, show that the chapters' outputs stay the same.
+"""`make same`: after code was rewritten, show that the chapters' outputs stay the same.
 
     python -m tools.book.same [--old REVISION] [03 06 …]
 
-Runs each chapter whose stamp is out of date twice, on this machine and the real images: as it
-stood in a revision (HEAD unless named), and as it stands now. Where every text and picture is
-the same, the stored outputs get a new stamp; what differs is shown and the chapter left alone. What
-differs between two runs of the *old* chapter as well (seconds, a measured speed) does not count.
-Chapter 5 runs two epochs, and the weights it saves are compared too.
+Runs the chapters that are named, else those whose stamp is out of date, on this machine and the
+real images: as they stood in a revision (HEAD unless named), and as they stand now. Where every text
+and picture is the same, the chapter gets a new stamp; what differs is shown and left alone. What
+differs between two runs of the *old* chapter as well (seconds) does not count. Chapter 5 runs two
+epochs, and the losses that its certificate holds, to the last digit, are compared too.
 """
 
 import argparse
 import base64
 import io
+import json
 import re
 import subprocess
 import sys
 import tarfile
 import tempfile
-from itertools import zip_longest
 from pathlib import Path
 
 import nbformat
@@ -26,13 +26,11 @@ from PIL import Image
 
 from tools.book import stamp
 from tools.book.course import ROOT, TRAINS, ChapterError, chapters, execute, real_images
-from tools.book.publish import pack, tidy
+from tools.book.publish import tidy
 from utils.files import replace_file
 
 PIXEL_TOLERANCE = 0.5  # mean difference of two pictures in grey levels of 255
-SHORT = {"EPOCHS": 2}  # of the chapter that trains
-# Addresses in memory, seconds, and a check sum of weights, which are compared themselves. Whatever
-# else is measured is told by the second run of the old chapter: "12 times" may be a count.
+# Addresses in memory, seconds, and a check sum of weights (their losses are compared).
 VARIES = re.compile(
     r"0x[0-9a-f]+|(?<=check sum of the weights: )\w+|\d[\d,.]*(?= ?(?:s|ms|seconds|minutes)\b)"
 )
@@ -43,163 +41,93 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--old", default="HEAD", help="the revision to compare with")
     parser.add_argument("numbers", nargs="*", help="chapters, such as 03 06; none: what is stale")
-    given = parser.parse_args(arguments)
-    todo = [p for p in chapters() if (p.name[:2] in given.numbers if given.numbers else _stale(p))]
-    if not todo:
-        print("Every chapter's stamp fits its code.")
-        return 0
-    different = []
+    given, different = parser.parse_args(arguments), []
     try:
-        real_images()
         with tempfile.TemporaryDirectory() as folder:
-            old = _tree(given.old, Path(folder) / "old")
-            for path in todo:
-                print(path.stem, flush=True)
-                problems = compare(path, old, Path(folder) / "runs")
-                print("\n".join(f"    {line}" for line in problems or ["the same"]), flush=True)
-                different += [path.stem] * bool(problems)
+            real_images()
+            done = subprocess.run(["git", "archive", given.old], cwd=ROOT, capture_output=True)
+            if done.returncode:
+                raise ChapterError(f"git archive failed: {done.stderr.decode().strip()}")
+            with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+                archive.extractall(folder, filter="data")
+            for path in chapters():
+                code = nbformat.read(path, as_version=4).metadata.get("course", {}).get("code")
+                stale = code != stamp.code_hash(nbformat.read(path, as_version=4))
+                if path.name[:2] in given.numbers if given.numbers else stale:
+                    problems = compare(path, Path(folder))
+                    print(path.stem, *problems or ["the same"], sep="\n    ", flush=True)
+                    different += [path.stem] * bool(problems)
     except (ChapterError, FileNotFoundError) as error:
-        print(f"\n{error}", file=sys.stderr)
-        return 1
+        sys.exit(str(error))
     if different:
         print(f"Not the same, and left alone: {', '.join(different)}. If that is right, publish.")
     return int(bool(different))
 
 
-def _stale(path: Path) -> bool:
+def compare(path: Path, old: Path) -> list[str]:
+    """Run a chapter in the old tree and in this one; return the differences, or stamp it anew."""
+    old_path, trains = old / "chapters" / path.name, path.name.startswith(TRAINS)
+    if not old_path.is_file():
+        return ["it has no counterpart in the old tree"]
+
+    def run(chapter: Path) -> nbformat.NotebookNode:
+        copy = old / "_build" / chapter.name
+        execute(chapter, copy, parameters={"EPOCHS": 2} if trains else {})
+        return tidy(chapter, copy)
+
+    before, new = shown(run(old_path)), run(path)
+    if problems := differences(before, shown(new)):
+        same = differences(before, shown(run(old_path)))
+        problems = {place: words for place, words in problems.items() if place not in same}
+    if trains and len({_history(root) for root in (old, ROOT)}) > 1:
+        problems[-2] = "the short run's weights gave other losses"
     notebook = nbformat.read(path, as_version=4)
-    return notebook.metadata.get("course", {}).get("code") != stamp.code_hash(notebook)
-
-
-def _tree(revision: str, folder: Path) -> Path:
-    """Unpack a revision of the repository into `folder`."""
-    done = subprocess.run(["git", "archive", revision], cwd=ROOT, capture_output=True)
-    if done.returncode:
-        raise ChapterError(f"git archive failed: {done.stderr.decode().strip()}")
-    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
-        archive.extractall(folder, filter="data")
-    return folder
-
-
-def compare(path: Path, old_root: Path, runs: Path) -> list[str]:
-    """Run a chapter in the old tree and in this one; return the differences, a line each.
-
-    Where there are none, the chapter gets the old one's stored outputs and a new stamp.
-    """
-    old_path = next((old_root / "chapters").glob(f"{path.name[:2]}_*.ipynb"), None)
-    if not old_path:
-        raise ChapterError(f"{path.name} has no counterpart in the old tree. Publish it.")
-    parameters = SHORT if path.name.startswith(TRAINS) else {}
-
-    def run(chapter: Path, name: str) -> nbformat.NotebookNode:
-        execute(chapter, runs / name / chapter.name, parameters=parameters)
-        return tidy(chapter, runs / name / chapter.name)
-
-    before, new = outputs(run(old_path, "old")), run(path, "new")
-    changed = differences(before, outputs(new))
-    if changed:
-        again = differences(before, outputs(run(old_path, "again")))
-        unstable = {place for place, _ in again if place}
-        changed = [(place, lines) for place, lines in changed if place not in unstable]
-    problems = [line for _, lines in changed for line in lines]
-    if parameters and not _same_weights(old_root / "runs", ROOT / "runs"):
-        problems.append("+ the weights after the short run are others")
+    counts = ([len(cell.get("outputs", ())) for cell in each.cells] for each in (notebook, new))
+    if len(set(map(tuple, counts))) > 1:
+        problems[-3] = "its cells make another number of outputs than they have stored"
     if not problems:
-        stored = nbformat.read(old_path, as_version=4)
-        notebook = with_outputs(nbformat.read(path, as_version=4), new, outputs(stored))
-        notebook.metadata["course"] = stored.metadata["course"] | {
+        notebook.metadata["course"] |= {
             "code": stamp.code_hash(notebook),
             "weights": stamp.weights_of(notebook),
         }
         replace_file(path, nbformat.writes(notebook, version=4) + "\n")
-    return problems
+    return list(problems.values())
 
 
-def outputs(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
-    """Return the outputs of a notebook one after the other, without those of set-up and quiz."""
-    compared = (cell for index, cell in enumerate(notebook.cells) if _compared(index, cell))
-    return [output for cell in compared for output in cell.outputs]
+def shown(notebook: nbformat.NotebookNode) -> list[str | np.ndarray]:
+    """Return the lines and pictures of a notebook in order, without those of set-up and quiz."""
+    parts = []
+    for index, cell in enumerate(notebook.cells):
+        if index == stamp.SET_UP or "quiz" in cell.metadata.get("tags", ()):
+            continue
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            if "image/png" in data:
+                image = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+                parts.append(np.asarray(image.convert("RGB"), dtype=float))
+            else:
+                text = output.get("text") or data.get("text/html") or data.get("text/plain")
+                parts += VARIES.sub("#", str(text)).splitlines()
+    return parts
 
 
-def _compared(index: int, cell: nbformat.NotebookNode) -> bool:
-    quiz = "quiz" in cell.metadata.get("tags", ())
-    return cell.cell_type == "code" and index != stamp.SET_UP and not quiz
-
-
-def differences(before: list, after: list) -> list[tuple[tuple[int, int] | None, list[str]]]:
-    """Return how two runs differ: a place each, (output, line), and the lines that show it.
-
-    Line -1 is the picture. The place is None where one run has a line or an output more, which
-    counts even where lines vary from run to run.
-    """
-    found = []
-    for number, pair in enumerate(zip_longest(before, after)):
-        for row, (old, new) in enumerate(zip_longest(*map(_lines, pair))):
-            if old != new:
-                lines = [
-                    f"{sign} {line}" for sign, line in (("-", old), ("+", new)) if line is not None
-                ]
-                found.append((None if len(lines) == 1 else (number, row), lines))
-        one, other = map(_picture, pair)
-        if one.shape != other.shape:
-            found.append(
-                ((number, -1), [f"+ a picture of {other.shape} pixels; it had {one.shape}"])
-            )
-        elif one.size and (apart := float(np.abs(one - other).mean())) > PIXEL_TOLERANCE:
-            found.append(((number, -1), [f"+ a picture {apart:.1f} grey levels apart on average"]))
+def differences(before: list, after: list) -> dict[int, str]:
+    """Return how two runs differ: the words for each place; -1 if one has more to show."""
+    if len(before) != len(after):
+        return {-1: f"{len(before)} lines and pictures have become {len(after)}"}
+    found = {}
+    for place, (old, new) in enumerate(zip(before, after, strict=True)):
+        if isinstance(old, str) or isinstance(new, str):
+            if not isinstance(old, type(new)) or old != new:
+                found[place] = f"{old} | {new}"
+        elif old.shape != new.shape or np.abs(old - new).mean() > PIXEL_TOLERANCE:
+            found[place] = "a picture is another"
     return found
 
 
-def _lines(output: nbformat.NotebookNode | None) -> list[str]:
-    if output is None:
-        return []
-    text = output.get("text") or output.data.get("text/html") or output.data.get("text/plain")
-    picture = "image/png" in output.get("data", {})
-    return ["(a picture)"] if picture else VARIES.sub("#", str(text)).splitlines()
-
-
-def _picture(output: nbformat.NotebookNode | None) -> np.ndarray:
-    data = (output or {}).get("data", {})
-    if "image/png" not in data:
-        return np.empty(0)
-    image = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
-    return np.asarray(image.convert("RGB"), dtype=float)
-
-
-def _same_weights(old: Path, new: Path) -> bool:
-    import h5py
-
-    def arrays(folder: Path) -> list[np.ndarray]:
-        names: list[str] = []
-        with h5py.File(folder / "original.weights.h5") as file:
-            file["layers"].visit(names.append)
-            items = (file["layers"][name] for name in names)
-            return [item[()] for item in items if isinstance(item, h5py.Dataset)]
-
-    one, other = arrays(old), arrays(new)
-    return len(one) == len(other) and all(map(np.array_equal, one, other))
-
-
-def with_outputs(notebook: nbformat.NotebookNode, ran: nbformat.NotebookNode, stored: list):
-    """Give each cell of a chapter the stored outputs that it makes now, in their order.
-
-    `ran` is the chapter after it ran, which says how many outputs each cell makes; `stored` are
-    those of the old chapter. Raises ChapterError if the number of outputs differs.
-    """
-    if (number := len(outputs(ran))) != len(stored):
-        raise ChapterError(f"The run has {number} outputs, {len(stored)} are stored. Publish it.")
-    for output in stored:
-        pack(output.get("data", {}))
-    count, rest = 0, iter(stored)
-    for index, (cell, run) in enumerate(zip(notebook.cells, ran.cells, strict=True)):
-        if cell.cell_type == "code":
-            cell.execution_count = count = count + 1
-            if _compared(index, cell):
-                cell.outputs = [next(rest) for _ in run.outputs]
-            for output in cell.outputs:
-                if output.output_type == "execute_result":
-                    output.execution_count = count
-    return notebook
+def _history(root: Path) -> str:
+    record = json.loads((root / "runs" / "original.json").read_text(encoding="utf-8"))
+    return str(record["history"])  # every digit of the losses after each epoch
 
 
 if __name__ == "__main__":

@@ -2,10 +2,8 @@
 
     python -m tools.measure.devices [--page]   (with it: measure nothing, write the page again)
 
-Keras takes its backend once, at import, so each has a process of its own. It trains an epoch of the
-recipe, and one on the same batch again and again: what that saves is the time spent on getting
-batches. Below a quotient of 0.8 the card waits for its input; while a network with next to nothing
-to compute has 0.8 or more, no card waits, however fast.
+Keras takes its backend once, at import, so each has a process of its own. A device would wait for
+its input if putting an epoch's batches together took longer than computing with them.
 
 Newer rows in ``models/devices.json`` take the place of older ones of the same device and backend.
 If PyTorch is there (``pip install torch``; the course does not need it), what it answers with the
@@ -27,8 +25,7 @@ COLUMNS = {
     "batch": "{batch}",
     "seconds per epoch": "{seconds:.1f}",
     "minutes for 50 epochs": "{minutes:.1f}",
-    "same batch again, as a ratio": "{ratio:.2f}",
-    "the same, nothing to compute": "{idle_ratio:.2f}",
+    "seconds to get its batches": "{batches_seconds:.3f}",
     "measured": "{date}",
 }
 
@@ -80,7 +77,7 @@ def section(results: dict) -> str:
     for row in results["rows"]:
         more = {"name": BACKENDS[row["backend"]], "minutes": row["seconds"] * 50 / 60}
         cells.append([cell.format(**row, **more) for cell in COLUMNS.values()])
-    return harness.markdown(cells, list(COLUMNS), numbers=range(2, 7))
+    return harness.markdown(cells, list(COLUMNS), numbers=range(2, 6))
 
 
 if __name__ == "__main__":

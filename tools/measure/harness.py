@@ -126,10 +126,8 @@ def command(name: str, measure: Callable, section: Callable, *, page: Path, **op
         text = splice(page.read_text(encoding="utf-8"), name, section(stored(name)))
         replace_file(page, text)
     except (MeasureError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
+        sys.exit(str(error))
     print(f"{page.name} shows what models/{name}.json holds.")
-    return 0
 
 
 if __name__ == "__main__":
