@@ -193,7 +193,7 @@ def test_tidy_keeps_outputs_and_drops_what_changes_from_run_to_run(tmp_path):
     noisy = "import sys\nfor i in range(3):\n    print(i, end='\\r')\nprint('done')\nprint(2)\n7"
     path = write(tmp_path / "01_x.ipynb", code(noisy), code("print('a')"))
     copy = tmp_path / "out" / "01_x.ipynb"
-    course.execute(path, copy, parameters={"EPOCHS": 1})  # `make same` runs chapter 5 so
+    course.execute(path, copy, parameters={"EPOCHS": 1})
     notebook = publish.tidy(path, copy)
     assert [o.output_type for o in notebook.cells[0].outputs] == ["stream", "execute_result"]
     assert notebook.cells[0].outputs[0].text == "done\n2\n"

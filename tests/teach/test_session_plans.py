@@ -10,7 +10,6 @@ import pytest
 
 from tools.book.course import ROOT, chapters
 from tools.book.reading_time import minutes_of_exercises
-from tools.teach.rehearse import blocks
 from utils.classes import DX
 
 PAGES = {path.stem: path for path in (ROOT / "teaching").glob("*.md")}
@@ -58,7 +57,10 @@ def reading_minutes(stem: str) -> int:
 
 def sessions(page: str) -> dict[str, list[dict[str, str]]]:
     """Return the blocks of the six sessions and of the day."""
-    rows = {f"Session {number}": blocks(number, page) for number in range(1, 7)}
+    form = r"^### (Session [1-6]): .*\n(?:.*\n)+?((?:^\|.*\n)+)"
+    found = re.findall(form, page + "\n", re.MULTILINE)
+    rows = {name: tables(table)[0] for name, table in found}
+    assert len(rows) == 6
     return rows | {"Day": tables(section(page, "### Day"))[0]}
 
 

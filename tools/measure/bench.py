@@ -17,17 +17,13 @@ from tools.measure.harness import PHANTOM, measured, peak_memory
 PAGE = harness.ROOT / "how-long-things-take.md"
 COLUMNS = ["what", "seconds", "peak memory (MB)", "balanced accuracy", "macro AUC", "as a ratio"]
 KEYS = ("seconds", "peak_mb")
-FACTORS, SIZES = (1, 2, 4), (28, 64)  # multiples of the phantom; pixels along a side
-ORIGINAL, COURSE, EPOCH = "networks.original", "networks.course", "networks.epoch"
+ORIGINAL, COURSE = "networks.original", "networks.course"
 ONCE = {"epochs": 1, "judge": False}
 # What only has to reach the original's quality takes smaller batches and larger steps, and a
 # running mean that does not reach back to the untrained network; found on the validation part.
 SHORT = {"epochs": 2, "batch_size": 64, "learning_rate": 3e-3, "average": 0.97}
-GROWTH = [{"file": f"times-{factor}.npz", "factor": factor} for factor in FACTORS]
-PIXELS = [{"file": f"pixels-{size}.npz", "steps": 30} for size in SIZES]
-# What the page says, the measurement, what it is compared with, the function and its settings. Of
-# several settings the later are compared with the first. What is compared stands side by side, so
-# that a change of the machine's pace touches both.
+# What the page says, the measurement, what it is compared with, the function and its settings.
+# What is compared stands side by side, so that a change of the machine's pace touches both.
 ROWS = (
     ("Original procedure, pandas way, {epochs} epochs", "original", "", ORIGINAL, {"epochs": 50}),
     ("The course's recipe, {epochs} epochs", "recipe", "original", COURSE, {}),
@@ -41,22 +37,7 @@ ROWS = (
     ("Read the Kaggle CSV with pandas", "csv pandas", "", "bench.read_csv", {}),
     ("`load_ham10000`, no cache: {source}", "cold", "csv pandas", "bench.load", {}),
     ("`load_ham10000`, from its cache", "warm", "csv pandas", "bench.load", {}),
-    (
-        "One augmented epoch, {images:,} phantom images (× {factor}; read in {read} s)",
-        *("growth", "", EPOCH, *GROWTH),
-    ),
-    ("A step of {batch} images of {size} × {size} pixels", "pixels", "", EPOCH, *PIXELS),
-    (
-        "One image, averaged over its 8 symmetries",
-        *("prediction", "", "networks.predict", {"file": PIXELS[0]["file"], "calls": 50}),
-    ),
 )
-QUICK = {
-    **dict.fromkeys(("original", "recipe"), {"epochs": 1}),
-    "short": {"epochs": 1, "average": 0.5},
-    **dict.fromkeys(("growth", "pixels"), {"steps": 2}),
-    "prediction": {"calls": 3},
-}
 
 
 def bench(*, quick: bool = False, apart=harness.apart) -> dict:
@@ -66,11 +47,10 @@ def bench(*, quick: bool = False, apart=harness.apart) -> dict:
         data = apart("bench.prepare", env=env, folder=folder)
         if data["phantom"]:  # the measurements need not try a download each
             env = PHANTOM
-        for _, key, _, task, *settings in ROWS:
+        for _, key, _, task, settings in ROWS:
             print(f"[{time.strftime('%H:%M:%S')}] {key}", flush=True)
-            less = QUICK.get(key, {}) if quick else {}
-            found = [apart(task, env=env, folder=folder, **one | less) for one in settings]
-            results[key] = found if len(found) > 1 else found[0]
+            less = {"epochs": 1} if quick and task in (ORIGINAL, COURSE) else {}
+            results[key] = apart(task, env=env, folder=folder, **settings | less)
     return harness.occasion() | {
         "versions": results["nothing"].pop("versions"),
         "data": data,
@@ -86,10 +66,8 @@ def prepare(*, folder: str) -> dict:
     """Write what the measurements read, and fill the cache; return what the data are."""
     import numpy as np
     import pandas as pd
-    from PIL import Image
 
     from utils import data
-    from utils.data import phantom
     from utils.splits import lesion_split
 
     dataset, place = data.load_ham10000(), Path(folder)
@@ -98,14 +76,6 @@ def prepare(*, folder: str) -> dict:
     table.assign(label=labels).to_csv(place / "images.csv", index=False)  # in the form of Kaggle's
     learn = np.sort(np.concatenate([split.train, split.validation]))
     np.savez(place / "parts.npz", learn=learn, test=split.test)
-    for size in SIZES:
-        bilinear = ((size, size), Image.Resampling.BILINEAR)
-        resized = np.stack([Image.fromarray(image).resize(*bilinear) for image in images])
-        np.savez(place / f"pixels-{size}.npz", images=resized, labels=labels)
-    drawn = [phantom.sample(seed)[:2] for seed in range(max(FACTORS))]
-    for factor in FACTORS:
-        many, classes = map(np.concatenate, zip(*drawn[:factor], strict=True))
-        np.savez(place / f"times-{factor}.npz", images=many, labels=classes)
     return {"source": dataset.source, "phantom": dataset.is_phantom, "images": len(labels)}
 
 
@@ -148,15 +118,12 @@ def lines(results: dict) -> Iterator[list[str]]:
     facts = {"source": "the phantom" if data["phantom"] else data["source"]}
     facts["reached"] = "reached" if reached else "not reached"
     for text, name, other, *_ in ROWS:
-        group = measured[name] if isinstance(measured[name], list) else [measured[name]]
-        for number, result in enumerate(group):
-            first, test = group[0] if number else measured.get(other), result.get("test")
-            read = _number(result.get("load_seconds", 0))
-            row = [text.format_map(facts | result | {"read": read})]
-            row += [_number(result[key]) if key in result else "" for key in KEYS]
-            row += [f"{test[key]:.3f}" if test else "" for key in COLUMNS[3:5]]
-            times = [_number(result[key] / first[key]) for key in KEYS if first]
-            yield [*row, "time × {}, memory × {}".format(*times) if first else ""]
+        result, first = measured[name], measured.get(other)
+        row = [text.format_map(facts | result)]
+        row += [_number(result[key]) if key in result else "" for key in KEYS]
+        row += [f"{result['test'][key]:.3f}" if "test" in result else "" for key in COLUMNS[3:5]]
+        times = [_number(result[key] / first[key]) for key in KEYS if first]
+        yield [*row, "time × {}, memory × {}".format(*times) if first else ""]
 
 
 def _number(value: float) -> str:

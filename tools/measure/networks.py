@@ -3,7 +3,6 @@
 import dataclasses
 import datetime
 import statistics
-import time
 from pathlib import Path
 
 import keras
@@ -13,9 +12,9 @@ from imblearn.over_sampling import RandomOverSampler
 
 from tools.measure.harness import measured
 from utils.augment import predict_averaged
-from utils.data import LesionImages, load_ham10000
+from utils.data import load_ham10000
 from utils.metrics import headline
-from utils.models import BUILDERS, original_cnn, small_resnet
+from utils.models import BUILDERS, original_cnn
 from utils.splits import lesion_split
 from utils.training import BEST, Rows, class_shares, compiled, train
 from utils.weights import device_name, load_weights, versions
@@ -65,37 +64,6 @@ def course(*, folder: str, judge: bool = True, **changes: float) -> dict:
         answers = predict_averaged(model, dataset.images[rows])
         result[part] = headline(dataset.labels[rows], answers, shares=shares)
     return result | {"epochs": recipe.epochs}
-
-
-def epoch(*, folder: str, file: str, steps: int | None = None, factor: int = 1) -> dict:
-    """Train once on an npz of images, uint8 (n, size, size, 3), and labels.
-
-    With `steps` on so many batches only, and the seconds are those of one. `factor` is passed on.
-    """
-    with measured() as loading, np.load(f"{folder}/{file}") as arrays:
-        images, classes = arrays["images"], arrays["labels"]
-    size, count = images.shape[1], len(images)
-    dataset = LesionImages(images, classes, pd.DataFrame(index=range(count)), "bench", "")
-    batches = Rows(dataset, np.arange(count)[: steps and steps * BEST.batch_size], BEST, seed=0)
-    model = compiled(small_resnet(size=size), BEST, steps=len(batches))
-    # Untimed: Keras compiles the step at the first batch.
-    model.fit(batches, steps_per_epoch=min(2, len(batches)), verbose=0)
-    with measured() as result:
-        model.fit(batches, verbose=0)
-    result["seconds"] /= len(batches) if steps else 1
-    more = {"load_seconds": loading["seconds"], "batch": min(BEST.batch_size, len(batches.rows))}
-    return result | more | {"images": count, "size": size, "factor": factor}
-
-
-def predict(*, folder: str, file: str, calls: int) -> dict:
-    """Predict one image at a time, averaged over the eight symmetries."""
-    images = np.load(f"{folder}/{file}")["images"]
-    model, seconds = BUILDERS[BEST.network](), []
-    for number in range(calls + 3):  # Keras compiles in the first ones
-        with measured() as result:
-            predict_averaged(model, images[number % len(images)][None])
-        seconds.append(result["seconds"])
-    return result | {"seconds": statistics.median(seconds[3:]), "calls": calls}
 
 
 def device(*, rows: int | None = None) -> dict:
