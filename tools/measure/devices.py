@@ -11,7 +11,6 @@ published weights is compared with TensorFlow's, and ``models/backends.json`` ge
 """
 
 import importlib.util
-import sys
 
 from tools.measure import harness
 from tools.measure.harness import BACKENDS
@@ -81,4 +80,4 @@ def section(results: dict) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(harness.command("devices", measure, section, page=PAGE))
+    harness.command("devices", measure, section, page=PAGE)

@@ -12,7 +12,6 @@ an epoch; one reads the whole file first, the other the rows of each batch when 
 
 import contextlib
 import hashlib
-import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -126,11 +125,7 @@ def batches(*, folder: str = "", way: str = "") -> dict:
     from utils.data import LesionImages
     from utils.training import BEST, Rows
 
-    on_disk, path, digest = (
-        definitions("A1").ImagesOnDisk,
-        Path(folder, "images.npy"),
-        hashlib.sha256(),
-    )
+    on_disk, digest = definitions("A1").ImagesOnDisk, hashlib.sha256()
     if not folder:
         return {"peak_mb": peak_memory()}
     labels, path = np.load(f"{folder}/labels.npy"), Path(folder, "images.npy")
@@ -163,4 +158,4 @@ if __name__ == "__main__":
     chapters = {"nargs": "+", "default": [""], "help": "beginnings of names; all unless given"}
     streaming = {"action": "store_true", "help": "measure images that stay on disk instead"}
     options = {"chapters": chapters, "streaming": streaming}
-    sys.exit(harness.command("peak_memory", measure, section, page=PAGE, **options))
+    harness.command("peak_memory", measure, section, page=PAGE, **options)
