@@ -101,13 +101,12 @@ def test_a_chapter_runs_alone_in_colabs_environment(chapter):
         "data": "HAM10000 from Kaggle, 10,015 images",
         "problem": "",
     }
-    assert colab.failed(ran) == ""
     assert seen["repository"] == "file:///fork" and seen["files"] == ["03_x.ipynb"]
     assert seen["python"] == sys.executable
     assert "fake" in seen["colab"], "google.colab is not in place"
     environment = seen["environment"]
     assert "mine" not in [environment.get(name) for name in colab.NOT_COLABS]
-    assert environment["COLAB_RELEASE_TAG"] and environment["COURSE_QUICK"] == "1"
+    assert environment["COLAB_RELEASE_TAG"]
     assert environment["PATH"].startswith(str(colab.Path(sys.executable).parent))
     text, code = nbformat.read(colab.FOLDER / "run" / "03_x" / "03_x.ipynb", 4).cells
     assert 'Say REPOSITORY = "x"' in text.source and code.outputs == []
@@ -115,7 +114,7 @@ def test_a_chapter_runs_alone_in_colabs_environment(chapter):
 
 def test_a_cell_that_stops_has_failed_and_colabs_own_package_is_left(chapter):
     ran, seen = chapter(SEE + "print('Device: a GPU')\nx", stand_in=False)
-    assert colab.failed(ran) == "NameError: name 'x' is not defined"
+    assert ran["problem"] == "NameError: name 'x' is not defined"
     assert ran["device"] == "a GPU" and ran["seconds"] > 0
     assert "fake" not in seen["colab"] and "PYTHONPATH" not in seen["environment"]
 
@@ -125,8 +124,8 @@ def test_a_kernel_without_an_answer_has_failed(chapter, tmp_path):
     stub.write_text("#!/bin/sh\necho Traceback: no module named ipykernel\nexit 1\n")
     stub.chmod(0o755)
     ran, _ = chapter("", python=stub)
-    assert colab.failed(ran).startswith("the kernel did not answer: ")
-    assert "no module named ipykernel" in colab.failed(ran)
+    assert ran["problem"].startswith("the kernel did not answer: ")
+    assert "no module named ipykernel" in ran["problem"]
 
 
 def test_chapters_set_up_cell_is_one_that_gets_the_address():
@@ -135,13 +134,14 @@ def test_chapters_set_up_cell_is_one_that_gets_the_address():
         assert re.search(r'^REPOSITORY, VERSION = ".*?"', cell.source, re.MULTILINE), path.name
 
 
+def test_a_chapter_that_does_not_say_what_it_found_has_failed(chapter):
+    assert chapter("print('Device: x')")[0]["problem"] == "it did not say its Versions"
+    ran, _ = chapter("load_ham10000 = print\nload_ham10000('Versions: 1')")
+    assert ran["problem"] == "it did not say its Device, Data"
+
+
 ROW = {"chapter": "03_x", "seconds": 1.0, "peak_mb": 900, "problem": ""}
 ROW |= {"versions": "Python 3", "device": "CPU", "data": "phantom"}
-
-
-def test_a_chapter_that_does_not_say_what_it_found_has_failed():
-    assert colab.failed(ROW | {"device": "", "data": ""}) == "it did not say its device, data"
-    assert colab.failed(ROW | {"chapter": "08_x", "data": ""}) == ""
 
 
 # --- The command ---------------------------------------------------------------------------------
@@ -161,8 +161,7 @@ def command(tmp_path, monkeypatch):
         "FOLDER": tmp_path,
         "run": run,
         "make_repository": lambda folder: f"file:///{folder.name}",
-        "make_environment": lambda *given: given,
-        "pythons": lambda: ["python3.12"],
+        "make_environment": lambda file: file,
         "installed": lambda python: {"numpy": "2.1.3"},
     }.items():
         monkeypatch.setattr(colab, name, stand_in)
@@ -180,7 +179,7 @@ def test_here_means_this_python_and_constraints_an_environment(command, monkeypa
     assert colab.main(["--here", "03"]) == 0
     assert [stem[:2] for stem, _ in command] == ["03", "03", "04", "03"]
     made, *here, in_image = [given for _, given in command]
-    assert made["python"] == (file, ["python3.12"]) and made["repository"].endswith(colab.FORK)
+    assert made["python"] == file and made["repository"].endswith(colab.FORK)
     assert {str(given["python"]) for given in [*here, in_image]} == {sys.executable}
     assert made["stand_in"] and here[0]["stand_in"] and not in_image["stand_in"]
 
@@ -204,15 +203,19 @@ def test_what_failed_is_named_and_is_an_error(command, capsys, monkeypatch):
             colab.main(words)
 
 
-def test_interpreters_are_of_their_version_and_refusing_shims_are_passed_over(
-    tmp_path, monkeypatch
-):
-    for name, words in (("python3.13", "exit 127"), ("python3.12", "echo Python 3.12.9")):
-        (tmp_path / name).write_text(f"#!/bin/sh\n{words}\n")
+def test_a_python_that_refuses_is_passed_over_and_none_is_said(tmp_path, monkeypatch):
+    made = 'echo "$@" >> made\ntest "$2" != venv || { mkdir -p "$4/bin"; cp "$0" "$4/bin/python"; }'
+    for name, words in (("python3.13", "exit 127"), ("python3.12", made)):
+        (tmp_path / name).write_text(f"#!/bin/sh\nPATH=/usr/bin:/bin\ncd {tmp_path}\n{words}\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(colab.Path, "home", lambda: tmp_path)
-    assert colab.pythons() == [str(tmp_path / "python3.12")]
+    monkeypatch.setattr(colab, "FOLDER", tmp_path / "colab")
+    assert colab.make_environment(tmp_path / "file").is_relative_to(tmp_path / "colab")
+    assert "--constraint" in (tmp_path / "made").read_text()
+    (tmp_path / "python3.12").write_text("#!/bin/sh\nexit 1\n")
+    with pytest.raises(SystemExit, match="could not be installed"):
+        colab.make_environment(tmp_path / "file")
 
 
 # --- The weekly run ------------------------------------------------------------------------------

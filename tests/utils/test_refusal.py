@@ -100,7 +100,7 @@ def test_damaged_or_foreign_files_are_told(folder, name, change, message):
     path = folder / name
     content = change(json.loads(path.read_text(encoding="utf-8")))
     path.unlink() if content is None else path.write_text(content)
-    with pytest.raises(CertificateError, match=f"(?s){message}.*export_demo --measure"):
+    with pytest.raises(CertificateError, match=f"(?s){message}.*measure_demo"):
         refusal.published(folder)
 
 

@@ -76,17 +76,15 @@ def _install_model(place: Path, root: Path) -> str:
     return ""
 
 
-def main(arguments: list[str]) -> int:
+def main() -> None:
     """Complete the rendered book; that its page lacks a model is said and is no error."""
-    html = Path(arguments[0]) if arguments else ROOT / "_build" / "html"
+    html = Path(*sys.argv[1:2] or (ROOT, "_build", "html"))
     if not (html / "try-it.html").is_file():
-        print(f"{html} holds no rendered book with this page; run `make book`.", file=sys.stderr)
-        return 1
+        sys.exit(f"{html} holds no rendered book with this page; run `make book`.")
     missing = install(html)
     print(*missing, sep="\n", end="\n" if missing else "", file=sys.stderr)
     print("The page Try it is without a model." if missing else "The page Try it is complete.")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()

@@ -170,22 +170,18 @@ def write(decks: list[dict], folder: Path, *, modules: Path) -> Path:
     return folder / "index.html"
 
 
-def main() -> int:
-    """Make the decks of all chapters that have slides; return the exit status."""
-    try:
-        decks = [deck(nbformat.read(path, 4), name=path.stem) for path in chapters()]
-        decks = [one for one in decks if one["slides"]]
-        if not decks:
-            raise SlideError("No chapter has a cell tagged 'slide'.")
-        page = write(decks, ROOT / "_build" / "slides", modules=install(SOURCE))
-    except (SlideError, NpmError, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
-        return 1
+def main() -> None:
+    """Make the decks of all chapters that have slides."""
+    decks = [deck(nbformat.read(path, 4), name=path.stem) for path in chapters()]
+    decks = [one for one in decks if one["slides"]]
+    page = write(decks, ROOT / "_build" / "slides", modules=install(SOURCE))
     for one in decks:
         print(f"{one['name']}: {len(one['slides']) + 1} slides")
     print(f"Open {page.as_uri()}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        main()
+    except (SlideError, NpmError, FileNotFoundError) as error:
+        sys.exit(str(error))

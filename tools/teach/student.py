@@ -80,16 +80,9 @@ def zipped(folder: str, files: dict[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def main(arguments: list[str]) -> int:
-    """Build for the chapters in `arguments` (none: all); return the exit status."""
+if __name__ == "__main__":
     try:
-        for path in build(arguments):
+        for path in build(sys.argv[1:]):
             print(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1000:,.0f} KB")
     except (ChapterError, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+        sys.exit(str(error))
