@@ -1,18 +1,14 @@
-"""Run chapters as Google Colab does: Colab's versions, and a folder with one notebook in it.
+"""Run chapters as Google Colab does: with Colab's versions, in a folder with one notebook in it.
 
-    python -m tools.teach.colab --constraints FILE [03 06]
-    python -m tools.teach.colab --here [03 06]
+    python -m tools.teach.colab [03 06]
 
-FILE lists Colab's versions (a pip constraints file); an environment is made from it under
-``_build/colab``, with the packages of the course that Colab has. With ``--here`` the Python that
-runs this does it: for use inside Colab's published image. Each chapter then runs small, in an empty
+The Python that runs this runs the chapters: that of Colab's published image, or of an environment
+with Colab's versions (CONTRIBUTING.md says how to make one). Each chapter runs small, in an empty
 folder, and gets the course's code from a git repository that holds this working tree under another
 name, as a fork would. A table says what each chapter found, seconds, peak memory.
 """
 
-import argparse
 import atexit
-import json
 import os
 import re
 import shutil
@@ -20,49 +16,24 @@ import subprocess
 import sys
 import textwrap
 import time
+from importlib import metadata
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from tools.book.course import ROOT, chapters, copy_working_tree, run_python, small, text_output
-from utils.files import write_json
+from tools.book.course import ROOT, chapters, copy_working_tree, small, text_output
 
 FOLDER = ROOT / "_build" / "colab"
-# What the chapters use and Colab has. Whatever else they need, the set-up cell must install.
-ON_COLAB = (
-    "numpy pandas matplotlib seaborn scipy scikit-learn imbalanced-learn keras tensorflow "
-    "pooch kagglehub pillow tqdm prettytable ipykernel nbclient dask jax joblib psutil"
-).split()
 FORK = "skin-course-of-2027"
 PEAK = "import resource; print('Peak:', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
 NOT_COLABS = ("HAM10000_DIR", "PYTHONPATH", "KERAS_BACKEND", "VIRTUAL_ENV")
 
 
-def make_environment(constraints: Path) -> Path:
-    """Make the environment anew, with the newest Python that can; return its interpreter."""
-    env = FOLDER / "env"
-    inside, pip = env / "bin" / "python", ["-m", "pip", "install", "--quiet"]
-    for version in ("3.13", "3.12", "3.11"):
-        own = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
-        for python in filter(shutil.which, [*map(str, own), f"python{version}"]):
-            # A shim of pyenv may be there and refuse.
-            if not run_python(["-m", "venv", "--clear", env], python=python).returncode:
-                print(f"Installing Colab's versions with {python} (2.6 GB)", flush=True)
-                words = [*pip, "--constraint", constraints.resolve(), *ON_COLAB]
-                if not run_python(words, python=inside, capture=False).returncode:
-                    return inside
-    sys.exit(
-        "Colab's versions could not be installed with Python 3.13, 3.12 or 3.11, as far as they "
-        "are here; pip's message stands above."
-    )
-
-
-def installed(python: Path) -> dict[str, str]:
-    """Return the version of every package of an environment."""
-    pip = [python, "-m", "pip", "list", "--format=json", "--disable-pip-version-check"]
-    return {row["name"]: row["version"] for row in json.loads(subprocess.check_output(pip))}
+def installed() -> dict[str, str]:
+    """Return the version of every package that is installed now."""
+    return {package.name: package.version for package in metadata.distributions()}
 
 
 def make_repository(folder: Path, *, root: Path = ROOT) -> str:
@@ -76,7 +47,7 @@ def make_repository(folder: Path, *, root: Path = ROOT) -> str:
     return folder.as_uri()
 
 
-def run(chapter: Path, *, python: Path, repository: str, stand_in: bool = True) -> dict:
+def run(chapter: Path, *, repository: str, stand_in: bool = True) -> dict:
     """Run a copy of one chapter in an empty folder, as Colab would; return a row of the report.
 
     The set-up cell clones `repository`. A `stand_in` for ``google.colab`` is not needed where
@@ -95,7 +66,7 @@ def run(chapter: Path, *, python: Path, repository: str, stand_in: bool = True) 
     notebook.cells.append(nbformat.v4.new_code_cell(PEAK))
     env = {name: value for name, value in os.environ.items() if name not in NOT_COLABS} | {
         "COLAB_RELEASE_TAG": "release-colab",
-        "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
     if stand_in:
@@ -104,7 +75,7 @@ def run(chapter: Path, *, python: Path, repository: str, stand_in: bool = True) 
         (fake / "__init__.py").write_text('"""Stands in for Colab\'s own package."""\n')
         env["PYTHONPATH"] = str(fake.parents[1])
     client = NotebookClient(notebook, timeout=600, kernel_name="python3")
-    client.create_kernel_manager().kernel_spec.argv[0] = str(python)
+    client.create_kernel_manager().kernel_spec.argv[0] = sys.executable
     start, problem, log = time.perf_counter(), "", FOLDER / "kernel.log"
     with log.open("wb") as noise:
         try:
@@ -130,33 +101,22 @@ def run(chapter: Path, *, python: Path, repository: str, stand_in: bool = True) 
     }
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the chapters named, or all; return the exit status."""
-    parser = argparse.ArgumentParser(description="Run chapters as Google Colab does.")
-    parser.add_argument("chapters", nargs="*", default=[""], help="beginnings of names")
-    ways = parser.add_mutually_exclusive_group(required=True)
-    ways.add_argument("--constraints", type=Path, help="Colab's versions")
-    ways.add_argument("--here", action="store_true", help="this Python, inside Colab's image")
-    options = parser.parse_args(arguments)
-    if options.constraints and not options.constraints.is_file():
-        parser.error(f"there is no file {options.constraints}")
-    here = Path(sys.executable)
-    python = here if options.here else make_environment(options.constraints)
-    before = installed(python)
+def main(numbers: list[str]) -> int:
+    """Run the chapters whose names begin so (none: all); return the exit status."""
+    before = installed()
     stand_in = "google-colab" not in before  # its image lists Colab's own package
     repository = make_repository(FOLDER / "repository" / FORK)
     rows = []
-    for path in filter(lambda path: path.name.startswith(tuple(options.chapters)), chapters()):
-        ran = run(path, python=python, repository=repository, stand_in=stand_in)
+    for path in filter(lambda path: path.name.startswith(tuple(numbers or [""])), chapters()):
+        ran = run(path, repository=repository, stand_in=stand_in)
         rows.append(ran)
         line = "{:7}{chapter:34}{seconds:6.0f} s {peak_mb:6,} MB"
         print(line.format("FAILED" if ran["problem"] else "ran", **ran), flush=True)
         if ran["problem"]:
             print(textwrap.indent(ran["problem"], "       "), flush=True)
     print("{versions} | {device} | {data}".format(**rows[0]) if rows else "No such chapter.")
-    write_json(FOLDER / "report.json", rows)
     # Colab has packages in memory when a chapter installs something, so none may change.
-    now = installed(python)
+    now = installed()
     changed = [name for name, version in before.items() if now.get(name) != version]
     for name in changed:
         became = f"{name} {before[name]} became {now.get(name, 'nothing')}"
@@ -165,4 +125,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
