@@ -5,6 +5,7 @@ import io
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import time
@@ -124,10 +125,15 @@ def output_texts(output: nbformat.NotebookNode) -> list[str]:
     return [str(value) for kind, value in output.data.items() if not kind.startswith("image/p")]
 
 
-def pictures(cell: nbformat.NotebookNode) -> list[int]:
-    """Return the sizes in bytes of the pictures that a code cell shows."""
+def pictures(cell: nbformat.NotebookNode) -> list[bytes]:
+    """Return the PNG files of the pictures that a cell shows."""
     shown = [output.get("data", {}) for output in cell.get("outputs", ())]
-    return [len(base64.b64decode(data["image/png"])) for data in shown if "image/png" in data]
+    return [base64.b64decode(data["image/png"]) for data in shown if "image/png" in data]
+
+
+def png_size(picture: bytes) -> tuple[int, int]:
+    """Return width and height in pixels, which stand at the beginning of a PNG file."""
+    return struct.unpack(">II", picture[16:24])
 
 
 def small_values(notebook: nbformat.NotebookNode) -> dict[str, object]:
@@ -138,11 +144,11 @@ def small_values(notebook: nbformat.NotebookNode) -> dict[str, object]:
 
 def small(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Write the small values of a chapter into a cell behind its parameters; return the chapter."""
-    if values := small_values(notebook):
-        lines = [f"{name} = {value!r}" for name, value in values.items()]
-        tagged = ("parameters" in c.metadata.get("tags", ()) for c in notebook.cells)
-        place = list(tagged).index(True) + 1
-        notebook.cells.insert(place, nbformat.v4.new_code_cell("\n".join(lines)))
+    lines = [f"{name} = {value!r}" for name, value in small_values(notebook).items()]
+    tagged = ["parameters" in c.metadata.get("tags", ()) for c in notebook.cells]
+    if lines:
+        fresh = nbformat.v4.new_code_cell("\n".join(lines))
+        notebook.cells.insert(tagged.index(True) + 1, fresh)
     return notebook
 
 
@@ -157,12 +163,11 @@ def with_palette(picture: str) -> str:
 
 
 def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | None = None) -> float:
-    """Run a copy of `notebook` in the notebook's own folder; return the seconds it took.
+    """Run a chapter in its own folder, which only reads it; return the seconds it took.
 
-    `copy` is the file of the executed copy; the chapter is only read. `parameters` are values for
-    the cell tagged ``parameters``; they show as a cell of their own; with ``COURSE_QUICK=1`` the
-    chapter's small values are given too. Raises ChapterError if a cell
-    fails; the message names the chapter, the cell and the end of the traceback.
+    `copy` is the file of the executed copy. `parameters` are values for the cell tagged
+    ``parameters``; with ``COURSE_QUICK=1`` the chapter's small values are given too. Raises
+    ChapterError if a cell fails; the message names chapter, cell and the end of the traceback.
     """
     import papermill  # here, because it takes a second that `make book` does not need
     from jupyter_client.manager import AsyncKernelManager

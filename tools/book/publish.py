@@ -5,7 +5,6 @@ Nothing in the repository changes before every chapter has run and passed the ch
 stamp; of one that comes out otherwise it is shown how, and it is left as it was.
 """
 
-import base64
 import contextlib
 import io
 import re
@@ -139,8 +138,9 @@ def _shown(cell: nbformat.NotebookNode) -> list[str | np.ndarray]:
     """Return the lines and the pictures that a cell shows, without what varies."""
     parts = []
     for output in cell.get("outputs", ()):
-        if picture := output.get("data", {}).get("image/png"):
-            image = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
+        if "image/png" in output.get("data", {}):
+            (picture,) = pictures({"outputs": [output]})
+            image = Image.open(io.BytesIO(picture)).convert("RGB")
             parts.append(np.asarray(image, dtype=float))
         else:
             parts += VARIES.sub("#", output_texts(output)[-1]).splitlines()
@@ -158,9 +158,9 @@ def check(notebook: nbformat.NotebookNode) -> list[str]:
     if size > MAX_NOTEBOOK:
         problems.append(f"the whole notebook is {size / 1e6:.2f} MB; 1 MB is the limit")
     for number, cell in enumerate(notebook.cells, 1):
-        for bytes_ in pictures(cell):
-            if bytes_ > MAX_PICTURE:
-                problems.append(f"cell {number}: a picture of {bytes_ / 1e3:.0f} KB; 150 is most")
+        for picture in pictures(cell):
+            if (size := len(picture)) > MAX_PICTURE:
+                problems.append(f"cell {number}: a picture of {size / 1e3:.0f} KB; 150 is most")
         texts = [cell.source]
         for output in cell.get("outputs", ()):
             if output.output_type == "error":
