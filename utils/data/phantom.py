@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from scipy.fft import idctn
+from scipy.ndimage import gaussian_filter
 from scipy.special import expit
 
 from utils.augment import symmetry
@@ -40,6 +41,12 @@ SITES = (
     "lower extremity", "neck", "scalp", "trunk", "unknown", "upper extremity",
 )  # fmt: skip
 DATASETS = ("rosendahl", "vidir_modern", "vidir_molemax", "vienna_dias")
+ELSEWHERE = 2018  # the seed of the lesions that stand in for another hospital's
+CAMERAS = {
+    "rosendahl": ((1.05, 1.0, 0.95), 0.4), "vidir_modern": ((0.95, 0.97, 1.0), 0.3),
+    "vidir_molemax": ((1.0, 0.95, 0.92), 0.6), "vienna_dias": ((0.92, 0.9, 0.95), 0.5),
+    "external": ((1.1, 0.92, 0.8), 0.8),
+}  # fmt: skip
 TURNS = (0, 6, 3, 5, 4, 2, 7, 1)  # the drawn numbers as `symmetry` counts
 NAMES = frozenset(
     "centre basis class_of support weights means factors likeness texture loudness loudness_sd "
@@ -110,6 +117,23 @@ def sample(
         origin[here] = _even_draw(_shares(model["dataset_type"][c])[t], len(here), rng)
     columns["dataset"] = np.array(DATASETS, dtype=object)[origin[lesion]]
     return images, label[lesion].astype(np.int64), pd.DataFrame(columns)
+
+
+def elsewhere(seed: int = ELSEWHERE) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
+    """Draw about 750 images of other lesions as other cameras might show them, a fifth `external`.
+
+    The cameras are imagined: each source has a cast of red, green and blue and a blur (pixels).
+    """
+    images, labels, table = sample(seed)
+    here = table["lesion_id"] < table["lesion_id"][750]  # whole lesions, of all classes
+    images, labels, table = images[here].astype(np.float32), labels[here], table[here].copy()
+    for name in ("image_id", "lesion_id"):
+        table[name] = table[name].str.replace("PHANTOM", "ELSEWHERE")
+    table.loc[table["lesion_id"].str[-1].isin(["3", "7"]), "dataset"] = "external"
+    for source, (cast, blur) in CAMERAS.items():
+        rows = table["dataset"] == source
+        images[rows] = gaussian_filter(images[rows], (0, blur, blur, 0)) * np.array(cast)
+    return np.rint(images).clip(0, 255).astype(np.uint8), labels, table
 
 
 def _draw_images(model, label, dx_type, lesion, rng) -> np.ndarray:

@@ -87,12 +87,12 @@ def find_csv(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> So
     name = "HAM10000 from the Kaggle CSV"
 
     def read() -> LesionImages:
-        rows = {"expected_rows": expected_rows}
-        metadata = metadata_path and records.read_metadata(metadata_path, **rows)
-        images, labels = read_kaggle_csv(path, **rows)
+        images, labels = read_kaggle_csv(path, expected_rows=expected_rows)
+        metadata = metadata_path and records.read_metadata(metadata_path)
         if metadata is None:
             ids = [f"kaggle_row_{row:05d}" for row in range(len(labels))]
             metadata = records.metadata_frame({"image_id": ids, "dx": np.array(DX)[labels]})
+        records.require_rows(metadata_path or path, len(metadata), expected_rows)
         wrong = np.flatnonzero(labels != records.labels_of(metadata["dx"]))
         for row in wrong[:1].tolist():
             raise DataError(
