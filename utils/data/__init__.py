@@ -43,11 +43,10 @@ def load_ham10000(
         and the phantom are 28, DermaMNIST is 28, 64, 128 or 224.
     source : str or Path
         - ``"auto"``: the folder that the environment variable ``HAM10000_DIR`` names (the word
-          ``phantom`` there asks for the phantom); if it is not set, ``data/raw/``; then a download
-          of the Kaggle CSV with its metadata (given up within 10 s where there is no network);
-          then the phantom. DermaMNIST has no lesion ids, so it is not downloaded here.
-        - ``"kaggle"``, ``"dermamnist"``, ``"dataverse"`` (the two official zips, 2.8 GB): that
-          source, downloaded into ``data/raw/`` where missing.
+          ``phantom`` there asks for the phantom); if it is not set, ``data/raw/``; then the Kaggle
+          CSV, downloaded (given up within 10 s where there is no network); then the phantom.
+        - ``"kaggle"``, ``"dermamnist"`` (no lesion ids), ``"dataverse"`` (the two official zips,
+          2.8 GB): that source, downloaded into ``data/raw/`` where missing.
         - ``"phantom"``: the synthetic lesions of `utils.data.phantom`.
         - a folder: the best complete source that stands in it (zips, JPEGs, Kaggle CSV, npz).
     expected_rows : int, the number of images the source must have; another number is an error
@@ -59,8 +58,7 @@ def load_ham10000(
     Raises
     ------
     DataError, utils.data.download.DownloadError
-        If the data cannot be used, or a source asked for by name cannot be downloaded; the
-        message says which file, what, where, and what to do, or spells the manual route.
+        If data cannot be used or had; the message says which file, what, where, what to do.
     """
     return _load(size, lambda size: _choose(size, source, expected_rows))
 
@@ -157,13 +155,7 @@ def find(folder: Path, size: int = 28, *, expected_rows: int = records.IMAGES) -
 
 def _download(size: int, rows: int) -> Source:
     """Download the Kaggle CSV; where that fails, warn and return the phantom."""
-    if size != 28:
-        route = download.manual_route(download.registry()["dataverse"], size=size)
-        raise DataError(
-            f"There are no images of {size} × {size} pixels: neither the download of 'auto' nor "
-            f"the phantom has any size but 28. {route} Or use load_ham10000({size}, "
-            "source='dermamnist') for 64, 128 or 224 without lesion ids."
-        )
+    records.require_size(size, (28,), "what 'auto' downloads")
     try:
         download.fetch_source("kaggle", RAW_DIR)
     except download.DownloadError as error:

@@ -56,7 +56,6 @@ class Photographs(ExitStack):
                 f"The folder {folder} holds neither {' nor '.join(ZIPS)} nor any JPEG. See "
                 "data/README.md for where they come from."
             )
-        self.ids = list(self.places)
         zips = {place.path for place in self.places.values() if place.member}
         self._archives = {zip_: self.enter_context(zipfile.ZipFile(zip_)) for zip_ in zips}
 
@@ -64,8 +63,8 @@ class Photographs(ExitStack):
         """Return the JPEG as it is stored."""
         if image_id not in self.places:
             raise DataError(
-                f"The image {image_id} is none of the {len(self.ids):,} in {self.folder}. Correct "
-                "the id, or put the file there that holds the image (see data/README.md)."
+                f"The image {image_id} is none of the {len(self.places):,} in {self.folder}. "
+                "Correct the id, or put the file there that holds the image (see data/README.md)."
             )
         path, member, _ = self.places[image_id]
         return self._archives[path].read(member) if member else path.read_bytes()

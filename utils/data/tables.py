@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from utils.classes import CLASSES, DX, kaggle_from_dermamnist
+from utils.classes import CLASSES, DX
 from utils.data import records
 from utils.data.records import AGAIN, IMAGES, DataError, LesionImages, Source
 from utils.files import hash_file
@@ -158,7 +158,8 @@ def find_npz(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> So
     def read() -> LesionImages:
         images, codes, ids = _read_npz(path, size)
         records.require_rows(path, len(images), expected_rows)
-        labels = kaggle_from_dermamnist(codes)
+        in_order = sorted(CLASSES, key=lambda lesion: lesion.dermamnist_label)
+        labels = np.array([lesion.kaggle_label for lesion in in_order])[codes]
         metadata = records.metadata_frame({"image_id": ids, "dx": np.array(DX)[labels]})
         return LesionImages(images, labels, metadata, "DermaMNIST", key)
 

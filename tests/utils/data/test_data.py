@@ -176,7 +176,7 @@ def test_a_source_folder_or_size_that_cannot_be_had_is_an_error_not_the_phantom(
         load(tmp_path / "nowhere")
     with pytest.raises(DataError, match="the phantom has images of 28 × 28 pixels, not 64 × 64"):
         load("phantom", size=64)
-    with pytest.raises(DataError, match="HAM10000_images_part_1.zip.*source='dermamnist'"):
+    with pytest.raises(DataError, match="'auto' downloads has .*source='dataverse'"):
         load(size=64)
     for size in (0, -1, 28.0, "28", True):
         with pytest.raises(ValueError, match="size must be a whole number"):

@@ -49,7 +49,7 @@ def test_photographs_are_the_same_one_at_a_time_and_from_zips_or_folders(tmp_pat
     assert np.array_equal(zips.images, whole.images) and zips.fingerprint == whole.fingerprint
     pd.testing.assert_frame_equal(zips.metadata, whole.metadata)
     with Photographs(tmp_path / form) as photographs:
-        assert sorted(photographs.ids) == sorted(jpegs)
+        assert sorted(photographs.places) == sorted(jpegs)
         for row, image_id in enumerate(metadata["image_id"]):
             small = photographs.read(image_id, 17)
             assert small.dtype == np.uint8 and np.array_equal(small, whole.images[row])
