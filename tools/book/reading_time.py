@@ -98,21 +98,15 @@ def update_plans(root: Path = ROOT) -> None:
     replace_file(plans, page)
 
 
-def main() -> int:
-    """Bring all boxes and the session plans up to date; return the exit status."""
+if __name__ == "__main__":
     for path in chapters():
         notebook = nbformat.read(path, as_version=4)
+        before = notebook.cells[1].source
         try:
-            before, notebook.cells[1].source = notebook.cells[1].source, box(notebook)
+            notebook.cells[1].source = box(notebook)
         except ChapterError as error:
-            print(f"{path.name}: {error}", file=sys.stderr)
-            return 1
+            sys.exit(f"{path.name}: {error}")
         if notebook.cells[1].source != before:
             replace_file(path, nbformat.writes(notebook, version=4) + "\n")
             print(f"{path.stem}: written")
     update_plans()
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

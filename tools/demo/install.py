@@ -36,13 +36,9 @@ def install(html: Path, *, root: Path = ROOT) -> list[str]:
         shutil.copyfile(path, place / path.relative_to(root / "demo"))
     missing = [*filter(None, (_install_runtime(place, root), _install_model(place, root)))]
     loaded = filter(Path.is_file, (place / name for name in (*RUNTIME.values(), *MODEL)))
-    build = {
-        "ready": not missing,
-        # The first line for the page, all of it for who builds the book.
-        "missing": [problem.splitlines()[0] for problem in missing],
-        "bytes": sum(path.stat().st_size for path in loaded),
-    }
-    write_json(place / "build.json", build)
+    # The first line for the page, all of it for who builds the book.
+    build = {"ready": not missing, "missing": [problem.splitlines()[0] for problem in missing]}
+    write_json(place / "build.json", build | {"bytes": sum(p.stat().st_size for p in loaded)})
     return missing
 
 
@@ -67,10 +63,7 @@ def _install_model(place: Path, root: Path) -> str:
     # It writes nothing if nothing has changed, and fetches no data.
     done = run_python(["-m", "tools.demo.export_demo"], cwd=root)
     if done.returncode:
-        return (
-            "The model could not be exported; `python -m tools.demo.export_demo` says why.\n"
-            f"{done.stdout.strip()[-1500:]}"
-        )
+        return f"The model could not be exported.\n{done.stdout.strip()[-1500:]}"
     for name in MODEL:
         shutil.copyfile(root / "_build" / "demo" / name, place / name)
     return ""

@@ -61,13 +61,19 @@ def compared(found: dict[str, dict]) -> dict:
             f"The two backends differ by {largest:.1e} on {data} and {other}; {TOLERANCE:.0e} on "
             "the same data is allowed. The comparison was not stored."
         )
-    same = float((first.argmax(axis=1) == second.argmax(axis=1)).mean())
-    results = harness.occasion() | {"weights": "best", "data": data, "images": len(first)}
-    results |= {"largest_difference": largest, "same_answer": same, "backends": {}}
-    for backend, one in found.items():
-        row = {"seconds_per_epoch": one["row"]["seconds"], "versions": one["versions"]}
-        results["backends"][backend] = row | {key: one["row"][key] for key in ("device", "rows")}
-    return results
+    backends = {
+        backend: {key: one["row"][key] for key in ("device", "rows")}
+        | {"seconds_per_epoch": one["row"]["seconds"], "versions": one["versions"]}
+        for backend, one in found.items()
+    }
+    return harness.occasion() | {
+        "weights": "best",
+        "data": data,
+        "images": len(first),
+        "largest_difference": largest,
+        "same_answer": float((first.argmax(axis=1) == second.argmax(axis=1)).mean()),
+        "backends": backends,
+    }
 
 
 def section(results: dict) -> str:

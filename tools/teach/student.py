@@ -50,8 +50,7 @@ def build(numbers: Collection[str] = (), *, folder: Path = FOLDER) -> list[Path]
     """Write the copies of the chapters named ("03"; none: all) and both zips; return the files."""
     paths = [path for path in chapters() if not numbers or path.name[:2] in numbers]
     if unknown := ", ".join(sorted(set(numbers) - {path.name[:2] for path in paths})):
-        hint = 'write their first two letters, as in CHAPTERS="03 06".'
-        raise ChapterError(f"There is no chapter {unknown}; {hint}")
+        raise ChapterError(f'There is no chapter {unknown}; write CHAPTERS="03 06".')
     teachers = {path.name: path.read_text(encoding="utf-8") for path in paths}
     students = {
         name: nbformat.writes(student_copy(nbformat.reads(text, as_version=4))) + "\n"
