@@ -17,12 +17,16 @@ from utils.data.tables import read_kaggle_csv
 
 @pytest.fixture(scope="module")
 def results():
-    """A quick bench on noise, in this process, to spare the starts."""
+    """A small bench on noise, in this process, to spare the starts."""
     networks, dataset = importlib.import_module("tools.measure.networks"), small_dataset()
 
     def here(task, *, env=None, **settings):
         module, function = task.split(".")
         run = getattr(importlib.import_module(f"tools.measure.{module}"), function)
+        if task in (bench.ORIGINAL, bench.COURSE):
+            settings |= {"epochs": 1}
+        if "average" in settings:
+            settings["average"] = 0.5
         found = run(**json.loads(json.dumps(settings)))  # as they would reach another process
         if task == "bench.prepare":
             csv = Path(settings["folder"]) / "images.csv"
@@ -34,7 +38,10 @@ def results():
         patch.setattr(data, "CACHE_DIR", data.CACHE_DIR)  # `load` sets it; set it back
         for module in (data, networks):
             patch.setattr(module, "load_ham10000", lambda: dataset)
-        return bench.bench(quick=True, apart=here)
+        stored = {}
+        patch.setattr(harness, "store", stored.__setitem__)
+        bench.measure(apart=here)
+        return stored["bench"]
 
 
 def test_everything_is_measured(results):
@@ -69,16 +76,6 @@ def test_stored_results_come_from_a_whole_run_on_real_images():
     stored = harness.stored("bench")
     assert not stored["data"]["phantom"] and stored["data"]["images"] == 10_015
     assert stored["measured"]["original"]["epochs"] == 50
-
-
-def test_quick_run_is_shown_and_not_stored(results, monkeypatch, capsys):
-    stored = {}
-    monkeypatch.setattr(bench, "bench", lambda quick: results)
-    monkeypatch.setattr(harness, "store", stored.__setitem__)
-    bench.measure(quick=True)
-    assert not stored and "Read the Kaggle CSV" in capsys.readouterr().out
-    bench.measure()
-    assert stored == {"bench": results}
 
 
 def test_reading_is_measured_in_a_process_of_its_own(tmp_path, monkeypatch):

@@ -93,7 +93,7 @@ def chapter(tmp_path, monkeypatch):
 
 def test_a_chapter_runs_alone_in_colabs_environment(chapter):
     ran, seen = chapter(SEE + f"print({chr(10).join(SAID)!r})")
-    assert ran.pop("seconds") > 0 and ran.pop("peak_mb") > 10
+    assert ran.pop("seconds") > 0
     assert ran == {
         "chapter": "03_x",
         "versions": "Python 3.13.15, Keras 3.13.2, tensorflow 2.20.0",
@@ -141,7 +141,7 @@ def test_a_chapter_that_does_not_say_what_it_found_has_failed(chapter):
     assert ran["problem"] == "it did not say its Device, Data"
 
 
-ROW = {"chapter": "03_x", "seconds": 1.0, "peak_mb": 900, "problem": ""}
+ROW = {"chapter": "03_x", "seconds": 1.0, "problem": ""}
 ROW |= {"versions": "Python 3", "device": "CPU", "data": "phantom"}
 
 

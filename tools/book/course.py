@@ -45,8 +45,8 @@ def chapters(root: Path = ROOT) -> list[Path]:
 def environment() -> dict[str, str]:
     """Return the environment in which chapters run: `os.environ` with what the kernels need.
 
-    A relative ``HAM10000_DIR`` is made absolute, because kernels start in ``chapters/``; the
-    word ``phantom`` stays as it is. TensorFlow's C++ log stays out of the outputs, as on Colab.
+    A relative ``HAM10000_DIR`` is made absolute, because kernels start in ``chapters/``.
+    TensorFlow's C++ log stays out of the outputs, as on Colab.
     """
     env = dict(os.environ)
     folder = env.get("HAM10000_DIR", "")
@@ -66,10 +66,7 @@ def run_python(
     cwd: Path = ROOT,
     capture: bool = True,
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``python arguments…`` in `env`, else in the chapters' environment; UTF-8 both ways.
-
-    With `capture`, both output streams are kept, together, in `stdout`.
-    """
+    """Run ``python arguments…`` in `env`, else in the chapters' environment; UTF-8 both ways."""
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if capture else {}
     env = {**(environment() if env is None else env), "PYTHONUTF8": "1"}
     command = [str(python), *map(str, arguments)]
@@ -96,10 +93,8 @@ def real_images():
         raise ChapterError(str(error)) from error
     if dataset.is_phantom or not dataset.has_lesions:
         raise ChapterError(
-            f"This needs the real images with lesion ids; here is: {dataset.source}.\n"
-            "Put the official zips or the Kaggle CSV, with HAM10000_metadata.csv, into data/raw/, "
-            "or name their folder in the environment variable HAM10000_DIR.\n"
-            "data/README.md says where they come from."
+            f"This needs the real images with lesion ids; here is: {dataset.source}. Put them into "
+            "data/raw/, or name their folder in HAM10000_DIR (data-and-licence.md says how)."
         )
     return dataset
 

@@ -35,7 +35,6 @@ from utils.files import replace_file
 
 MAX_NOTEBOOK, MAX_PICTURE = 1_000_000, 150_000  # bytes
 MODELS = ROOT / "models"
-MADE_FROM = ("code", "weights")  # what `--same` writes of a stamp
 PIXEL_TOLERANCE = 0.5  # mean difference of two pictures in grey levels of 255
 # Addresses in memory, seconds, and a check sum of weights, whose numbers are compared.
 VARIES = re.compile(
@@ -128,9 +127,11 @@ def as_stored(path: Path, ran: nbformat.NotebookNode) -> tuple[nbformat.Notebook
             else:
                 different = old.shape != new.shape or np.abs(old - new).mean() > PIXEL_TOLERANCE
             if different:
-                problems.append(f"cell {number}: {_words(old)} | {_words(new)}")
+                words = ("(a picture)" if isinstance(p, np.ndarray) else p for p in (old, new))
+                problems.append(f"cell {number}: {' | '.join(words)}")
     if not problems:
-        stored.metadata["course"] |= {key: ran.metadata["course"][key] for key in MADE_FROM}
+        new = ran.metadata["course"]
+        stored.metadata["course"] |= {"code": new["code"], "weights": new["weights"]}
     return stored, problems
 
 
@@ -138,17 +139,12 @@ def _shown(cell: nbformat.NotebookNode) -> list[str | np.ndarray]:
     """Return the lines and the pictures that a cell shows, without what varies."""
     parts = []
     for output in cell.get("outputs", ()):
-        if "image/png" in output.get("data", {}):
-            (picture,) = pictures({"outputs": [output]})
-            image = Image.open(io.BytesIO(picture)).convert("RGB")
+        if images := pictures({"outputs": [output]}):
+            image = Image.open(io.BytesIO(images[0])).convert("RGB")
             parts.append(np.asarray(image, dtype=float))
         else:
             parts += VARIES.sub("#", output_texts(output)[-1]).splitlines()
     return parts
-
-
-def _words(part: str | np.ndarray) -> str:
-    return part if isinstance(part, str) else "(a picture)"
 
 
 def check(notebook: nbformat.NotebookNode) -> list[str]:

@@ -73,11 +73,7 @@ def lighten(html: Path) -> None:
 
 
 def render(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Let Jupyter Book build the staged book in `folder` to ``folder/_build/html``.
-
-    With `STRICT` (unless there are other options), `returncode` is 0 only without any warning;
-    `stdout` says what was wrong.
-    """
+    """Let Jupyter Book build the staged book in `folder` to ``folder/_build/html``."""
     code = "from jupyter_book.cli.main import main; main()"
     return run_python(["-c", code, "build", folder, *(options or STRICT)], cwd=folder)
 
@@ -85,7 +81,7 @@ def render(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 def install_mathjax(html: Path) -> str:
     """Put MathJax into a rendered book, so that its pages draw formulas without a network.
 
-    Returns what is missing, if anything is; then pages load it from a public server, as before.
+    If something is missing, that is returned, and pages load it from a public server.
     """
     pages = {path: path.read_text(encoding="utf-8") for path in sorted(html.rglob("*.html"))}
     pages = {path: text for path, text in pages.items() if PUBLIC in text}

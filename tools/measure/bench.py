@@ -1,8 +1,7 @@
 """`make bench`: how long things take and what they hold in memory, in one run on one machine.
 
 Computers are noisy: compare the numbers of one run with each other, as the ratios of its table do,
-and not with another run's. ``--quick`` tries it out on the phantom and leaves results and page
-alone; ``--page`` measures nothing and writes the page from what is stored.
+and not with another run's. ``--page`` measures nothing and writes the page from what is stored.
 """
 
 import tempfile
@@ -39,23 +38,19 @@ ROWS = (
 )
 
 
-def bench(*, quick: bool = False, apart=harness.apart) -> dict:
-    """Measure everything and return the results; nothing is stored."""
-    start, results, env = time.perf_counter(), {}, PHANTOM if quick else None
+def measure(*, apart=harness.apart) -> None:
+    """Measure everything, and store the results."""
+    start, results, env = time.perf_counter(), {}, None
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         data = apart("bench.prepare", env=env, folder=folder)
         if data["phantom"]:  # the measurements need not try a download each
             env = PHANTOM
         for _, key, _, task, settings in ROWS:
             print(f"[{time.strftime('%H:%M:%S')}] {key}", flush=True)
-            less = {"epochs": 1} if quick and task in (ORIGINAL, COURSE) else {}
-            results[key] = apart(task, env=env, folder=folder, **settings | less)
-    return harness.occasion() | {
-        "versions": results["nothing"].pop("versions"),
-        "data": data,
-        "seconds": round(time.perf_counter() - start, 1),
-        "measured": results,
-    }
+            results[key] = apart(task, env=env, folder=folder, **settings)
+    versions, seconds = results["nothing"].pop("versions"), round(time.perf_counter() - start, 1)
+    facts = {"versions": versions, "data": data, "seconds": seconds, "measured": results}
+    harness.store("bench", harness.occasion() | facts)
 
 
 # --- Reading: each function imports what it needs, so that the memory it holds is its own --------
@@ -136,26 +131,16 @@ def section(results: dict) -> str:
     """Return what the page shows."""
     computer, versions, data = results["machine"], results["versions"], results["data"]
     backend = versions["backend"]
-    remarks = [
+    remarks = (
         f"Measured on {results['date']} in one run of {results['seconds'] / 60:.0f} minutes on "
         f"{computer['cpu']}, {computer['cores']} cores, {computer['memory_gb']:.0f} GB of memory "
         f"({computer['system']}), with Python {versions['python']}, Keras {versions['keras']} and "
-        f"{harness.BACKENDS[backend]} {versions[backend]}.",
-        f"Data: {data['source']}, {data['images']:,} images.",
-    ]
+        f"{harness.BACKENDS[backend]} {versions[backend]}.\n"
+        f"Data: {data['source']}, {data['images']:,} images."
+    )
     table = harness.markdown(list(lines(results)), COLUMNS, numbers=range(1, 5))
-    return "\n".join([*remarks, "", table])
-
-
-def measure(*, quick: bool = False) -> None:
-    """Store the results; those of a quick run are only shown."""
-    results = bench(quick=quick)
-    if quick:
-        print(section(results))
-    else:
-        harness.store("bench", results)
+    return f"{remarks}\n\n{table}"
 
 
 if __name__ == "__main__":
-    quick = {"action": "store_true", "help": "tiny, on the phantom, to see that it runs"}
-    harness.command("bench", measure, section, page=PAGE, quick=quick)
+    harness.command("bench", measure, section, page=PAGE)

@@ -5,7 +5,7 @@
 The Python that runs this runs the chapters: that of Colab's published image, or of an environment
 with Colab's versions (CONTRIBUTING.md says how to make one). Each chapter runs small, in an empty
 folder, and gets the course's code from a git repository that holds this working tree under another
-name, as a fork would. A table says what each chapter found, seconds, peak memory.
+name, as a fork would.
 """
 
 import atexit
@@ -27,7 +27,6 @@ from tools.book.course import ROOT, chapters, copy_working_tree, small, text_out
 
 FOLDER = ROOT / "_build" / "colab"
 FORK = "skin-course-of-2027"
-PEAK = "import resource; print('Peak:', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
 NOT_COLABS = ("HAM10000_DIR", "PYTHONPATH", "KERAS_BACKEND", "VIRTUAL_ENV")
 
 
@@ -63,7 +62,6 @@ def run(chapter: Path, *, repository: str, stand_in: bool = True) -> dict:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     nbformat.write(notebook, folder / chapter.name)
-    notebook.cells.append(nbformat.v4.new_code_cell(PEAK))
     env = {name: value for name, value in os.environ.items() if name not in NOT_COLABS} | {
         "COLAB_RELEASE_TAG": "release-colab",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -95,7 +93,6 @@ def run(chapter: Path, *, repository: str, stand_in: bool = True) -> dict:
     return {
         "chapter": chapter.stem,
         "seconds": round(time.perf_counter() - start, 1),
-        "peak_mb": int(printed.get("Peak", 0)) // 1024,
         **{name: printed.get(name.capitalize(), "") for name in ("versions", "device", "data")},
         "problem": problem,
     }
@@ -110,8 +107,8 @@ def main(numbers: list[str]) -> int:
     for path in filter(lambda path: path.name.startswith(tuple(numbers or [""])), chapters()):
         ran = run(path, repository=repository, stand_in=stand_in)
         rows.append(ran)
-        line = "{:7}{chapter:34}{seconds:6.0f} s {peak_mb:6,} MB"
-        print(line.format("FAILED" if ran["problem"] else "ran", **ran), flush=True)
+        verdict = "FAILED" if ran["problem"] else "ran"
+        print(f"{verdict:7}{path.stem:34}{ran['seconds']:6.0f} s", flush=True)
         if ran["problem"]:
             print(textwrap.indent(ran["problem"], "       "), flush=True)
     print("{versions} | {device} | {data}".format(**rows[0]) if rows else "No such chapter.")
