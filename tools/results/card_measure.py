@@ -144,8 +144,8 @@ def judge(name: str, dataset: LesionImages) -> dict:
 
 
 def _calibrated(labels: np.ndarray, probabilities: np.ndarray, lesions: np.ndarray) -> dict:
-    """Chapter 6's calibration error and Brier score, the same lesions drawn as elsewhere."""
-    chapter = definitions("06")
+    """Chapter 7's calibration error and Brier score, the same lesions drawn as elsewhere."""
+    chapter = definitions("07")
     judges = {"calibration error": chapter.calibration_error, "Brier score": chapter.brier_score}
     draws = np.concatenate(
         [*metrics.resample_weights(labels, lesions, resamples=RESAMPLES)], axis=1
