@@ -24,7 +24,7 @@ book: $(STAMP) ## render the stored notebooks to _build/html, running nothing
 	@$(RUN) -m tools.book.render
 	@$(RUN) -m tools.demo.install
 
-publish: $(STAMP) ## run in full on the real images and store outputs and weights (CHAPTERS="03 06": these)
+publish: $(STAMP) ## run in full on the real images and store outputs and weights (CHAPTERS="03 06": these; SAME=1: only compare)
 	@$(RUN) -m tools.book.publish $(if $(SAME),--same) $(CHAPTERS)
 	@$(RUN) -m tools.results.stand_ins
 	@$(RUN) -m tools.results.studies --list
