@@ -14,9 +14,9 @@ PER_CLASS = (12, 15, 20, 10, 60, 11, 40)  # lesions
 SHARES = np.array([0.05, 0.05, 0.1, 0.05, 0.6, 0.05, 0.1])
 
 
-def judged(*, images_per_lesion: int = 1, seed: int = 0, strength: float = 0.3):
+def judged(*, images_per_lesion: int = 1, strength: float = 0.3):
     """Labels, probabilities and lesions; all images of a lesion get the same answer."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(7), PER_CLASS)
     probabilities = rng.dirichlet(np.ones(7), size=len(labels)) + strength * np.eye(7)[labels]
     probabilities /= probabilities.sum(axis=1, keepdims=True)
@@ -26,10 +26,6 @@ def judged(*, images_per_lesion: int = 1, seed: int = 0, strength: float = 0.3):
 
 def drawn_weights(*given, **options) -> np.ndarray:
     return np.concatenate(list(metrics.resample_weights(*given, **options)), axis=1)
-
-
-def width(interval: metrics.Interval) -> float:
-    return interval.high - interval.low
 
 
 # --- Numbers -------------------------------------------------------------------------------------
@@ -121,31 +117,28 @@ def test_every_draw_is_the_number_of_the_drawn_images():
 def test_lesions_of_k_identical_images_widen_the_interval_by_the_root_of_k(k):
     labels, probabilities, lesions = judged(images_per_lesion=k)
     by_lesion, by_image = (
-        metrics.bootstrap(labels, probabilities, groups, resamples=8000)
+        metrics.bootstrap(labels, probabilities, groups, resamples=6000)
         for groups in (lesions, np.arange(len(labels)))
     )
-    for name in ("accuracy", "balanced accuracy", "macro AUC", "melanoma AUC"):
-        ratio = by_lesion.draws[name].std() / by_image.draws[name].std()
-        assert ratio == pytest.approx(math.sqrt(k), rel=0.05)
     # And k identical images tell as much as one: the interval of lesions stays as it was.
-    single = metrics.bootstrap(*judged(), resamples=8000)
+    single = metrics.bootstrap(*judged(), resamples=6000)
+    for name, interval in single.headline.items():
+        spreads = [one.draws[name].std() for one in (by_lesion, by_image)]
+        assert spreads[0] / spreads[1] == pytest.approx(math.sqrt(k), rel=0.06), name
+        wide = by_lesion.headline[name]
+        assert wide.high - wide.low == pytest.approx(interval.high - interval.low, rel=0.06)
     p = single.headline["melanoma sensitivity"].value  # whose standard error a formula gives
     expected = math.sqrt(p * (1 - p) / PER_CLASS[MEL])
     assert single.draws["melanoma sensitivity"].std() == pytest.approx(expected, rel=0.05)
-    for name, interval in single.headline.items():
-        assert width(by_lesion.headline[name]) == pytest.approx(width(interval), rel=0.05)
 
 
-@pytest.mark.parametrize("ties", [False, True])
-def test_weighted_auc_is_scikit_learns(ties):
+@pytest.mark.parametrize("decimals", [9, 0])
+def test_weighted_auc_is_scikit_learns(decimals):
     rng = np.random.default_rng(5)
     positive = rng.random(150) < 0.3
-    scores = rng.normal(size=150) + positive
-    if ties:
-        scores = scores.round(0)
-        assert len(np.unique(scores)) < 10
-    weights = rng.random((150, 6))
-    weights[:, 3:] = rng.integers(0, 4, size=(150, 3))
+    scores = (rng.normal(size=150) + positive).round(decimals)
+    assert (len(np.unique(scores)) < 10) == (decimals == 0), "with and without ties"
+    weights = np.hstack([rng.random((150, 3)), rng.integers(0, 4, size=(150, 3))])
     expected = [roc_auc_score(positive, scores, sample_weight=w) for w in weights.T]
     assert metrics.weighted_auc(positive, scores, weights) == pytest.approx(expected, abs=1e-12)
     one_sided = positive[:, None].astype(float)
@@ -176,18 +169,15 @@ def test_draws_do_not_depend_on_the_size_of_blocks_but_on_the_seed(monkeypatch):
 def test_undefined_resamples_are_left_out_or_make_the_interval_undefined():
     whole = metrics.interval(50, np.arange(101))
     assert (whole.value, whole.low, whole.high) == (50, pytest.approx(2.5), pytest.approx(97.5))
-    draws = np.r_[np.full(4, np.nan), np.arange(96)]
-    some = metrics.interval(48, draws)
+    some = metrics.interval(48, np.r_[np.full(4, np.nan), np.arange(96)])
     assert (some.low, some.high) == pytest.approx((0.025 * 95, 0.975 * 95))
-    draws[:6] = np.nan
-    assert math.isnan(metrics.interval(48, draws).low)
+    assert math.isnan(metrics.interval(48, np.r_[np.full(6, np.nan), np.arange(94)]).low)
 
 
 def test_intervals_print_as_in_the_text():
     interval = metrics.Interval(0.519, 0.4701, 0.5659)
     assert str(interval) == f"{interval}" == "0.519 (0.470 to 0.566)"
     assert interval.stacked == "0.519\n(0.470 to 0.566)"
-    assert f"{metrics.Interval(7.42, 6, 9.08):.1f}" == "7.4 (6.0 to 9.1)"
     assert f"{metrics.Interval(7.42, 6, math.inf):.1f}" == "7.4 (6.0 to inf)"
 
 
