@@ -117,22 +117,24 @@ BEFORE = [text("a 0.512", "took 3.1 s"), picture(100), text("b")]
 
 
 @pytest.mark.parametrize(
-    "before, after, shown",
+    "after, shown",
     [
-        (BEFORE, [text("a 0.512", "took 3.9 s"), picture(100), text("b")], []),
-        (BEFORE, [text("a 0.513", "took 3.1 s"), *BEFORE[1:]], ["- a 0.512", "+ a 0.513"]),
-        (BEFORE, [BEFORE[0], picture(102), text("b")], ["+ a picture 2.0 grey"]),
-        (BEFORE, BEFORE[:2], ["- b"]),
-        ([text("1")], [text("1", "2")], ["+ 2"]),
-        # A count that looks like a measurement is compared.
-        ([text("3 times, 90 MB, 2 s")], [text("4 times, 91 MB, 3 s")],
-         ["- 3 times, 90 MB, # s", "+ 4 times, 91 MB, # s"]),
+        ([text("a 0.512", "took 3.9 s"), picture(100), text("b")], []),
+        ([text("a 0.513", "took 3.1 s"), picture(100), text("b")], ["- a 0.512", "+ a 0.513"]),
+        ([text("a 0.512", "took 3.1 s"), picture(102), text("b")], ["+ a picture 2.0 grey"]),
+        ([text("a 0.512", "took 3.1 s"), picture(100)], ["- b"]),
     ],
 )  # fmt: skip
-def test_two_runs_are_compared_line_by_line_and_picture_by_picture(before, after, shown):
-    lines = [line for _, lines in same.differences(before, after) for line in lines]
+def test_two_runs_are_compared_line_by_line_and_picture_by_picture(after, shown):
+    lines = [line for _, lines in same.differences(BEFORE, after) for line in lines]
     assert len(lines) == len(shown)
     assert all(line.startswith(start) for line, start in zip(lines, shown, strict=True))
+
+
+def test_a_count_that_looks_like_a_measurement_is_compared():
+    found = same.differences([text("37 times, 90 MB, 2 s")], [text("38 times, 91 MB, 3 s")])
+    assert found == [((0, 0), ["- 37 times, 90 MB, # s", "+ 38 times, 91 MB, # s"])]
+    assert same.differences([text("1")], [text("1", "2")]) == [(None, ["+ 2"])]
 
 
 def test_stored_outputs_go_to_the_cells_that_make_them_now():

@@ -98,7 +98,7 @@ def test_damaged_or_foreign_files_are_told(folder, name, text, message):
     if text is not None:
         foreign = whole.replace(CERTIFICATE.weights_sha256, "other")
         path.write_text(foreign if text == "another" else text, encoding="utf-8")
-    with pytest.raises(CertificateError, match=f"(?s){message}.*export_demo --measure"):
+    with pytest.raises(CertificateError, match=f"(?s){message}.*python -m tools.*_demo"):
         refusal.published(folder)
 
 

@@ -9,6 +9,7 @@ import tomllib
 import types
 from importlib import metadata
 from importlib.util import find_spec
+from unittest.mock import MagicMock
 
 import pytest
 from packaging.requirements import Requirement
@@ -16,25 +17,17 @@ from packaging.requirements import Requirement
 from utils import start
 
 ASK = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+CPU = f"CPU with {os.cpu_count()} cores, no GPU"
 
 
 @pytest.fixture(autouse=True)
 def commands(monkeypatch):
-    """A computer of one's own; what is to be run is noted and answered, `code` decides how."""
+    """A computer of one's own, on which nothing is run: what was to be run is noted."""
     monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
     monkeypatch.delitem(sys.modules, "google.colab", raising=False)
-    done = types.SimpleNamespace(seen=[], code=0, says="")
-
-    def run(command, *, check=False, timeout=None, **_):
-        done.seen.append(command)
-        if isinstance(done.code, Exception):
-            raise done.code
-        if check and done.code:
-            raise subprocess.CalledProcessError(done.code, command)
-        return subprocess.CompletedProcess(command, done.code, stdout=done.says)
-
+    run = MagicMock(return_value=subprocess.CompletedProcess([], 0, stdout=""))
     monkeypatch.setattr(start.subprocess, "run", run)
-    return done
+    return run
 
 
 def lacks(monkeypatch, *names):
@@ -62,7 +55,7 @@ def test_on_colab_what_is_missing_is_installed(monkeypatch, commands, capsys, si
     else:
         monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
     lacks(monkeypatch, "imblearn", "prettytable", "onnx", "distributed")
-    commands.code = code
+    commands.return_value.returncode = code
     start.need("json")
     if code:
         with pytest.raises(ModuleNotFoundError, match="The course needs imbalanced-learn, pretty"):
@@ -73,7 +66,8 @@ def test_on_colab_what_is_missing_is_installed(monkeypatch, commands, capsys, si
         assert "Versions: Python" in capsys.readouterr().out
     names = [["imbalanced-learn", "prettytable"], ["onnx<1.20", "dask[distributed]"]]
     pip = [sys.executable, "-m", "pip", "install", "--quiet"]
-    assert [c for c in commands.seen if c != ASK] == [pip + n for n in names[: 2 - code]]
+    asked = [call.args[0] for call in commands.call_args_list]
+    assert [command for command in asked if command != ASK] == [pip + n for n in names[: 2 - code]]
 
 
 def test_elsewhere_nothing_is_installed_and_the_error_names_it(monkeypatch, commands, capsys):
@@ -85,21 +79,19 @@ def test_elsewhere_nothing_is_installed_and_the_error_names_it(monkeypatch, comm
         ModuleNotFoundError, match=r'pip install scikit-learn "dask\[distributed\]"`'
     ):
         start.need("sklearn", "distributed")
-    assert commands.seen == [] and capsys.readouterr().out == ""
+    assert not commands.called and capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(
-    "says, code, device",
+    "says, error, device",
     [
-        ("Tesla T4\n", 0, "Tesla T4"),
-        ("NVIDIA H100\nNVIDIA H100\n", 0, "2 × NVIDIA H100"),
-        ("No devices were found\n", 6, None),
-        ("", 0, None),
-        ("", FileNotFoundError(), None),  # no nvidia-smi
-        ("", subprocess.TimeoutExpired(ASK, 10), None),  # a driver that hangs
+        ("NVIDIA H100\nNVIDIA H100\n", None, "2 × NVIDIA H100"),
+        ("Tesla T4\n", None, "Tesla T4"),
+        ("", None, CPU),
+        ("", FileNotFoundError(), CPU),  # no nvidia-smi
+        ("", subprocess.TimeoutExpired(ASK, 10), CPU),  # a driver that hangs
     ],
 )
-def test_device_is_what_the_driver_names(commands, says, code, device):
-    commands.says, commands.code = says, code
-    assert start.device() == (device or f"CPU with {os.cpu_count()} cores, no GPU")
-    assert commands.seen == [ASK]
+def test_device_is_what_the_driver_names(commands, says, error, device):
+    commands.side_effect, commands.return_value.stdout = error, says
+    assert start.device() == device and commands.call_args.args == (ASK,)
