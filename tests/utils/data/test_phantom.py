@@ -1,7 +1,5 @@
 """The phantom: plausible metadata, lesions that resemble themselves, a file that is whole."""
 
-import io
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -45,28 +43,14 @@ def test_the_seed_decides(drawn):
     assert phantom.fingerprint() == phantom.fingerprint(seed=0) != phantom.fingerprint(seed=1)
 
 
-def packed(**arrays):
-    file = io.BytesIO()
-    np.savez(file, **arrays)
-    return file.getvalue()
+WHOLE = phantom.PARAMETERS.read_bytes()
+FLIPPED = WHOLE[:5000] + b"flipped!" + WHOLE[5008:]
 
 
-WHOLE, FLAT = phantom.PARAMETERS.read_bytes(), {"basis": np.zeros((2, 3))}
-
-
-@pytest.mark.parametrize(
-    "content, words",
-    [
-        (None, r"no file .*phantom\.npz"),
-        (WHOLE[: len(WHOLE) // 2], r"phantom\.npz is damaged"),
-        (WHOLE[:5000] + b"flipped!" + WHOLE[5008:], r"phantom\.npz is damaged"),
-        (packed(**FLAT), r"phantom\.npz lacks age_kind, "),
-        (packed(**phantom.load() | FLAT), r"basis has shape \(2, 3\), expected \(96, 2352\)"),
-    ],
-)
-def test_missing_or_damaged_parameters_are_named(tmp_path, content, words):
+@pytest.mark.parametrize("content", [None, WHOLE[: len(WHOLE) // 2], FLIPPED, b"<html>404</html>"])
+def test_missing_or_damaged_parameters_are_named(tmp_path, content):
     path = tmp_path / "phantom.npz"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises((FileNotFoundError, ValueError), match=f"{words}.*git checkout"):
+    with pytest.raises(ValueError, match=r"phantom\.npz is missing or damaged.*git checkout"):
         phantom.sample(path=path)
