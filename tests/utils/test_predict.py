@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from demo_images import DICOM, HEIC, PDF, VIDEO, WORDS, huge_png, lying, saved
+from demo_images import HEIC, PDF, WORDS, huge_png, lying, saved
 from PIL import Image
 
 from utils import predict
@@ -96,22 +96,17 @@ PNG = saved(IMAGE)
 JPEG = saved(Image.fromarray(np.kron(PICTURE, np.ones((8, 8, 1), np.uint8))), "JPEG")
 REFUSED = {
     "no file": ("nothing/here.png", r"nothing/here\.png cannot be read: No such file"),
-    "folder": (".", "directory"),
     "web address": ("https://example.org/a.png", "Download the image"),
     "empty": (b"", "empty"),
     "text": (WORDS, "not an image"),
     "broken PNG": (PNG[:900], "broken or incomplete"),
     "broken JPEG": (JPEG[: len(JPEG) // 2], "broken or incomplete"),
-    "header alone": (JPEG[:20], "not an image|broken"),
     "HEIC": (HEIC, "iPhones"),
-    "video": (VIDEO, "video"),
     "PDF": (PDF, "PDF"),
-    "DICOM": (DICOM, "DICOM"),
     "SVG": (b'<?xml version="1.0"?><svg/>', "SVG"),
     "web page": (b"\n  <!DOCTYPE html>", "web page"),
     "float array": (PICTURE / 255, "float64.*uint8"),
     "many pictures": (np.zeros((2, 28, 28, 3), np.uint8), r"shape \(2, 28, 28, 3\)"),
-    "no pixel": (np.zeros((0, 4, 3), np.uint8), r"shape \(0, 4, 3\)"),
     "huge array": (np.broadcast_to(np.uint8(0), (10_001, 10_000)), "100 million"),
     "huge file": (huge_png(12_000, 10_000), "100 million"),
     "file that Pillow calls a bomb": (huge_png(30_000, 10_000), "100 million"),

@@ -1,7 +1,6 @@
 """`load_ham10000` takes the right source, says which, and keeps a cache that cannot mislead."""
 
 import dataclasses
-import os
 import shutil
 import zipfile
 
@@ -326,21 +325,6 @@ def test_a_cache_that_cannot_be_written_and_bad_input_leave_no_half_file(
     monkeypatch.setattr(data, "CACHE_DIR", tmp_path / "file" / "cache")
     monkeypatch.setattr(Photographs, "read_all", no_reading)  # 20 s for nothing
     with pytest.raises(DataError, match=f"{tmp_path / 'file' / 'cache'}.*Make it writable"):
-        load(official)
-
-
-def test_on_windows_a_file_that_another_process_reads_stays(official, monkeypatch):
-    def used(source, target):
-        raise PermissionError(13, "used by another process", str(target))
-
-    load(official)
-    (path,) = cached()
-    path.write_bytes(b"damaged")
-    monkeypatch.setattr(os, "replace", used)
-    with pytest.warns(UserWarning, match="is damaged"):
-        load(official)
-    path.unlink()
-    with pytest.raises(DataError, match="used by another process.*Make it writable"):
         load(official)
 
 
