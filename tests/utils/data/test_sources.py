@@ -121,8 +121,9 @@ def test_the_best_complete_source_of_a_folder_is_taken(tmp_path):
     for form in ("npz", "csv", "jpegs in two folders", "zips"):
         (tmp_path / ZIPS[0]).write_bytes(b"still downloading")
         datafiles.make(tmp_path, form)
-        names.append(data.find(tmp_path).name.removeprefix("HAM10000 from "))
-    assert names == ["DermaMNIST", "the Kaggle CSV", "a folder of JPEGs", "the official zips"]
+        names.append(data.find(tmp_path).name)
+    expected = ("DermaMNIST", "the Kaggle CSV", "a folder of JPEGs", "the official zips")
+    assert all(one in name for one, name in zip(expected, names, strict=True)), names
 
 
 # --- bad input ----------------------------------------------------------------------------------
