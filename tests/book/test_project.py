@@ -166,7 +166,7 @@ def test_parameter_reaches_the_copy_whose_outputs_are_kept_without_what_changes(
         code("for i in range(3):\n    print(i, end='\\r')\nprint('done')\n7"),
     )
     before, copy = path.read_bytes(), tmp_path / "out" / "01_x.ipynb"
-    course.execute(path, copy, parameters={"EPOCHS": 3})  # `make same` runs chapter 5 so
+    course.execute(path, copy, parameters={"EPOCHS": 3})
     assert path.read_bytes() == before
     shown = ["3", "chapters", *warning.split(), "done", "7"]
     notebook = publish.tidy(path, copy)
