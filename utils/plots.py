@@ -33,7 +33,7 @@ def label_source(figure: Figure, dataset: LesionImages, *, part: str = "") -> No
     """
     name = "Synthetic lesions (phantom)" if dataset.is_phantom else "HAM10000, © ViDIR Group"
     text = f"{name}, {part}" if part else name
-    figure.text(0.99, -0.01, text, ha="right", va="top", fontsize=8, color=GREY)
+    figure.text(0.99, -0.01, text, ha="right", va="top", fontsize=9, color=GREY)
 
 
 def lesion_grid(

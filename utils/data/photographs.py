@@ -20,7 +20,7 @@ from utils.data import records
 from utils.data.records import IMAGES, DataError, IncompleteError, LesionImages, Source
 from utils.files import hash_file
 
-__all__: list[str] = []
+__all__ = ["Photographs"]
 
 ZIPS = ("HAM10000_images_part_1.zip", "HAM10000_images_part_2.zip")
 JPEG_FOLDERS = (".", "HAM10000_images_part_1", "HAM10000_images_part_2")
