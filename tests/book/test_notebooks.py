@@ -34,8 +34,8 @@ def prose(text: str) -> str:
     return re.sub(r"\]\([^)]*\)|https?://\S+", "]", text)
 
 
-# The sections a chapter ends with, in their order, and those that a page beside the course (the
-# warm-up, the capstone, an appendix) may leave out.
+# The sections a chapter ends with, in their order, and those that a page beside the course (First
+# steps, the capstone, an appendix) may leave out.
 ENDS = ["## In one minute", "## Exercises", "## Check yourself", "## Further reading"]
 OPTIONAL = ENDS[1:3]
 OF_THE_END = {"exercise", "solution", "quiz"}  # tags of cells that are not the chapter's own

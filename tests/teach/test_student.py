@@ -32,7 +32,7 @@ def tags(cell):
     return set(cell.metadata.get("tags", ()))
 
 
-# Numbered chapters must have exercises; the warm-up, the capstone and appendices may.
+# Numbered chapters must have exercises; First steps, the capstone and appendices may.
 WITH_EXERCISES = [
     path
     for path in PATHS
