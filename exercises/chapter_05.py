@@ -129,7 +129,7 @@ ELEMENTS = {
 
 @exercise(
     "a text of two to five sentences",
-    "section 'Why oversampling makes it faster', the table and what follows it",
+    "section 'How often each image is shown', the table and what follows it",
 )
 def exercise_4(answer):
     """Look in the open answer for what was learned instead, a test of it, and a remedy."""
