@@ -57,6 +57,7 @@ def scaled_cnn() -> keras.Model:
 
 # Networks that only studies need.
 models.BUILDERS["scaled_cnn"] = scaled_cnn
+models.BUILDERS["wide_resnet"] = partial(models.small_resnet, (48, 96, 192), stem=24)
 models.BUILDERS[f"small_resnet_{PIXELS}"] = partial(models.small_resnet, size=PIXELS)
 
 
@@ -191,7 +192,10 @@ def ablation() -> dict[str, Recipe]:
     recipe = add(RESIDUAL, recipe, network=BEST.network)
     add("13-or-stronger-colour", recipe, colour=2 * BEST.colour)
     add("13-or-zoom", recipe, zoom=0.15)
-    add("14-longer", recipe, epochs=BEST.epochs)
+    longer = add("14-longer", recipe, epochs=BEST.epochs)
+    # What else was tried for the goals of chapter 9. (The row with 64 pixels is number 15.)
+    add("16-or-wider", longer, network="wide_resnet")
+    add("17-or-100-epochs", longer, epochs=100)
     return steps
 
 
