@@ -19,7 +19,7 @@ GREY = "#555555"
 def use_style() -> None:
     """Set the look of all figures: white ground, no box, letters of readable size."""
     look = {
-        "figure.dpi": 90, "axes.spines.top": False, "axes.spines.right": False,
+        "figure.dpi": 180, "axes.spines.top": False, "axes.spines.right": False,
         "axes.titlesize": 12, "axes.labelsize": 11, "legend.frameon": False,
         "image.interpolation": "nearest",
     }  # fmt: skip
@@ -45,7 +45,8 @@ def lesion_grid(
     Parameters
     ----------
     images : ndarray of uint8, shape (n, height, width, 3)
-    titles, colours : sequence of str, optional; a title for each image, and its colour
+    titles : sequence of str, optional; a title above each image
+    colours : sequence of str, optional; the colour of a bar between title and image
     columns : int, images per row
     size : float, width of an image in inches
     """
@@ -57,8 +58,10 @@ def lesion_grid(
         if k < len(images):
             axis.imshow(images[k])
             if titles is not None:
-                colour = colours[k] if colours is not None else "black"
-                axis.set_title(titles[k], fontsize=9, color=colour, pad=3)
+                axis.set_title(titles[k], fontsize=9, pad=5)
+            if colours is not None:  # a bar: coloured letters would be hard to read
+                bar = {"transform": axis.transAxes, "clip_on": False, "solid_capstyle": "butt"}
+                axis.plot([0, 1], [1, 1], color=colours[k], linewidth=5, **bar)
     figure.tight_layout(pad=0.4)
     return figure
 

@@ -1,6 +1,7 @@
 """What the commands share: the chapters in the book's order, running one, staging the book."""
 
 import base64
+import io
 import os
 import re
 import shutil
@@ -145,6 +146,16 @@ def small(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return notebook
 
 
+def with_palette(picture: str) -> str:
+    """Return a PNG (base64) with at most 256 colours, if that makes it smaller."""
+    from PIL import Image
+
+    image, file = Image.open(io.BytesIO(base64.b64decode(picture))), io.BytesIO()
+    image.convert("RGB").quantize(256).save(file, "PNG", optimize=True)
+    smaller = base64.b64encode(file.getvalue()).decode()
+    return min(picture, smaller, key=len)
+
+
 def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | None = None) -> float:
     """Run a copy of `notebook` in the notebook's own folder; return the seconds it took.
 
@@ -203,6 +214,8 @@ def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | No
         for output in cell.outputs:
             if output.output_type == "stream":
                 output.text = NATIVE_LOG.sub("", output.text)
+            elif picture := output.get("data", {}).get("image/png"):
+                output.data["image/png"] = with_palette(picture)
         cell.outputs = [output for output in cell.outputs if output.get("text") != ""]
     nbformat.write(ran, copy)
     return seconds

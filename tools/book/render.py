@@ -3,6 +3,9 @@
 With ``--links``, open every outside link of the book instead, and name those that are broken.
 """
 
+import base64
+import io
+import re
 import shutil
 import subprocess
 import sys
@@ -46,6 +49,38 @@ def stage(folder: Path, *, with_chapters: bool = True) -> None:
             nbformat.write(notebook, folder / "chapters" / chapter.name)
 
 
+def fit_pictures(notebook: nbformat.NotebookNode) -> None:
+    """Show each picture at half its pixels, sharp on any screen; a click opens it at full size.
+
+    Sphinx makes the link of itself where an image has a width.
+    """
+    from PIL import Image
+
+    for cell in notebook.cells:
+        widths = [
+            Image.open(io.BytesIO(base64.b64decode(output["data"]["image/png"]))).width
+            for output in cell.get("outputs", ())
+            if "image/png" in output.get("data", {})
+        ]
+        if widths:
+            image = cell.metadata.setdefault("mystnb", {}).setdefault("image", {})
+            image["width"] = f"{max(widths) // 2}px"
+
+
+def lighten(html: Path) -> None:
+    """Take out of each page the scripts that it does not use; they are most of what it weighs."""
+    for path in html.rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        unused = ["fontawesome"]  # the style sheet draws the same icons from a font
+        if 'class="math' not in text:
+            unused.append(SCRIPT.removesuffix(".js"))
+        if path.name != "search.html":
+            unused += ["searchindex", "searchtools", "language_data"]
+        script = rf'\s*<script[^>]* src="[^"]*\b(?:{"|".join(unused)})\.js[^"]*"></script>'
+        if (lighter := re.sub(script, "", text)) != text:
+            replace_file(path, lighter)
+
+
 def render(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Let Jupyter Book build the staged book in `folder` to ``folder/_build/html``.
 
@@ -84,9 +119,14 @@ def publish_html(folder: Path) -> Path:
     The page "Try it" has no model yet; `python -m tools.demo.install` puts it there. Raises
     ChapterError on an error or a warning; the book that was there before stays.
     """
+    for chapter in (folder / "chapters").glob("*.ipynb"):
+        notebook = nbformat.read(chapter, as_version=4)
+        fit_pictures(notebook)
+        nbformat.write(notebook, chapter)
     done = render(folder)
     if done.returncode:
         raise ChapterError(f"The book could not be rendered:\n{done.stdout[-4000:]}")
+    lighten(folder / "_build" / "html")
     if problem := install_mathjax(folder / "_build" / "html"):
         print(problem, file=sys.stderr, flush=True)
     html, old = ROOT / "_build" / "html", ROOT / "_build" / "html.old"
