@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from utils.classes import CLASSES, DX
-from utils.data.photographs import JPEG_FOLDERS, ZIPS
+from utils.data.photographs import EXTERNAL_TABLE, EXTERNAL_ZIP, JPEG_FOLDERS, ZIPS
 from utils.data.tables import KAGGLE_CSV
 
 ROWS = 14
@@ -72,6 +72,17 @@ def write_zips(folder: Path, jpegs: dict[str, bytes]) -> None:
         with zipfile.ZipFile(folder / zip_name, "w", zipfile.ZIP_DEFLATED) as archive:
             for name in half:
                 archive.writestr(f"{name}.jpg", jpegs[name])
+
+
+def make_external(folder: Path, *, more: int = 0) -> pd.DataFrame:
+    """Write the test images of other clinics, some left out of the metadata that it returns."""
+    folder.mkdir(exist_ok=True)
+    metadata = make_metadata().assign(dataset=["external", "rosendahl"] * (ROWS // 2))
+    with zipfile.ZipFile(folder / EXTERNAL_ZIP, "w") as archive:
+        for name, jpeg in make_jpegs().items():
+            archive.writestr(f"ISIC2018_Task3_Test_Images/{name}.jpg", jpeg)
+    write_metadata(folder, metadata, f"{EXTERNAL_TABLE}.csv")
+    return metadata.head(ROWS - more)
 
 
 def make_official(folder: Path) -> pd.DataFrame:

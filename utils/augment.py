@@ -19,17 +19,13 @@ SYMMETRIES = (
 )  # fmt: skip
 
 
-def turned(images: np.ndarray, quarters: int, mirror: bool) -> np.ndarray:
-    """Turn images (…, size, size, channels) counter-clockwise, then mirror them; a view."""
-    images = np.rot90(images, quarters, axes=(-3, -2))
-    return images[..., ::-1, :] if mirror else images
-
-
 def symmetry(images: np.ndarray, number: int) -> np.ndarray:
     """Bring images, shape (n, size, size, channels), into one of the eight orientations; a view."""
     if number not in range(8):
         raise ValueError(f"the symmetries are numbered 0 to 7, not {number!r}")
-    return turned(images, *SYMMETRIES[number])
+    quarters, mirror = SYMMETRIES[number]
+    images = np.rot90(images, quarters, axes=(-3, -2))
+    return images[..., ::-1, :] if mirror else images
 
 
 def averaged(
@@ -52,20 +48,11 @@ def averaged(
 def predict_averaged(
     model: keras.Model, images: np.ndarray, *, batch_size: int = 512
 ) -> np.ndarray:
-    """Predict each image in all eight orientations and take the mean of the probabilities.
+    """Predict images (n, size, size, 3) in all eight orientations; return means, float32 (n, 7).
 
     A lesion photographed upside down is the same lesion; the averaged answer is the same too.
     Called test-time augmentation; the symmetries are those of Cohen and Welling, ICML 2016.
-
-    Parameters
-    ----------
-    model : keras.Model, from images (n, 28, 28, 3) to probabilities (n, 7)
-    images : ndarray, shape (n, 28, 28, 3)
-    batch_size : int, pictures per step, all orientations counted; a single image takes one step
-
-    Returns
-    -------
-    ndarray of float32, shape (n, 7)
+    `batch_size` counts pictures per step, all orientations; a single image takes one step.
     """
     piece = max(1, batch_size // 8)
     (means,) = averaged(lambda views: [model.predict_on_batch(views)], images, piece=piece)

@@ -1,8 +1,6 @@
-"""The seven diagnostic classes of HAM10000 in the course's label order, and their symmetries."""
+"""The seven diagnostic classes of HAM10000 in the course's label order."""
 
 from dataclasses import dataclass
-
-import numpy as np
 
 __all__ = ["CLASSES", "COLOURS", "DX", "by_dx"]
 
@@ -54,14 +52,3 @@ def by_dx(dx: str) -> LesionClass:
     if dx not in DX:
         raise KeyError(f"there is no class {dx!r}; the classes are {', '.join(DX)}")
     return CLASSES[DX.index(dx)]
-
-
-def kaggle_from_dermamnist(labels: np.ndarray) -> np.ndarray:
-    """Translate DermaMNIST's labels 0 to 6, of any shape, into the Kaggle coding, int64."""
-    labels = np.asarray(labels)
-    if labels.size and (labels.min() < 0 or labels.max() > 6):
-        raise ValueError(f"DermaMNIST labels are 0 to 6; found {labels.min()} to {labels.max()}")
-    table = np.empty(7, dtype=np.int64)
-    for c in CLASSES:
-        table[c.dermamnist_label] = c.kaggle_label
-    return table[labels]

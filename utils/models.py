@@ -106,7 +106,6 @@ class Augment(keras.layers.Layer):
     ) -> None:  # fmt: skip
         super().__init__(**kwargs)
         self.symmetries, self.shift, self.zoom, self.colour = symmetries, shift, zoom, colour
-        self.seed = seed
         self.draws = keras.random.SeedGenerator(seed)
 
     def call(self, images, training=False):
@@ -164,8 +163,3 @@ class Augment(keras.layers.Layer):
         shape = (ops.shape(images)[0], *shape)
         options = {"dtype": self.compute_dtype, "seed": self.draws}
         return keras.random.normal(shape, stddev=deviation * self.colour, **options)
-
-    def get_config(self):
-        """Return what the layer was made with."""
-        own = ("symmetries", "shift", "zoom", "colour", "seed")
-        return super().get_config() | {name: getattr(self, name) for name in own}

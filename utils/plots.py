@@ -31,7 +31,8 @@ def label_source(figure: Figure, dataset: LesionImages, *, part: str = "") -> No
 
     `part` says which part of it, for example ``"test part, 2,003 images"``.
     """
-    name = "Synthetic lesions (phantom)" if dataset.is_phantom else "HAM10000, © ViDIR Group"
+    name = "ISIC 2018 test images" if dataset.source.startswith("ISIC") else "HAM10000"
+    name = "Synthetic lesions (phantom)" if dataset.is_phantom else f"{name}, © ViDIR Group"
     text = f"{name}, {part}" if part else name
     figure.text(0.99, -0.01, text, ha="right", va="top", fontsize=8, color=GREY)
 

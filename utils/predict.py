@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import html
 import io
-import json
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -123,7 +121,7 @@ class Prediction:
 
 def predict(
     image: str | Path | bytes | Image.Image | np.ndarray, *,
-    model: Answerer | str | Path | None = None, square: bool = False,
+    model: Answerer | None = None, square: bool = False,
 ) -> Prediction:  # fmt: skip
     """Ask the published model about one image.
 
@@ -134,19 +132,14 @@ def predict(
     image : str, Path, bytes, Pillow image or ndarray
         A file's path or content, or the picture itself; arrays are uint8, (height, width) or
         (height, width, 3 or 4). A file is turned as its EXIF entry says.
-    model : Answerer, str or Path, optional
-        The folder of an exported model, which onnxruntime then runs; an `Answerer`; or nothing,
-        and the published Keras weights answer. All give the same answer.
+    model : Answerer, optional; by default the published Keras weights answer
     square : bool
         Take the largest square in the middle. Otherwise the whole picture is squeezed to a
         square, as the training images, 4:3, were.
     """
     picture, notes = open_image(image)
     small = shrink(middle_square(picture) if square else picture)
-    if model is None:
-        model = keras_answerer()
-    elif not isinstance(model, Answerer):
-        model = onnx_answerer(Path(model))
+    model = model or keras_answerer()
     manifest = model.manifest
     probabilities, strangeness = averaged(model.ask, small[None])
     mean = probabilities[0].astype(np.float64)
@@ -160,43 +153,10 @@ def predict(
 @cache
 def keras_answerer() -> Answerer:
     """Return the published weights, ready to be asked; they are read from disk once."""
-    from utils import refusal  # Keras; an exported model needs none
+    from utils import refusal  # Keras, which takes seconds
 
     model, manifest = refusal.published()
     return Answerer(partial(refusal.ask, model), manifest)
-
-
-@cache
-def onnx_answerer(folder: Path) -> Answerer:
-    """Return the exported model in a folder, ready to be asked, without Keras or TensorFlow.
-
-    PredictError says so if the folder lacks a file, the model is not the one that
-    ``manifest.json`` describes, or onnxruntime is not installed.
-    """
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        content = (folder / manifest["model"]).read_bytes()
-        if hashlib.sha256(content).hexdigest() != manifest["sha256"]:
-            raise ValueError("the model is not the one that its manifest describes")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise PredictError(
-            f"the exported model in {folder} cannot be used ({type(error).__name__}: {error}). "
-            "`python -m tools.demo.export_demo` writes it."
-        ) from None
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise PredictError(
-            "onnxruntime is not installed, so an exported model cannot be run. Install it with "
-            "`python -m pip install onnxruntime`, or leave `model` out to use Keras."
-        ) from error
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    names = [manifest["outputs"][name] for name in ("probabilities", "strangeness")]
-
-    def ask(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return tuple(session.run(names, {manifest["input"]["name"]: images}))
-
-    return Answerer(ask, manifest)
 
 
 # --- Opening an image ---------------------------------------------------------------------------

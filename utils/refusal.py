@@ -47,18 +47,15 @@ def with_strangeness(
 ) -> keras.Model:
     """Give a model a second output, so that one run answers both questions.
 
+    Outputs by name: ``probabilities`` (n, 7), as before, and ``strangeness`` (n,): about 1 for an
+    image like the training images, more for one unlike them.
+
     Parameters
     ----------
     model, stage : as in `features`
     centre, whiten : ndarray of float32, shapes (k,) and (k, k)
         The cloud of the training lesions: the mean of their features, and the matrix that turns
         features into directions in which training lesions have spread 1.
-
-    Returns
-    -------
-    keras.Model
-        Outputs by name: ``probabilities`` (n, 7), as before, and ``strangeness`` (n,): about 1
-        for an image like the training images, more for one unlike them.
     """
     apart = features(model, stage=stage).output - centre
     distance = ops.sqrt(ops.mean(ops.square(ops.matmul(apart, whiten)), axis=1))
@@ -69,10 +66,7 @@ def with_strangeness(
 def answer_averaged(model: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return probabilities (n, 7) and strangeness (n,), float32, each the mean over the symmetries.
 
-    Parameters
-    ----------
-    model : keras.Model, from `with_strangeness`
-    images : ndarray, shape (n, 28, 28, 3), values 0 to 255
+    The model is from `with_strangeness`; the images (n, 28, 28, 3) have values 0 to 255.
     """
     probabilities, strangeness = averaged(partial(ask, model), images)
     return probabilities, strangeness

@@ -483,7 +483,7 @@ def test_answers_equal_pythons_on_real_images(page, html, real_data_folder):
     if not list(real_data_folder.glob("HAM10000_images_part_*.zip")):
         pytest.skip(f"{real_data_folder.name} holds no zip with the JPEG files")
     with Photographs(real_data_folder) as photographs:
-        ids = np.random.default_rng(0).choice(photographs.ids, REAL, replace=False)
+        ids = np.random.default_rng(0).choice(list(photographs.places), REAL, replace=False)
         files = [photographs.fetch(name) for name in ids]
     compare(page, html, files, square=False)
 

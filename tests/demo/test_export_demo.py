@@ -58,8 +58,8 @@ def test_folder_holds_the_model_and_what_is_known_of_it(exported, manifest):
     assert "HAM_" not in json.dumps(manifest)
 
 
-def test_another_answer_is_refused(exported, images):
-    by_file = predict.onnx_answerer(exported).ask
+def test_another_answer_is_refused(exported, manifest, images):
+    by_file = export_demo.asker(exported / "model.onnx", manifest)
     model = partial(ask, published()[0])
     assert export_demo.compare(by_file, model, images)["same_class"] == 1
 
@@ -86,9 +86,11 @@ def test_file_alone_leads_to_the_published_answer(exported, manifest, images):
     model, _ = published()
     probabilities, strangeness = answer_averaged(model, images[:12])
     wanted = apply_temperature(probabilities, manifest["temperature"])
+    by_file = export_demo.asker(exported / "model.onnx", manifest)
+    by_file = predict.Answerer(by_file, manifest)
     for k in range(12):
         image = images[k].astype(np.uint8)
-        for answer in (predict.predict(image, model=exported), predict.predict(image)):
+        for answer in (predict.predict(image, model=by_file), predict.predict(image)):
             assert np.allclose(list(answer.probabilities.values()), wanted[k], atol=1e-4)
             assert answer.strangeness == pytest.approx(strangeness[k], abs=1e-4)
 
@@ -126,19 +128,6 @@ def test_a_failed_export_leaves_the_old_files_and_says_why(tmp_path, monkeypatch
     monkeypatch.setattr(export_demo, "export", lacks)
     assert export_demo.main([]) == 1
     assert "tf2onnx'. Install onnx, tf2onnx" in capsys.readouterr().err
-
-
-def test_damaged_folders_are_told(exported, tmp_path):
-    folder = tmp_path / "demo"
-    with pytest.raises(predict.PredictError, match="manifest.json.*export_demo"):
-        predict.onnx_answerer(folder)
-    shutil.copytree(exported, folder)
-    (folder / "model.onnx").write_bytes(b"other")
-    with pytest.raises(predict.PredictError, match="not the one"):
-        predict.onnx_answerer(folder)
-    (folder / "manifest.json").write_text("{}")
-    with pytest.raises(predict.PredictError, match="KeyError"):
-        predict.onnx_answerer(folder)
 
 
 # --- The manifest and what was measured ----------------------------------------------------------

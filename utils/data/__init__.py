@@ -6,17 +6,19 @@ import dataclasses
 import os
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from utils.data import download, photographs, records, tables
-from utils.data.records import PHANTOM, DataError, IncompleteError, LesionImages, Source
+from utils.data.records import ELSEWHERE, PHANTOM, DataError, IncompleteError, LesionImages, Source
 from utils.files import replace_file
 
-__all__ = ["RAW_DIR", "load_ham10000"]
+__all__ = ["RAW_DIR", "load_external", "load_ham10000"]
 
 ROOT = Path(__file__).resolve().parents[2]
+EXTERNAL_IDS = ROOT / "data" / "external_ids.csv"
 RAW_DIR = ROOT / "data" / "raw"
 # A classroom can share one cache folder; once it is filled it may be read-only.
 CACHE_DIR = Path(os.environ.get("HAM10000_CACHE") or ROOT / "data" / "cache").expanduser()
@@ -41,11 +43,10 @@ def load_ham10000(
         and the phantom are 28, DermaMNIST is 28, 64, 128 or 224.
     source : str or Path
         - ``"auto"``: the folder that the environment variable ``HAM10000_DIR`` names (the word
-          ``phantom`` there asks for the phantom); if it is not set, ``data/raw/``; then a download
-          of the Kaggle CSV with its metadata (given up within 10 s where there is no network);
-          then the phantom. DermaMNIST has no lesion ids, so it is not downloaded here.
-        - ``"kaggle"``, ``"dermamnist"``, ``"dataverse"`` (the two official zips, 2.8 GB): that
-          source, downloaded into ``data/raw/`` where missing.
+          ``phantom`` there asks for the phantom); if it is not set, ``data/raw/``; then the Kaggle
+          CSV, downloaded (given up within 10 s where there is no network); then the phantom.
+        - ``"kaggle"``, ``"dermamnist"`` (no lesion ids), ``"dataverse"`` (the two official zips,
+          2.8 GB): that source, downloaded into ``data/raw/`` where missing.
         - ``"phantom"``: the synthetic lesions of `utils.data.phantom`.
         - a folder: the best complete source that stands in it (zips, JPEGs, Kaggle CSV, npz).
     expected_rows : int, the number of images the source must have; another number is an error
@@ -57,12 +58,31 @@ def load_ham10000(
     Raises
     ------
     DataError, utils.data.download.DownloadError
-        If the data cannot be used, or a source asked for by name cannot be downloaded; the
-        message says which file, what, where, and what to do, or spells the manual route.
+        If data cannot be used or had; the message says which file, what, where, what to do.
     """
+    return _load(size, lambda size: _choose(size, source, expected_rows))
+
+
+def load_external(size: int = 28) -> LesionImages:
+    """Load images of other clinics and cameras, for the one test at the end, and print from where.
+
+    They are the open half of the test images of the ISIC 2018 Challenge, Task 3: only those that
+    `data/external_ids.csv` lists are ever opened, even if the whole official zip is there. The
+    other half stays closed. Where ``dataset`` is ``external``, HAM10000 has no image of the clinic.
+
+    The search is that of `load_ham10000`: ``HAM10000_DIR`` (where ``phantom`` asks for the
+    phantom with other cameras), ``data/raw/``, a download; without network the phantom with
+    other cameras, with a warning. `load_ham10000` says what is returned, in which size and order,
+    and what is raised.
+    """
+    return _load(size, _choose_external)
+
+
+def _load(size: int, choose: Callable[[int], Source]) -> LesionImages:
+    """Read the source that `choose` finds for a size, and print what it is."""
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
         raise ValueError(f"size must be a whole number of pixels, 1 or more, not {size!r}")
-    dataset = _through_cache(_choose(int(size), source, expected_rows), int(size))
+    dataset = _through_cache(choose(int(size)), int(size))
     lesions = ", no lesion ids (so no split by lesion)"
     if dataset.has_lesions:
         lesions = f" of {dataset.metadata['lesion_id'].nunique():,} lesions"
@@ -99,6 +119,23 @@ def _choose(size: int, source: str | Path, rows: int) -> Source:
     )
 
 
+def _choose_external(size: int) -> Source:
+    """Return the test images of other clinics, or synthetic ones."""
+    named = os.environ.get("HAM10000_DIR", "")
+    if named == "phantom":
+        return _phantom(size, ELSEWHERE)
+    ids = set(EXTERNAL_IDS.read_text(encoding="utf-8").split()[1:])
+    for folder in (Path(named or RAW_DIR).expanduser(), RAW_DIR):
+        if source := photographs.find_external(folder, size, ids):
+            return source
+    try:
+        download.fetch_source("external", RAW_DIR, size)
+    except download.DownloadError as error:
+        warnings.warn(f"{error}\nUntil then the phantom stands in.", stacklevel=4)
+        return _phantom(size, ELSEWHERE)
+    return photographs.find_external(RAW_DIR, size, ids)
+
+
 def find(folder: Path, size: int = 28, *, expected_rows: int = records.IMAGES) -> Source | None:
     """Return the best complete source that stands in a folder, None if there is nothing.
 
@@ -118,13 +155,7 @@ def find(folder: Path, size: int = 28, *, expected_rows: int = records.IMAGES) -
 
 def _download(size: int, rows: int) -> Source:
     """Download the Kaggle CSV; where that fails, warn and return the phantom."""
-    if size != 28:
-        route = download.manual_route(download.registry()["dataverse"], size=size)
-        raise DataError(
-            f"There are no images of {size} × {size} pixels: neither the download of 'auto' nor "
-            f"the phantom has any size but 28. {route} Or use load_ham10000({size}, "
-            "source='dermamnist') for 64, 128 or 224 without lesion ids."
-        )
+    records.require_size(size, (28,), "what 'auto' downloads")
     try:
         download.fetch_source("kaggle", RAW_DIR)
     except download.DownloadError as error:
@@ -133,12 +164,13 @@ def _download(size: int, rows: int) -> Source:
     return tables.find_csv(RAW_DIR, size, expected_rows=rows)
 
 
-def _phantom(size: int) -> Source:
+def _phantom(size: int, name: str = PHANTOM) -> Source:
     from utils.data import phantom  # it needs SciPy, which takes its time to start
 
     records.require_size(size, (28,), "the phantom")
-    key = phantom.fingerprint()
-    return Source(PHANTOM, key, lambda: LesionImages(*phantom.sample(), PHANTOM, key))
+    draw, seed = (phantom.sample, 0) if name == PHANTOM else (phantom.elsewhere, phantom.ELSEWHERE)
+    key = phantom.fingerprint(seed=seed)
+    return Source(name, key, lambda: LesionImages(*draw(seed), name, key))
 
 
 # --- Cache --------------------------------------------------------------------------------------

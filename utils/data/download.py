@@ -40,7 +40,8 @@ def registry(path: Path = REGISTRY) -> dict[str, dict]:
 def manual_route(group: dict, names: list[str] | None = None, size: int = 28) -> str:
     """Return in words how to get files by hand: from where, into which folder, what next."""
     names = names or [file["name"] for file in group["files"]]
-    call = f"load_ham10000({size})" if size != 28 else "load_ham10000()"
+    loader = "load_external" if names[0].startswith("ISIC2018") else "load_ham10000"
+    call = f"{loader}({size})" if size != 28 else f"{loader}()"
     if names[0].endswith(".npz"):
         call = f"load_ham10000({tables.size_of(names[0])}, source='dermamnist')"
     return (
@@ -145,7 +146,7 @@ def _is_published(target: Path, file: dict) -> bool:
 
 
 def fetch_source(name: str, folder: Path, size: int = 28, group: dict | None = None) -> list[Path]:
-    """Download what is missing of "kaggle", "dermamnist" (of a size) or "dataverse" (2.8 GB).
+    """Download what is missing of a group: "kaggle", "dermamnist" (of a size), ….
 
     Where only Kaggle has a file and there is no network, it is given up after `ANSWER` seconds.
     """

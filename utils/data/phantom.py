@@ -8,18 +8,18 @@ noise with the spectrum of the class. A lesion's images share a part of their ra
 """
 
 import hashlib
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.fft import idctn
+from scipy.ndimage import gaussian_filter
 from scipy.special import expit
 
 from utils.augment import symmetry
 from utils.classes import DX
+from utils.data.records import DAMAGE
 
 __all__: list[str] = []
 
@@ -40,30 +40,25 @@ SITES = (
     "lower extremity", "neck", "scalp", "trunk", "unknown", "upper extremity",
 )  # fmt: skip
 DATASETS = ("rosendahl", "vidir_modern", "vidir_molemax", "vienna_dias")
+ELSEWHERE = 2018  # the seed of the lesions that stand in for another hospital's
+CAMERAS = {
+    "rosendahl": ((1.05, 1.0, 0.95), 0.4), "vidir_modern": ((0.95, 0.97, 1.0), 0.3),
+    "vidir_molemax": ((1.0, 0.95, 0.92), 0.6), "vienna_dias": ((0.92, 0.9, 0.95), 0.5),
+    "external": ((1.1, 0.92, 0.8), 0.8),
+}  # fmt: skip
 TURNS = (0, 6, 3, 5, 4, 2, 7, 1)  # the drawn numbers as `symmetry` counts
-NAMES = frozenset(
-    "centre basis class_of support weights means factors likeness texture loudness loudness_sd "
-    "lesions sex_kind age_kind age_sex site_kind site_sex site_band dataset_type".split()
-)
 
 
 def load(path: Path = PARAMETERS) -> dict[str, np.ndarray]:
     """Read the parameters; an error says what is wrong with the file and what to do."""
-    advice = "Restore it with `git checkout -- data/phantom.npz`, or fit it with `make phantom`."
-    if not path.is_file():
-        raise FileNotFoundError(f"the phantom's parameters are missing: no file {path}. {advice}")
     try:
         with np.load(path, allow_pickle=False) as file:
-            parameters = {name: file[name] for name in file.files}
-    except (zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError) as error:
-        raise ValueError(f"{path} is damaged ({error}). {advice}") from error
-    if missing := NAMES - parameters.keys():
-        raise ValueError(f"{path} lacks {', '.join(sorted(missing))}. {advice}")
-    shapes = {"basis": (COMPONENTS, PIXELS), "lesions": (len(DX), len(DX_TYPES), MOST_IMAGES)}
-    for name, shape in shapes.items():
-        if (actual := parameters[name].shape) != shape:
-            raise ValueError(f"{path}: {name} has shape {actual}, expected {shape}. {advice}")
-    return parameters
+            return {name: file[name] for name in file.files}
+    except DAMAGE as error:
+        raise ValueError(
+            f"{path} is missing or damaged ({error}). Restore it with `git checkout -- "
+            "data/phantom.npz`, or fit it with `make phantom`."
+        ) from error
 
 
 def fingerprint(*, seed: int = 0, path: Path = PARAMETERS) -> str:
@@ -110,6 +105,23 @@ def sample(
         origin[here] = _even_draw(_shares(model["dataset_type"][c])[t], len(here), rng)
     columns["dataset"] = np.array(DATASETS, dtype=object)[origin[lesion]]
     return images, label[lesion].astype(np.int64), pd.DataFrame(columns)
+
+
+def elsewhere(seed: int = ELSEWHERE) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
+    """Draw about 750 images of other lesions as other cameras might show them, a fifth `external`.
+
+    The cameras are imagined: each source has a cast of red, green and blue and a blur (pixels).
+    """
+    images, labels, table = sample(seed)
+    here = table["lesion_id"] < table["lesion_id"][750]  # whole lesions, of all classes
+    images, labels, table = images[here].astype(np.float32), labels[here], table[here].copy()
+    for name in ("image_id", "lesion_id"):
+        table[name] = table[name].str.replace("PHANTOM", "ELSEWHERE")
+    table.loc[table["lesion_id"].str[-1].isin(["3", "7"]), "dataset"] = "external"
+    for source, (cast, blur) in CAMERAS.items():
+        rows = table["dataset"] == source
+        images[rows] = gaussian_filter(images[rows], (0, blur, blur, 0)) * np.array(cast)
+    return np.rint(images).clip(0, 255).astype(np.uint8), labels, table
 
 
 def _draw_images(model, label, dx_type, lesion, rng) -> np.ndarray:

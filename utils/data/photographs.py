@@ -6,7 +6,7 @@ import io
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,13 +16,15 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from utils.data import records
+from utils.data import download, records
 from utils.data.records import IMAGES, DataError, IncompleteError, LesionImages, Source
 from utils.files import hash_file
 
 __all__: list[str] = []
 
 ZIPS = ("HAM10000_images_part_1.zip", "HAM10000_images_part_2.zip")
+EXTERNAL_ZIP, EXTERNAL_TABLE = "ISIC2018_Task3_Test_Images.zip", "ISIC2018_Task3_Test_GroundTruth"
+OFFICIAL_SIZE = "600 × 450"
 JPEG_FOLDERS = (".", "HAM10000_images_part_1", "HAM10000_images_part_2")
 
 
@@ -54,7 +56,6 @@ class Photographs(ExitStack):
                 f"The folder {folder} holds neither {' nor '.join(ZIPS)} nor any JPEG. See "
                 "data/README.md for where they come from."
             )
-        self.ids = list(self.places)
         zips = {place.path for place in self.places.values() if place.member}
         self._archives = {zip_: self.enter_context(zipfile.ZipFile(zip_)) for zip_ in zips}
 
@@ -62,8 +63,8 @@ class Photographs(ExitStack):
         """Return the JPEG as it is stored."""
         if image_id not in self.places:
             raise DataError(
-                f"The image {image_id} is none of the {len(self.ids):,} in {self.folder}. Correct "
-                "the id, or put the file there that holds the image (see data/README.md)."
+                f"The image {image_id} is none of the {len(self.places):,} in {self.folder}. "
+                "Correct the id, or put the file there that holds the image (see data/README.md)."
             )
         path, member, _ = self.places[image_id]
         return self._archives[path].read(member) if member else path.read_bytes()
@@ -114,9 +115,9 @@ def _image_id(name: str) -> str:
     return stem if ending.lower() in ("jpg", "jpeg") and base[0] != "." else ""
 
 
-def _in_zips(folder: Path) -> Iterator[_Place]:
+def _in_zips(folder: Path, zips: Sequence[str] = ZIPS) -> Iterator[_Place]:
     """Yield the files in the official zips, as far as those are there."""
-    for path in (folder / name for name in ZIPS if (folder / name).is_file()):
+    for path in (folder / name for name in zips if (folder / name).is_file()):
         records.refuse_html(path)
         try:
             with zipfile.ZipFile(path) as archive:
@@ -164,21 +165,54 @@ def _fingerprint(checks: dict[str, str], metadata_path: Path) -> str:
 def find_zips(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> Source | None:
     """Find the two official zips with their metadata; None if neither zip is there."""
     metadata_path = records.find_metadata(folder)
-    present = [name for name in ZIPS if (folder / name).is_file()]
-    if not present:
+    if not _complete(folder, ZIPS, metadata_path, "HAM10000_metadata.csv (or .tab)"):
         return None
-    missing = [name for name in ZIPS if name not in present]
-    if metadata_path is None:
-        missing.append("HAM10000_metadata.csv (or .tab)")
-    if missing:
+    places = _by_id(_in_zips(folder))
+    form = "the official zips"
+    lengths = {file["name"]: file["bytes"] for file in download.registry()["dataverse"]["files"]}
+    if any((folder / name).stat().st_size != lengths[name] for name in ZIPS):
+        form = f"copies of the official zips{_pixels(places)}"
+    key = _zip_key(places, metadata_path)
+    return _source(f"HAM10000 from {form}", key, places, metadata_path, size, expected_rows)
+
+
+def find_external(folder: Path, size: int, ids: Collection[str]) -> Source | None:
+    """Find the zip of the ISIC 2018 test images and its table; only images of `ids` are opened."""
+    metadata_path = records.find_metadata(folder, EXTERNAL_TABLE)
+    if not _complete(folder, (EXTERNAL_ZIP,), metadata_path, f"{EXTERNAL_TABLE}.csv"):
+        return None
+    there = _by_id(_in_zips(folder, (EXTERNAL_ZIP,)))
+    places = {image: place for image, place in there.items() if image in ids}
+    name, pixels = "ISIC 2018 test images (the open half)", _pixels(places)
+    if OFFICIAL_SIZE not in pixels:
+        name += pixels.replace(", ", ", copies of ")
+    key = _zip_key(places, metadata_path)
+    return _source(name, key, places, metadata_path, size, len(ids), ids)
+
+
+def _complete(folder: Path, zips: Sequence[str], metadata_path: Path | None, table: str) -> bool:
+    """Say whether zips and their table are there; raise if only some of them are."""
+    present = [name for name in zips if (folder / name).is_file()]
+    missing = [name for name in zips if name not in present] + [table] * (metadata_path is None)
+    if present and missing:
         raise IncompleteError(
             f"{folder} holds {', '.join(present)} but not {' and '.join(missing)}. "
             "Put the missing file(s) beside it: see data/README.md for where they come from."
         )
-    places = _by_id(_in_zips(folder))
+    return bool(present)
+
+
+def _pixels(places: dict[str, _Place]) -> str:
+    """Return the size of the first photograph in words: what tells copies from the originals."""
+    for image_id, place in list(places.items())[:1]:
+        with Photographs(place.path.parent, {image_id: place}) as photographs:
+            return ", {} × {} pixels".format(*photographs.open(image_id).size)
+    return ""
+
+
+def _zip_key(places: dict[str, _Place], metadata_path: Path) -> str:
     marks = {image: place.mark for image, place in places.items()}
-    key = records.digest(_fingerprint(marks, metadata_path), hash_file(metadata_path))
-    return _source("the official zips", key, places, metadata_path, size, expected_rows)
+    return records.digest(_fingerprint(marks, metadata_path), hash_file(metadata_path))
 
 
 def find_jpegs(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> Source | None:
@@ -195,14 +229,13 @@ def find_jpegs(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> 
     # Hashing every file at every call would cost seconds; a changed file has a new size or time.
     stats = sorted(f"{image}:{place.mark}" for image, place in places.items())
     key = records.digest("folder", str(folder.resolve()), *stats, hash_file(metadata_path))
-    return _source("a folder of JPEGs", key, places, metadata_path, size, expected_rows)
+    name = f"HAM10000 from a folder of JPEGs{_pixels(places)}"
+    return _source(name, key, places, metadata_path, size, expected_rows)
 
 
-def _source(form, key, places, metadata_path, size, expected_rows) -> Source:
-    name = f"HAM10000 from {form}"
-
+def _source(name, key, places, metadata_path, size, expected_rows, ids=()) -> Source:
     def read() -> LesionImages:
-        metadata = records.read_metadata(metadata_path, expected_rows=expected_rows)
+        metadata = records.read_metadata(metadata_path, ids)
         lonely = sorted(set(metadata["image_id"]) ^ places.keys())
         for image in lonely[:1]:
             what = "has metadata but no image"
@@ -213,6 +246,7 @@ def _source(form, key, places, metadata_path, size, expected_rows) -> Source:
                 f"{metadata_path}. Use images and metadata of the same version, complete: see "
                 "data/README.md for where each file comes from."
             )
+        records.require_rows(metadata_path, len(metadata), expected_rows)
         with Photographs(metadata_path.parent, places) as photographs:
             images, checks = photographs.read_all(metadata["image_id"].tolist(), size)
         checks = {image: f"{check:08x}" for image, check in checks.items()}

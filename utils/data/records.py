@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,10 +18,10 @@ from utils.classes import CLASSES, DX
 __all__: list[str] = []
 
 IMAGES = 10_015
-METADATA_NAMES = tuple("HAM10000_metadata" + end for end in (".csv", ".tab", ".tsv", ""))
 REQUIRED = ("image_id", "lesion_id", "dx", "dx_type", "age", "sex", "localization")
 COLUMNS = (*REQUIRED, "dataset")  # Kaggle's copy of the metadata lacks the last
 PHANTOM = "the phantom (synthetic lesions, no patient's image)"
+ELSEWHERE = "the phantom with other cameras (synthetic lesions, imagined cameras and clinics)"
 AGAIN = "Download it again (see data/README.md)."
 
 # What the decoder and the zip reader raise on damaged bytes.
@@ -52,7 +52,8 @@ class LesionImages:
     metadata : DataFrame
         N rows with a RangeIndex: image_id, lesion_id, dx, dx_type, age (years, float), sex,
         localization, dataset (where and how the image was taken: vidir_molemax, vidir_modern,
-        rosendahl, vienna_dias). What a source does not tell is missing (None or NaN).
+        rosendahl, vienna_dias; external: a clinic that HAM10000 has no image of). What a source
+        does not tell is missing (None or NaN).
     source : str, where the images come from, in words
     fingerprint : str, the same for the same source files, size and resize filter
     """
@@ -66,7 +67,7 @@ class LesionImages:
     @property
     def is_phantom(self) -> bool:
         """True if the lesions are synthetic."""
-        return self.source == PHANTOM
+        return self.source in (PHANTOM, ELSEWHERE)
 
     @property
     def has_lesions(self) -> bool:
@@ -137,9 +138,10 @@ def metadata_frame(columns: dict[str, Sequence]) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def find_metadata(folder: Path) -> Path | None:
+def find_metadata(folder: Path, stem: str = "HAM10000_metadata") -> Path | None:
     """Return the metadata file that stands in a folder under one of its official names."""
-    return next((folder / name for name in METADATA_NAMES if (folder / name).is_file()), None)
+    paths = [folder / f"{stem}{end}" for end in (".csv", ".tab", ".tsv", "")]
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _read_text(path: Path) -> pd.DataFrame:
@@ -166,12 +168,13 @@ def hash_metadata(path: Path) -> str:
     return hashlib.sha256(table.encode()).hexdigest()
 
 
-def read_metadata(path: Path, *, expected_rows: int = IMAGES) -> pd.DataFrame:
-    """Return the metadata of all images; refuse what it cannot hold."""
+def read_metadata(path: Path, ids: Collection[str] = ()) -> pd.DataFrame:
+    """Return the metadata of all images, or of some; refuse what it cannot hold."""
     raw = _read_text(path)
+    raw = raw[raw["image_id"].isin(ids)] if ids else raw
 
     def refuse(bad: pd.Series, column: str, what: str) -> None:
-        for row in np.flatnonzero(bad)[:1]:
+        for row in raw.index[bad][:1]:
             raise DataError(
                 f"{path}, line {row + 2}, column {column}, image {raw['image_id'][row]!r}: {what} "
                 f"({raw[column][row]!r}; {bad.sum()} such line(s) in all). Correct this line, or "
@@ -185,7 +188,6 @@ def read_metadata(path: Path, *, expected_rows: int = IMAGES) -> pd.DataFrame:
     empty = raw["age"].str.lower().isin(["", "nan", "unknown"])
     age = pd.to_numeric(raw["age"].mask(empty, "nan"), errors="coerce")
     refuse((age.isna() & ~empty) | (age < 0) | (age > 120), "age", "this is no age in years")
-    require_rows(path, len(raw), expected_rows)
     return metadata_frame({name: raw[name] for name in COLUMNS if name in raw} | {"age": age})
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from utils.classes import CLASSES, DX, kaggle_from_dermamnist
+from utils.classes import CLASSES, DX
 from utils.data import records
 from utils.data.records import AGAIN, IMAGES, DataError, LesionImages, Source
 from utils.files import hash_file
@@ -87,12 +87,12 @@ def find_csv(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> So
     name = "HAM10000 from the Kaggle CSV"
 
     def read() -> LesionImages:
-        rows = {"expected_rows": expected_rows}
-        metadata = metadata_path and records.read_metadata(metadata_path, **rows)
-        images, labels = read_kaggle_csv(path, **rows)
+        images, labels = read_kaggle_csv(path, expected_rows=expected_rows)
+        metadata = metadata_path and records.read_metadata(metadata_path)
         if metadata is None:
             ids = [f"kaggle_row_{row:05d}" for row in range(len(labels))]
             metadata = records.metadata_frame({"image_id": ids, "dx": np.array(DX)[labels]})
+        records.require_rows(metadata_path or path, len(metadata), expected_rows)
         wrong = np.flatnonzero(labels != records.labels_of(metadata["dx"]))
         for row in wrong[:1].tolist():
             raise DataError(
@@ -158,7 +158,8 @@ def find_npz(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> So
     def read() -> LesionImages:
         images, codes, ids = _read_npz(path, size)
         records.require_rows(path, len(images), expected_rows)
-        labels = kaggle_from_dermamnist(codes)
+        in_order = sorted(CLASSES, key=lambda lesion: lesion.dermamnist_label)
+        labels = np.array([lesion.kaggle_label for lesion in in_order])[codes]
         metadata = records.metadata_frame({"image_id": ids, "dx": np.array(DX)[labels]})
         return LesionImages(images, labels, metadata, "DermaMNIST", key)
 

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import shutil
+import zipfile
 
 import datafiles
 import numpy as np
@@ -12,7 +13,15 @@ from datafiles import ROWS
 
 from utils import data
 from utils.classes import DX
-from utils.data import DataError, download, load_ham10000, records
+from utils.data import (
+    DataError,
+    download,
+    load_external,
+    load_ham10000,
+    phantom,
+    photographs,
+    records,
+)
 from utils.data.photographs import ZIPS, Photographs
 from utils.data.tables import KAGGLE_CSV
 
@@ -58,8 +67,8 @@ def no_reading(*_):
 
 
 NAMES = {
-    "zips": "HAM10000 from the official zips",
-    "jpegs in two folders": "HAM10000 from a folder of JPEGs",
+    "zips": "HAM10000 from copies of the official zips, 60 × 45 pixels",
+    "jpegs in two folders": "HAM10000 from a folder of JPEGs, 60 × 45 pixels",
     "csv": "HAM10000 from the Kaggle CSV",
     "bare csv": "HAM10000 from the Kaggle CSV",
     "npz": "DermaMNIST",
@@ -167,11 +176,109 @@ def test_a_source_folder_or_size_that_cannot_be_had_is_an_error_not_the_phantom(
         load(tmp_path / "nowhere")
     with pytest.raises(DataError, match="the phantom has images of 28 × 28 pixels, not 64 × 64"):
         load("phantom", size=64)
-    with pytest.raises(DataError, match="HAM10000_images_part_1.zip.*source='dermamnist'"):
+    with pytest.raises(DataError, match="'auto' downloads has .*source='dataverse'"):
         load(size=64)
     for size in (0, -1, 28.0, "28", True):
         with pytest.raises(ValueError, match="size must be a whole number"):
             load(size=size)
+
+
+# --- the test images of other clinics -------------------------------------------------------------
+
+
+@pytest.fixture
+def open_half(tmp_path, monkeypatch):
+    """The official files in a folder that HAM10000_DIR names; all images but four are listed."""
+    listed = datafiles.make_external(tmp_path / "clinics", more=4)
+    monkeypatch.setattr(data, "EXTERNAL_IDS", tmp_path / "ids.csv")
+    listed[["image_id"]].to_csv(tmp_path / "ids.csv", index=False)
+    monkeypatch.setenv("HAM10000_DIR", str(tmp_path / "clinics"))
+    return listed
+
+
+OPEN = "ISIC 2018 test images (the open half), copies of 60 × 45 pixels"
+
+
+@pytest.mark.parametrize("place", ["HAM10000_DIR", "data/raw", "download"])
+def test_of_the_external_images_only_the_listed_ones_are_opened(
+    tmp_path, open_half, monkeypatch, capsys, place
+):
+    if place != "HAM10000_DIR":  # the real images stand there, without the external ones
+        datafiles.make(tmp_path / "official", "zips")
+        monkeypatch.setenv("HAM10000_DIR", str(tmp_path / "official"))
+    if place == "data/raw":
+        datafiles.make_external(data.RAW_DIR)
+    if place == "download":
+        bring = lambda name, raw, size: datafiles.make_external(raw)  # noqa: E731
+        monkeypatch.setattr(download, "fetch_source", bring)
+    opened, fetch = [], Photographs.fetch
+    monkeypatch.setattr(Photographs, "fetch", lambda s, name: opened.append(name) or fetch(s, name))
+    dataset = load_external()
+    assert set(opened) == set(open_half["image_id"])
+    assert_same(dataset, load_external())
+    line = f"Data: {OPEN}, 10 images of 7 lesions, 28 × 28 pixels"
+    assert capsys.readouterr().out.splitlines() == [line, line]
+    assert dataset.metadata["image_id"].tolist() == open_half["image_id"].tolist()
+    assert dataset.metadata["dataset"].tolist() == open_half["dataset"].tolist()
+    assert dataset.labels.tolist() == datafiles.make_labels(open_half).tolist()
+    assert not dataset.is_phantom and load_external(17).images.shape == (10, 17, 17, 3)
+
+
+@pytest.mark.parametrize(
+    "fault, words",
+    [
+        (
+            "no image",
+            "ISIC_0024306 has metadata but no image; 1 such.*see data/README.md",
+        ),
+        ("no row", "ISIC_0024306.*is an image without metadata"),
+        ("neither", "has 9 rows where 10 were expected.*download it again"),
+        ("no table", "not ISIC2018_Task3_Test_GroundTruth.csv. Put the missing file"),
+        ("bad row", "line 4, column dx, image 'ISIC_0024308': the diagnosis is none of"),
+        ("bad row of the closed half", ""),
+    ],
+)
+def test_faults_of_the_external_files(tmp_path, open_half, fault, words):
+    folder, table = tmp_path / "clinics", f"{photographs.EXTERNAL_TABLE}.csv"
+    metadata = pd.read_csv(folder / table)
+    if fault in ("no image", "neither"):
+        with zipfile.ZipFile(folder / photographs.EXTERNAL_ZIP, "w") as archive:
+            for name, jpeg in [*datafiles.make_jpegs().items()][1:]:
+                archive.writestr(f"{name}.jpg", jpeg)
+    if fault in ("no row", "neither"):
+        metadata = metadata[1:]
+    if "bad row" in fault:
+        metadata.loc[2 if fault == "bad row" else 12, "dx"] = "unknown"
+    datafiles.write_metadata(folder, metadata, table)
+    if fault == "no table":
+        (folder / table).unlink()
+    if not words:
+        assert len(load_external().labels) == 10
+        return
+    with pytest.raises(DataError, match=words):
+        load_external()
+
+
+@pytest.mark.parametrize("named", ["phantom", "official"])
+def test_without_the_external_files_the_phantom_stands_in_with_other_cameras(
+    official, monkeypatch, capsys, named
+):
+    monkeypatch.setenv("HAM10000_DIR", "phantom" if named == "phantom" else str(official))
+    if named == "phantom":
+        dataset = load_external()
+    else:
+        with pytest.warns(UserWarning, match="no network in this test. By hand.*\n.*stands in"):
+            dataset = load_external()
+    assert "the phantom with other cameras (synthetic lesions" in capsys.readouterr().out
+    assert dataset.is_phantom and dataset.has_lesions and 745 <= len(dataset.labels) <= 755
+    assert np.array_equal(dataset.images, phantom.elsewhere()[0])
+    at_home, table = load_ham10000(source="phantom"), dataset.metadata
+    for name in ("image_id", "lesion_id"):
+        assert not set(table[name]) & set(at_home.metadata[name])
+    assert set(table["dx"]) == set(DX)
+    assert set(table["dataset"]) == {*at_home.metadata["dataset"], "external"}
+    foreign = dataset.images[table["dataset"] == "external"].mean(axis=(0, 1, 2))
+    assert foreign[0] - foreign[2] > 60 > np.ptp(at_home.images.mean(axis=(0, 1, 2)))
 
 
 # --- the cache ----------------------------------------------------------------------------------
@@ -272,3 +379,18 @@ def test_images_and_lesions_are_as_many_as_published(complete):
     unknown = (metadata == "unknown").sum()[["sex", "localization"]].tolist()
     near = 0.4 if dataset.is_phantom else 0
     assert [metadata["age"].isna().sum(), *unknown] == pytest.approx([57, 57, 234], rel=near)
+
+
+def test_the_real_external_images(complete):
+    if complete == "phantom" or not (complete / photographs.EXTERNAL_ZIP).is_file():
+        pytest.skip("the test images of ISIC 2018 are not there")
+    ids = (data.ROOT / "data" / "external_ids.csv").read_text().split()[1:]
+    assert len(ids) == len(set(ids)) == 748
+    dataset = photographs.find_external(complete, 28, set(ids)).read()
+    assert sorted(dataset.metadata["image_id"]) == ids
+    assert np.bincount(dataset.labels).tolist() == [22, 50, 102, 22, 450, 18, 84]
+    sources = {"vidir_molemax": 247, "vidir_modern": 204, "external": 158, "rosendahl": 129}
+    assert dataset.metadata["dataset"].value_counts().to_dict() == sources | {"vienna_dias": 10}
+    at_home = load_ham10000(source=complete).metadata
+    for name in ("image_id", "lesion_id"):
+        assert not set(at_home[name]) & set(dataset.metadata[name])

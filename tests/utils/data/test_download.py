@@ -17,7 +17,7 @@ from datafiles import METADATA
 
 from utils.data import download
 from utils.data.download import DownloadError
-from utils.data.photographs import ZIPS
+from utils.data.photographs import EXTERNAL_TABLE, EXTERNAL_ZIP, ZIPS
 from utils.data.records import DataError
 from utils.data.tables import KAGGLE_CSV
 
@@ -140,6 +140,7 @@ def test_manual_route_names_the_call_and_on_colab_upload_and_drive(monkeypatch):
     assert "load_ham10000(64)" in download.manual_route(groups["dataverse"], size=64)
     route = download.manual_route(groups["dermamnist"], ["dermamnist_128.npz"])
     assert "load_ham10000(128, source='dermamnist')" in route
+    assert "load_external(64) again" in download.manual_route(groups["external"], size=64)
     monkeypatch.setenv("COLAB_RELEASE_TAG", "release")
     route = download.manual_route(groups["kaggle"])
     assert "upload the files" in route and "drive.mount('/content/drive')" in route
@@ -178,6 +179,7 @@ def test_the_registry_lists_what_is_looked_for_and_keeps_the_wait_within_ten_sec
     names = {name: {f["name"] for f in group["files"]} for name, group in groups.items()}
     assert names["kaggle"] == {KAGGLE_CSV, METADATA}
     assert names["dataverse"] == {*ZIPS, METADATA}
+    assert names["external"] == {EXTERNAL_ZIP, f"{EXTERNAL_TABLE}.csv"}
     ends = "", "_64", "_128", "_224"
     assert names["dermamnist"] == {f"dermamnist{end}.npz" for end in ends}
     lengths = {"md5": 32, "sha256": 64}
@@ -187,7 +189,7 @@ def test_the_registry_lists_what_is_looked_for_and_keeps_the_wait_within_ten_sec
             assert all(url.startswith("https://") for url in file["urls"])
             # At most two addresses are asked in turn, so that 10 s without network are enough.
             assert 1 <= len(file["urls"]) + bool(group["handle"]) <= 2
-            if file["urls"]:
+            if file["hash"]:
                 algorithm, value = file["hash"].split(":")
                 assert len(value) == lengths[algorithm] and int(value, 16)
 
@@ -231,6 +233,17 @@ def test_metadata_of_another_name_are_not_downloaded_again(tmp_path, kaggle, ser
     files = [make_file(n, f"{server.url}/good", size=len(CONTENT)) for n in (METADATA, *ZIPS)]
     paths = download.fetch_source("dataverse", tmp_path, group=make_group(*files))
     assert [path.name for path in paths] == list(ZIPS)
+
+
+def test_external_images_come_from_the_first_address_that_has_them(tmp_path, server):
+    table = make_file(f"{EXTERNAL_TABLE}.csv", f"{server.url}/404", f"{server.url}/good", hash=None)
+    files = make_file(EXTERNAL_ZIP, f"{server.url}/good", hash=None), table
+    paths = download.fetch_source("external", tmp_path, group=make_group(*files))
+    assert names_in(tmp_path) == sorted(path.name for path in paths)
+    with pytest.raises(DownloadError, match=r"By hand.*data/raw.*load_external\(\) again"):
+        download.fetch(
+            make_file(EXTERNAL_ZIP, f"{server.url}/404"), tmp_path / "other", make_group()
+        )
 
 
 @pytest.mark.parametrize("trouble", ["403", "a web page"])

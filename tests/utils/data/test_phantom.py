@@ -1,7 +1,5 @@
 """The phantom: plausible metadata, lesions that resemble themselves, a file that is whole."""
 
-import io
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -67,30 +65,19 @@ def test_images_of_a_lesion_resemble_each_other(drawn):
     assert images.std(axis=(1, 2, 3)).min() > 3, "no image is a plain surface"
 
 
-def packed(**arrays):
-    file = io.BytesIO()
-    np.savez(file, **arrays)
-    return file.getvalue()
-
-
 @pytest.mark.parametrize(
-    "damage, words",
+    "damage",
     [
-        (lambda whole: None, r"no file .*phantom\.npz"),
-        (lambda whole: whole[: len(whole) // 2], r"phantom\.npz is damaged"),
-        (lambda whole: whole[:5000] + b"flipped!" + whole[5008:], r"phantom\.npz is damaged"),
-        (lambda whole: b"<html>404</html>", r"phantom\.npz is damaged"),
-        (lambda whole: packed(basis=np.zeros((2, 3))), r"phantom\.npz lacks age_kind, "),
-        (
-            lambda whole: packed(**phantom.load() | {"basis": np.zeros((2, 3))}),
-            r"basis has shape \(2, 3\), expected \(96, 2352\)",
-        ),
+        lambda whole: None,
+        lambda whole: whole[: len(whole) // 2],
+        lambda whole: whole[:5000] + b"flipped!" + whole[5008:],
+        lambda whole: b"<html>404</html>",
     ],
 )
-def test_missing_or_damaged_parameters_are_named(tmp_path, damage, words):
+def test_missing_or_damaged_parameters_are_named(tmp_path, damage):
     path = tmp_path / "phantom.npz"
     content = damage(phantom.PARAMETERS.read_bytes())
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises((FileNotFoundError, ValueError), match=f"{words}.*git checkout"):
+    with pytest.raises(ValueError, match=r"phantom\.npz is missing or damaged.*git checkout"):
         phantom.sample(path=path)
