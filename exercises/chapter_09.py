@@ -80,7 +80,7 @@ def exercise_3(answer, aucs):
     extra = min(got - right, default=names[1])
     after, before = aucs[extra], aucs[names[max(names.index(extra), 1) - 1]]
     known = [
-        (got == right, "In these steps no seed of the one row comes near a seed of the other."),
+        (got == right, "After these steps every seed is ahead of every seed before."),
         (names[0] in got, f"{names[0][:2]} is where it begins; it has no step before it."),
         (got == steps(lambda after, before: after.mean() > before.mean()),
          "These are all steps whose mean rises; compare the worst seed with the best one before."),
