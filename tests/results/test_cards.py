@@ -73,9 +73,9 @@ def test_stored_numbers_are_those_of_the_published_weights(stored):
 @pytest.mark.parametrize(
     "place, message",
     [
-        (("cards", "best", "weights_sha256"), "cards.json.* than best.*results.cards"),
-        (("cards", "original", "weights_sha256"), "cards.json.* than original"),
-        (("demo", "weights_sha256"), "demo.json.*other weights than best"),
+        (("cards", "best", "weights_sha256"), "than best.*results.cards"),
+        (("cards", "original", "weights_sha256"), "than original"),
+        (("demo", "weights_sha256"), "other weights than best.*measure_demo"),
         (("looking", "made_from", "weights", "best"), "look_inside"),
     ],
 )
@@ -135,7 +135,8 @@ def test_the_counts_are_those_of_the_data(stored, request):
 
 
 def test_counts_agree_with_each_other_and_with_the_paper(stored):
-    for name, card in stored["counts"].items():
+    for name in ("ham10000", "phantom"):
+        card = stored["counts"][name]
         images = {dx: row["images"] for dx, row in card["classes"].items()}
         assert list(images.values()) == [327, 514, 1099, 115, 6705, 142, 1113], name
         lesions = [row["lesions"] for row in card["classes"].values()]

@@ -51,7 +51,8 @@ def describe(dataset: LesionImages) -> dict:
     ages = ages.cat.add_categories("missing").fillna("missing")
     columns = metadata[["age", "sex", "localization"]]
     missing = columns.isna() | (columns == "unknown")
-    kinds, sources = (pd.crosstab(metadata[by], metadata["dx"]) for by in ("dx_type", "dataset"))
+    number, times = np.unique(several, return_counts=True)
+    kinds = pd.crosstab(metadata["dx_type"], metadata["dx"])
     return {
         "source": dataset.source,
         "fingerprint": dataset.fingerprint,
@@ -68,7 +69,7 @@ def describe(dataset: LesionImages) -> dict:
         "lesions": len(several),
         "classes": classes,
         "dx_type": kinds.loc[metadata["dx_type"].value_counts().index, list(DX)].to_dict("index"),
-        "dataset": sources.reindex(columns=list(DX)).to_dict("index"),
+        "dataset": by_source(dataset),
         "age": {age: _counts(rows) for age, rows in metadata.groupby(ages, observed=False)},
         "sex": {sex: _counts(rows) for sex, rows in metadata.groupby("sex")},
         "site": {
@@ -77,17 +78,21 @@ def describe(dataset: LesionImages) -> dict:
         },
         "missing": missing.sum().to_dict() | {"any of the three": int(missing.any(axis=1).sum())},
         "age given as 0": int((metadata["age"] == 0).sum()),
-        "images of a lesion": {
-            str(n): int(k) for n, k in several.value_counts().sort_index().items()
-        },
+        "images of a lesion": dict(zip(map(str, number), map(int, times), strict=True)),
     }
+
+
+def by_source(dataset: LesionImages) -> dict[str, dict[str, int]]:
+    """Count images by source and class."""
+    table = pd.crosstab(dataset.metadata["dataset"], dataset.metadata["dx"])
+    return table.reindex(columns=list(DX)).to_dict("index")
 
 
 def judge(name: str, dataset: LesionImages) -> dict:
     """Judge published weights, ``"best"`` or ``"original"``, on the test part of the usual split.
 
-    Returns numbers with intervals from resampled lesions, each as value, low, high, and what they
-    were made from: the check sum of the weights, the fingerprints of data and split.
+    Numbers come with intervals from resampled lesions (value, low, high), and with what they were
+    made from: the check sum of the weights, the fingerprints of data and split.
     """
     split = lesion_split(dataset)
     model, certificate = load_weights(name, dataset, test=split.test)
@@ -109,9 +114,8 @@ def judge(name: str, dataset: LesionImages) -> dict:
     first = next(iter(ways))
     called = metrics.decide(answers, ways[first])
     threshold = calibration.threshold_for_sensitivity(own, chosen_by, sensitivity=SENSITIVITY)
-    point = calibration.operating_point(
-        labels, answers, lesions, threshold=threshold, resamples=RESAMPLES
-    )
+    alarm = {"threshold": threshold, "resamples": RESAMPLES}
+    point = calibration.operating_point(labels, answers, lesions, **alarm)
     temperature = calibration.fit_temperature(own, chosen_by)
     cooled = calibration.apply_temperature(answers, temperature)
     return {
@@ -144,17 +148,16 @@ def judge(name: str, dataset: LesionImages) -> dict:
 
 
 def _calibrated(labels: np.ndarray, probabilities: np.ndarray, lesions: np.ndarray) -> dict:
-    """Chapter 6's calibration error and Brier score, the same lesions drawn as elsewhere."""
-    chapter = definitions("06")
+    """Chapter 7's calibration error and Brier score, the same lesions drawn as elsewhere."""
+    chapter = definitions("07")
     judges = {"calibration error": chapter.calibration_error, "Brier score": chapter.brier_score}
-    draws = np.concatenate(
-        [*metrics.resample_weights(labels, lesions, resamples=RESAMPLES)], axis=1
-    )
-    samples = [np.repeat(np.arange(len(labels)), times) for times in draws.T.astype(int)]
+    draws = metrics.resample_weights(labels, lesions, resamples=RESAMPLES)
+    drawn = np.concatenate([*draws], axis=1).T.astype(int)  # a row says how often each image
+    samples = [np.repeat(np.arange(len(labels)), times) for times in drawn]
     numbers = {}
-    for name, judge_them in judges.items():
-        drawn = [judge_them(labels[rows], probabilities[rows]) for rows in samples]
-        numbers[name] = metrics.interval(judge_them(labels, probabilities), drawn)
+    for name, one in judges.items():
+        values = [one(labels[rows], probabilities[rows]) for rows in samples]
+        numbers[name] = metrics.interval(one(labels, probabilities), values)
     return _shown(numbers)
 
 
