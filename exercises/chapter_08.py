@@ -21,7 +21,9 @@ def exercise_1(answer, trained_on, tested_on):
     share = is_known.mean()
     known = [
         (share, "With this chance the other split gave an image to training."),
-        (1 - share, "This is the share that is new; the question asks for the old acquaintances."),
+        # Of the images that were trained on, as large a share is tested on.
+        (1 - share, "This is the share of new ones, or of the images trained on. "
+         "How many of those tested on are known?", 0.03),
         (is_known.sum(), "This is a count; divide it by the number of test images.", 0),
         (share * (1 - share), "This is a share of all images; take it of the second test part."),
         (share**2, "Images are in the second test part already; only one draw is left to chance."),
@@ -32,7 +34,7 @@ def exercise_1(answer, trained_on, tested_on):
     return compare(number(answer), known, expected, within=0.02, percent=True)
 
 
-@exercise(PAIR, "section 'Step 5: split by image, split by lesion', the lines with `met`")
+@exercise(PAIR, "section 'Step 3: weights of one split, judged on another', the mask `unseen`")
 def exercise_2(answer, run):
     """Check accuracy and balanced accuracy of a run on the lesions that it never met."""
     # `run` is the contaminated run; judged is its part "other test".
@@ -44,6 +46,7 @@ def exercise_2(answer, run):
         ((accuracy, balanced), "So much is left when no lesion is an old acquaintance."),
         ((balanced, accuracy), "The two numbers are exchanged: accuracy first."),
         ((accuracy, accuracy), "Both are the accuracy; the second is the mean over the classes."),
+        ((None, 1 / len(DX)), "This is *always nevus*; score what the network answers."),
         (_scores(other, np.isin(other.image_ids, own.image_ids)),
          "These are images never trained on; siblings of theirs were. Ask for lesions."),
         (_scores(other, met), "These are the lesions that were met: turn the mask round with ~."),
@@ -58,10 +61,10 @@ def exercise_2(answer, run):
 
 
 @exercise(PAIR, "section 'Step 7: accuracy, and what it is made of', the table of contributions")
-def exercise_3(answer, share, found, *, nevi=0.9):
+def exercise_3(answer, share, recognised, *, nevi=0.9):
     """Check both accuracies where `nevi` of all are nevi and the rest keeps its proportions."""
-    # `share` and `found` are each class's share of the test part and its sensitivity, shape (7,).
-    share, found = np.asarray(share, float), np.asarray(found, float)
+    # Each class's share of the test part, and its sensitivity, shape (7,).
+    share, found = np.asarray(share, float), np.asarray(recognised, float)
     nv = np.arange(len(DX)) == DX.index("nv")
     balanced, of_nevi = found.mean(), nevi * found[nv].sum()
     mixed = of_nevi + (1 - nevi) * np.average(found[~nv], weights=share[~nv])
@@ -70,6 +73,7 @@ def exercise_3(answer, share, found, *, nevi=0.9):
         ((mixed, balanced),
          "The accuracy moved with the mix of images, the network did not.", (0.003, 0.006)),
         ((balanced, mixed), "The two numbers are exchanged: accuracy first."),
+        ((nevi, 1 / len(DX)), "This is *always nevus*; take what this network recognises."),
         (mixed, "The accuracy is right. Do shares occur in the balanced accuracy at all?", 0.003),
         (of_nevi + (share * found)[~nv].sum(),
          "Your shares add up to more than 1: the six other classes must become rarer."),
@@ -77,9 +81,9 @@ def exercise_3(answer, share, found, *, nevi=0.9):
          "You made the six other classes equally frequent; they keep their proportions.", 0.002),
         (of_nevi, "These are the nevi alone; a part of the others is recognised too."),
         ((share * found).sum(), "This accuracy is that of the test part; put in the new shares."),
-        (..., "Multiply each class's new share by its `found`, and add up."),
+        (..., "Multiply each class's new share by `recognised`, and add up."),
     ]  # fmt: skip
-    expected = "(sum of new share × found, mean of found)"
+    expected = "(sum of new share × recognised, mean of recognised)"
     return compare(numbers(answer, 2), known, expected, percent=True)
 
 

@@ -15,7 +15,7 @@ from utils.classes import CLASSES, DX
 def exercise_1(answer, probabilities, shares):
     """Check both decisions on one image: most probable, and highest probability by share."""
     # `probabilities` and `shares` have the shape (7,).
-    if isinstance(answer, str | set | frozenset | dict) or len(answer) != 2:
+    if not isinstance(answer, tuple | list | np.ndarray) or len(answer) != 2:
         raise WrongKind("Two classes are wanted: the most probable one, and the one written down.")
     first, second = got = tuple(_class_name(part) for part in answer)
     p, shares = np.asarray(probabilities, float), np.asarray(shares, float)
@@ -59,42 +59,44 @@ def exercise_2(answer, network, image):
     if got.shape != eight.shape:
         got = numbers(answer, len(DX))
     expected = "the mean over eight answers, an array of 7 numbers"
-    return compare(got, known, expected, within=6e-4)  # rounded to three digits is near
+    # Rounded to three digits is near.
+    return compare(got, known, expected, within=6e-4, percent=got.ndim == 1)
 
 
 @exercise(
-    "a list of steps, such as ['01 scaled input'] or [1]",
-    "section 'One change at a time', the table, column macro AUC",
+    "a list of steps, such as ['01-scaled-input'] or [1]",
+    "section 'One change at a time', the table of changes",
 )
-def exercise_3(answer, ablation, seed_aucs):
-    """Check which kept steps change the macro AUC by more than the range of the seeds."""
-    # `ablation` is the chapter's, by step: (balanced accuracy, macro AUC, …).
-    got = _steps(answer, ablation)
-    kept = [name for name in ablation if "-or-" not in name]
-    noise, spread = np.ptp(seed_aucs), np.std(seed_aucs, ddof=1)
-    balanced, change = (
-        {b: ablation[b][k] - ablation[a][k] for a, b in zip(kept, kept[1:], strict=False)}
-        for k in (0, 1)
-    )
+def exercise_3(answer, aucs):
+    """Check after which steps the worst seed is better than the best seed before."""
+    # `aucs` holds the macro AUC of each seed, by step.
+    aucs = {name: np.asarray(values) for name, values in aucs.items()}
+    got, names = _steps(answer, aucs), list(aucs)
 
-    def larger(than: float) -> set[str]:
-        return {name for name, by in change.items() if abs(by) > than}
+    def steps(is_ahead) -> set[str]:
+        return {b for a, b in zip(names, names[1:], strict=False) if is_ahead(aucs[b], aucs[a])}
 
-    most_balanced = sorted(balanced, key=lambda name: -abs(balanced[name]))[: len(got)]
-    astray = next((name.replace("-", " ") for name in sorted(got) if "-or-" in name), "")
+    right = steps(lambda after, before: after.min() > before.max())
+    extra = min(got - right, default=names[1])
+    after, before = aucs[extra], aucs[names[max(names.index(extra), 1) - 1]]
     known = [
-        (got == larger(noise), "These steps are larger than what another seed does."),
-        (bool(astray), f"{astray!r} is a road not taken; compare the kept steps."),
-        (kept[0] in got, f"{kept[0][:2]} is where it begins; it has no step before it."),
-        (got < larger(noise), "These are larger, but some are missing: compare all kept rows."),
-        (got == {name for name, by in change.items() if by > 0},
-         "These are all steps upwards; take those larger than the range of the seeds."),
-        (got in (larger(spread), larger(noise / 2)),
-         "Your noise is smaller than the range; take largest minus smallest."),
-        (got == set(most_balanced), "These follow the balanced accuracy; compare the macro AUC."),
-        (..., "Subtract from each kept row the kept row before it, and compare with the range."),
+        (got == right, "After these steps every seed is ahead of every seed before."),
+        (names[0] in got, f"{names[0][:2]} is where it begins; it has no step before it."),
+        (got == steps(lambda after, before: after.mean() > before.mean()),
+         "These are all steps whose mean rises; compare the worst seed with the best one before."),
+        (got == steps(lambda after, before: after.max() > before.min()),
+         "Turned round: is the worst seed after the step better than the best one before?"),
+        (got == steps(lambda after, before: after.max() > before.max()),
+         "You compared best with best; the worst seed after the step is wanted."),
+        (got == steps(lambda after, before: after.min() > before.min()),
+         "You compared worst with worst; the best seed before the step is wanted."),
+        (got == {name for name in names[1:] if np.min(aucs[name]) > np.max(aucs[names[0]])},
+         "You compared with the first row; take the row before each step."),
+        (extra in got - right, f"After {extra} the worst seed has {after.min():.4f}, "
+         f"the best one before it {before.max():.4f}."),
+        (..., "These are right, but some are missing: go through all pairs of neighbours."),
     ]  # fmt: skip
-    expected = f"steps whose macro AUC differs by more than {noise:.4f} from the kept step before"
+    expected = "steps with min(after) > max(before)"
     return compare(sorted(name[:2] for name in got), known, expected)
 
 
@@ -148,38 +150,40 @@ def exercise_5(answer):
 
 
 def _class_name(part: object) -> str:
-    """Return the abbreviation of a class given by abbreviation, name or number."""
+    """Return the abbreviation of a class given by abbreviation, (part of) its name, or number."""
     if not isinstance(part, str):
         code = number(part)
         if code not in range(len(DX)):
-            raise WrongKind(f"The classes are numbered 0 to 6; there is no {code:g}.")
+            raise WrongKind(f"There is no class {code:.4g}; answer with two of {', '.join(DX)}.")
         return DX[int(code)]
-    names = {name.lower(): c.dx for c in CLASSES for name in (c.dx, c.name)}
-    if part.strip().lower() not in names:
+    text = part.strip().lower()
+    meant = [c.dx for c in CLASSES if text == c.dx] or [
+        c.dx for c in CLASSES if text and text in c.name.lower()
+    ]
+    if len(meant) != 1:
         raise WrongKind(f"There is no class {part!r}; the classes are {', '.join(DX)}.")
-    return names[part.strip().lower()]
+    return meant[0]
 
 
-def _steps(answer: object, ablation: dict) -> set[str]:
+def _steps(answer: object, known: dict) -> set[str]:
     """Return the names of steps that are given by name or by number."""
+    if callable(answer) or not hasattr(answer, "__len__"):
+        raise WrongKind("A list of steps is wanted, by name or by number.")
     if isinstance(answer, str) and not re.search("[a-z]", answer, re.IGNORECASE):
         answer = re.sub(r"[\s,;]+", ",", answer.strip())  # numbers, with blanks or commas
     values = answer.split(",") if isinstance(answer, str) else list(answer)
     if not values:
-        raise WrongKind("The list is empty; some steps are larger than the noise.")
-    return {_step(value, list(ablation)) for value in values}
+        raise WrongKind("The list is empty; after some steps all seeds are ahead.")
+    return {_step(value, list(known)) for value in values}
 
 
 def _step(value: object, known: list[str]) -> str:
     if isinstance(value, str):
         text = value.strip().lower().removeprefix("step").strip(" -").replace(" ", "-")
-        if text in known:
-            return text
     else:
-        text = str(int(number(value)))
-    digits = re.match(r"\d+", text)
-    wanted = f"{int(digits[0]):02}" if digits else text
-    found = [name for name in known if name[:2] == wanted] or [n for n in known if n[3:] == text]
-    if not found:
-        raise WrongKind(f"There is no step {value!r}; the steps are {', '.join(known)}.")
-    return min(found, key=lambda name: "-or-" in name)  # the kept one, if there is one
+        text = f"{number(value):g}"
+    wanted = text.zfill(2) if text.isdigit() else text
+    for name in known:
+        if wanted in (name, name[:2], name[3:]):
+            return name
+    raise WrongKind(f"There is no step {value!r} in `aucs`; it has {', '.join(known)}.")

@@ -56,7 +56,7 @@ ASK = "Please ask for a test on lesions of your own patients, with an interval a
 GIVEN = {
     1: {"trained_on": TRAINED, "tested_on": TESTED},
     2: {"run": RUN},
-    3: {"share": SHARE, "found": FOUND},
+    3: {"share": SHARE, "recognised": FOUND},
 }
 RIGHT = {
     1: [0.7, 70, IN_BOTH, np.isin(TESTED, TRAINED).mean(), [0.69]],
@@ -76,19 +76,21 @@ RIGHT = {
         "from your practice."],
 }  # fmt: skip
 MISTAKES = {
-    1: [(0.3, "share that is new"), (30, "share that is new"), (207, "a count"),
+    1: [(0.3, "share of new ones"), (30, "share of new ones"), (207, "a count"),
         (0.21, "share of all images"), (0.49, "only one draw"), (0.8, "chapter's number"),
         (0.1, "Ask of one test image"), (True, "one number"),
         (IN_BOTH - 0.06, "Ask of one test image")],  # near, and not near enough
     2: [(NEVER[::-1], "exchanged"), ((NEVER[0], NEVER[0]), "Both are the accuracy"),
         (scores(slice(60, 100)), "never trained on; siblings"),
         (scores(slice(0, 80)), "turn the mask round"), (scores(slice(None)), "whole test part"),
-        (scores(slice(80, None), OWN), "own test part"), ((0.01, 0.02), "Make the mask")],
+        (scores(slice(80, None), OWN), "own test part"), ((0.01, 0.02), "Make the mask"),
+        ((NEVER[0], 1 / 7), "always nevus"), (0.795, "one number; two")],
     3: [((MIXED, BALANCED + 0.02), "Do shares occur"), ((BALANCED, MIXED), "exchanged"),
         ((0.81 + SHARE[REST] @ FOUND[REST], BALANCED), "more than 1"),
         ((0.81 + 0.1 * np.mean(FOUND[REST]), BALANCED), "equally frequent"),
         ((0.81, BALANCED), "nevi alone"), ((SHARE @ FOUND, BALANCED), "that of the test part"),
-        ((MIXED, MIXED), "Do shares occur"), ((0.1, 0.2), "Multiply each class")],
+        ((MIXED, MIXED), "Do shares occur"), ((0.9, 1 / 7), "always nevus"),
+        ((0.1, 0.2), "Multiply each class")],
     4: [([4, 5, 6, 9], "silent on 9"), ([4, 5, 6, 7, 9, 10, 11], "silent on 7, 9, 10 and 11"),
         ([4, 5, 6, 8], "happened before they were taken"),
         ([4, 5, 6, 1, 2, 3, 8, 12], "It answers 1, 2, 3, 8 and 12 in"),

@@ -226,7 +226,7 @@ def without_one_source(dataset: LesionImages) -> list[Study]:
 def larger_images() -> list[Study]:
     """Return the study of chapter 9 with 64 pixels; none where the data source has but 28.
 
-    It differs from the step ``09-residual-network`` in the pixels, and in a shift that is as
+    It differs from the step ``12-residual-network`` in the pixels, and in a shift that is as
     large a part of the image as there.
     """
     try:
