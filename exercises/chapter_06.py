@@ -1,11 +1,11 @@
-"""Self-checks of chapter 6: seven names or one question, a PPV elsewhere, an alarm, a promise."""
+"""Self-checks of chapter 6: seven names or one question, a PPV elsewhere, an AUC, 88 of 100."""
 
 import numpy as np
 
 from exercises.base import compare, essay, exercise, number, numbers
 from utils.classes import CLASSES, DX
 
-MEL = DX.index("mel")
+MEL, NV = DX.index("mel"), DX.index("nv")
 CANCER = np.array([c.malignant for c in CLASSES])
 BY_HAND = "section 'Four numbers for one class, by hand'"
 
@@ -65,118 +65,56 @@ def exercise_2(answer, counts, common):
     return compare(number(answer), known, expected, within=0.003, percent=True)
 
 
-@exercise(
-    "two numbers, (sensitivity, alarms for each melanoma found)",
-    "section 'A threshold for melanoma, and its price'",
+@exercise("a share between 0 and 1", "section 'From one threshold to all of them', on the AUC")
+def exercise_3(answer, truth, probabilities):
+    """Check the share of pairs, a melanoma and another image, in which the melanoma's is larger."""
+    # `truth` has the shape (n,), `probabilities` (n, 7).
+    bar, melanoma = probabilities[:, MEL], truth == MEL
+    own, others = bar[melanoma], bar[~melanoma]
+    in_order = float(np.mean([(others < one).mean() for one in own]))
+    called = probabilities.argmax(axis=1) == MEL
+    found, spared = called[melanoma].mean(), (~called[~melanoma]).mean()
+    known = [
+        (in_order, "It is the AUC of the row mel: it asks for the order alone, for no threshold."),
+        (1 - in_order, "These are the other pairs: count those where the melanoma's is larger."),
+        ((own > others.mean()).mean(), "Compare with each of the others, not with their mean."),
+        (found, "This is the sensitivity, where the largest bar decides; compare pairs of images."),
+        ((found + spared) / 2, "This is the mean of sensitivity and specificity: one threshold."),
+        (own.mean() - others.mean(), "This is how far two means lie apart; count pairs."),
+        (..., "For each melanoma: which share of the others has a smaller bar? Then the mean."),
+    ]  # fmt: skip
+    return compare(number(answer), known, "pairs in the right order / all pairs", percent=True)
+
+
+COSTS = (
+    r"\bmiss|sent home|go(es)? home|overlook|too late|\bdie|\bkill|\bdeath|delay|harm|grow|spread"
 )
-def exercise_3(
-    answer, truth, probabilities, validation_truth, validation_answers, *, goal=0.95, before=0.9
-):
-    """Check what an alarm does on the test part whose threshold reaches `goal` on validation."""
-    # Numbers may come with their intervals. True classes have the shape (n,), probabilities (n, 7);
-    # `before` is the chapter's goal.
-    test = truth == MEL, probabilities[:, MEL]
-    validation = validation_truth == MEL, validation_answers[:, MEL]
-    threshold = _threshold(*validation, goal)
-    found, price = _alarm(*test, threshold)
-    got = numbers(answer, 2)
-    got[0] = got[0] / 100 if got[0] > 1 else got[0]
-    known = [
-        ((found, price),
-         f"The goal was {goal:.0%}. What a threshold keeps on new lesions is seen only there."),
-        (_alarm(*validation, threshold), "These are of the validation part; report the test part."),
-        (_alarm(*test, _threshold(*test, goal)),
-         "This threshold was chosen on the test part, which proves nothing any more."),
-        (_alarm(*test, _threshold(*validation, before)),
-         f"This is the chapter's threshold, for {before:.0%}; the goal is {goal:.0%} now."),
-        ((found, 1 / price), "The second is the PPV; alarms per melanoma are 1 over it.", 0.005),
-        ((found, price - 1), "These are the false alarms; the melanoma itself is cut out too."),
-        ((found, price * found), "This divides by all melanomas; divide by those that are found."),
-        (found, "The sensitivity is right. Divide all alarms by the melanomas among them."),
-        (..., "Fix the threshold on the validation part, then count alarms on the test part."),
-    ]  # fmt: skip
-    expected = (
-        f"at the largest threshold with {goal:.0%} on validation: two numbers of the test part"
-    )
-    return compare(got, known, expected, within=(0.005, 0.05))
-
-
-@exercise("two shares, (promised, kept)", "section 'What is a melanoma worth?'")
-def exercise_4(answer, truth, fair, probabilities, *, low=0.1, high=0.3):
-    """Check the mean melanoma bar and the share of melanomas of images within a band."""
-    # The band goes from `low` on to below `high`. `truth` has the shape (n,); `fair`, put right,
-    # and `probabilities`, as trained, have the shape (n, 7).
-    got = numbers(answer, 2)
-    promised, kept = _kept(truth, fair, low, high)
-    trained = _kept(truth, probabilities, low, high)
-    melanoma = truth == MEL
-    inside = (fair[:, MEL] >= low) & (fair[:, MEL] < high)
-    known = [
-        ((promised, kept),
-         f"As trained, {trained[0]:.3f} were promised and {trained[1]:.3f} kept, on other images."),
-        ((kept, promised), "The two are exchanged: mean bar first, then the share of melanomas."),
-        (trained, "This is the network as trained; take fair, with temperature and shares."),
-        ((None, inside[melanoma].mean()),
-         "This is which share of all melanomas lies here; asked: of those here, how many?"),
-        ((None, 1 - kept), "This is the share that is no melanoma."),
-        ((fair[:, MEL].mean(), melanoma.mean()),
-         "These are the means over all images; select those within the band first."),
-        ((promised, None) if got[0] == got[1] else False,
-         "This is the promise twice; the second number comes from the true classes."),
-        (promised, "The promise is right. Kept is the mean of truth == mel over the same images."),
-        (..., "Make a mask of the images whose melanoma bar lies in the band, then two means."),
-    ]  # fmt: skip
-    expected = f"two means over the images with {low:g} <= fair[:, mel] < {high:g}"
-    return compare(got, known, expected, percent=True)
-
-
-ELEMENTS = {
-    "what the 18 refer to (of which hundred lesions?)":
-        r"of (a|one|every|each|\d+) ?hundred|in (a|one|every|each|\d+) ?hundred|(of|in|"
-        r"out of) 100|calibrat|honest|those (images|lesions|people)|which (images|lesions|hundred|"
-        r"people)|(common|rare|frequent)|prevalence|prior|base rate|bayes|collection|"
-        r"general practice|other (clinic|camera|people|lesion)|another (clinic|camera)|test part|"
-        r"lesions like|vienna|queensland|(measured|counted|found) (on|in|among)|chosen|picked|"
-        r"her patients|(pictures|images|lesions) (from|of) (\w+ ){0,3}(clinic|hospital)",
-    "what is weighed (a melanoma missed against a cut, or a wait)":
-        r"\bmiss|\bscar|\bcut|excis|biops|harm|\bcosts?\b|false alarm|\bwait|worry|anxi|fear|"
-        r"delay|threshold|weigh|nothing is found|in vain|worse than|overlook|unnecessary|outweigh|"
-        r"\bdying|\bdeath|\bdies?\b",
-    "what is done next, and by whom":
-        r"refer|dermatolog|specialist|patholog|microscop|histolog|second (look|opinion)|(look|"
-        r"photograph|see|seen|come|check)\w* (her |it |again|back|once more)|examin|decid|"
-        r"together|explain|tell her|talk|ask her|three months|two weeks|fortnight|sends? (her|"
-        r"judith)|skin (doctor|clinic)|appointment",
-}  # fmt: skip
+FIRST = (
+    r"threshold|doctor|dermatolog|second look|another look|look at|patients|practice|other people|"
+    r"(common|rare|frequent)|sensitivity|baseline|always nevus|carcinoma|bcc|akiec|dark skin|tested"
+)
 
 
 @exercise(
     "a text of two to five sentences",
-    "section 'What is a melanoma worth?', and 'What this model may not be used for'",
+    "section 'Who is taken for whom', and 'What this model may not be used for'",
 )
-def exercise_5(answer):
-    """Look in the open answer for what the number refers to, what is weighed, and what is done."""
-    return essay(answer, ELEMENTS, fewest=25)
+def exercise_4(answer, counts):
+    """Look in the open answer for the melanomas called nevus, what that costs, what comes first."""
+    # `counts` is the confusion matrix, true classes in rows, int of shape (7, 7).
+    missed, called = counts[MEL, NV], counts[:, NV].sum()
+    shares = (missed / called, missed / counts[MEL].sum())
+    numbers_of = "|".join([rf"\b{missed}\b", *(rf"{100 * share:.0f} ?%" for share in shares)])
+    elements = {
+        "how many melanomas are among those called nevus (a number)":
+            rf"{numbers_of}|{100 * shares[0]:.1f}|one in \w+",
+        "what that means for these people": COSTS,
+        "what to know or to do first": FIRST,
+    }  # fmt: skip
+    return essay(answer, elements, fewest=25)
 
 
 def _grouped(counts: np.ndarray, group: np.ndarray) -> tuple[float, float]:
     """Return sensitivity and specificity of a group of classes against the others."""
     inside, outside = counts[np.ix_(group, group)], counts[np.ix_(~group, ~group)]
     return inside.sum() / counts[group].sum(), outside.sum() / counts[~group].sum()
-
-
-def _threshold(positive: np.ndarray, scores: np.ndarray, goal: float) -> float:
-    """Return the largest score at or above which lies at least `goal` of the positives."""
-    ranked = np.sort(scores[positive])[::-1]
-    return float(ranked[int(np.ceil(goal * len(ranked) - 1e-9)) - 1])
-
-
-def _alarm(positive: np.ndarray, scores: np.ndarray, threshold: float) -> tuple[float, float]:
-    alarm = scores >= threshold
-    return float(alarm[positive].mean()), float(alarm.sum() / max((alarm & positive).sum(), 1))
-
-
-def _kept(truth: np.ndarray, given: np.ndarray, low: float, high: float) -> tuple[float, float]:
-    bar = np.asarray(given)[:, MEL]
-    inside = (bar >= low) & (bar < high)
-    return float(bar[inside].mean()), float((truth[inside] == MEL).mean())

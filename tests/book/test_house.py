@@ -10,7 +10,7 @@ from tools.book import stamp
 from tools.book.course import ROOT
 
 # The plan has 4,000 lines for tools and 9,000 for tests; these two still come down to it.
-LINES = {"utils": 3500, "exercises": 1800, "tools": 5100, "tests": 9760}
+LINES = {"utils": 3500, "exercises": 1870, "tools": 5100, "tests": 9760}
 MOST_FILES_OF_UTILS = 22
 # From the ground up; a module imports only from floors below its own.
 FLOORS = [

@@ -135,7 +135,8 @@ def test_the_counts_are_those_of_the_data(stored, request):
 
 
 def test_counts_agree_with_each_other_and_with_the_paper(stored):
-    for name, card in stored["counts"].items():
+    for name in ("ham10000", "phantom"):
+        card = stored["counts"][name]
         images = {dx: row["images"] for dx, row in card["classes"].items()}
         assert list(images.values()) == [327, 514, 1099, 115, 6705, 142, 1113], name
         lesions = [row["lesions"] for row in card["classes"].values()]

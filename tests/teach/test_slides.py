@@ -13,7 +13,7 @@ from tools.book.course import ROOT, chapters
 from tools.book.npm import NpmError, install
 from tools.teach import slides
 
-TAUGHT = [path for path in chapters() if path.name[:2] in {f"{n:02}" for n in range(1, 11)}]
+TAUGHT = [path for path in chapters() if path.name[:2] in {f"{n:02}" for n in range(1, 13)}]
 WIDTH, HEIGHT, SMALLEST = 1280, 720, 24  # pixels
 
 TABLE = """Data: invented

@@ -51,7 +51,7 @@ def describe(dataset: LesionImages) -> dict:
     ages = ages.cat.add_categories("missing").fillna("missing")
     columns = metadata[["age", "sex", "localization"]]
     missing = columns.isna() | (columns == "unknown")
-    kinds, sources = (pd.crosstab(metadata[by], metadata["dx"]) for by in ("dx_type", "dataset"))
+    kinds = pd.crosstab(metadata["dx_type"], metadata["dx"])
     return {
         "source": dataset.source,
         "fingerprint": dataset.fingerprint,
@@ -68,7 +68,7 @@ def describe(dataset: LesionImages) -> dict:
         "lesions": len(several),
         "classes": classes,
         "dx_type": kinds.loc[metadata["dx_type"].value_counts().index, list(DX)].to_dict("index"),
-        "dataset": sources.reindex(columns=list(DX)).to_dict("index"),
+        "dataset": by_source(dataset),
         "age": {age: _counts(rows) for age, rows in metadata.groupby(ages, observed=False)},
         "sex": {sex: _counts(rows) for sex, rows in metadata.groupby("sex")},
         "site": {
@@ -81,6 +81,12 @@ def describe(dataset: LesionImages) -> dict:
             str(n): int(k) for n, k in several.value_counts().sort_index().items()
         },
     }
+
+
+def by_source(dataset: LesionImages) -> dict[str, dict[str, int]]:
+    """Count images by source and class."""
+    table = pd.crosstab(dataset.metadata["dataset"], dataset.metadata["dx"])
+    return table.reindex(columns=list(DX)).to_dict("index")
 
 
 def judge(name: str, dataset: LesionImages) -> dict:
@@ -144,8 +150,8 @@ def judge(name: str, dataset: LesionImages) -> dict:
 
 
 def _calibrated(labels: np.ndarray, probabilities: np.ndarray, lesions: np.ndarray) -> dict:
-    """Chapter 6's calibration error and Brier score, the same lesions drawn as elsewhere."""
-    chapter = definitions("06")
+    """Chapter 7's calibration error and Brier score, the same lesions drawn as elsewhere."""
+    chapter = definitions("07")
     judges = {"calibration error": chapter.calibration_error, "Brier score": chapter.brier_score}
     draws = np.concatenate(
         [*metrics.resample_weights(labels, lesions, resamples=RESAMPLES)], axis=1

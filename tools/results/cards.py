@@ -23,7 +23,7 @@ from tools.book.splice import places, splice
 from tools.results import card_measure
 from utils import metrics
 from utils.classes import CLASSES
-from utils.data import load_ham10000
+from utils.data import load_external, load_ham10000
 from utils.files import replace_file, write_json
 from utils.weights import (
     BirthCertificate,
@@ -77,6 +77,15 @@ def measure(*, again: bool = False) -> None:
             print(f"Counting {name}", flush=True)
             counts[name] = card_measure.describe(data)
             write_json(COUNTS, counts)
+    outside = load_external()
+    if not outside.is_phantom:
+        counts["external"] = {
+            "fingerprint": outside.fingerprint,
+            "images": len(outside.labels),
+            "lesions": outside.metadata["lesion_id"].nunique(),
+            "dataset": card_measure.by_source(outside),
+        }
+        write_json(COUNTS, counts)
     for name in REAL:
         fits = numbers.get(name, {}).get("weights_sha256") == read_certificate(name).weights_sha256
         if again or not fits or numbers[name]["data"]["fingerprint"] != dataset.fingerprint:

@@ -60,7 +60,7 @@ def load_ham10000(
     DataError, utils.data.download.DownloadError
         If data cannot be used or had; the message says which file, what, where, what to do.
     """
-    return _load(size, lambda size: _choose(size, source, expected_rows))
+    return _load(size, _choose, source, expected_rows)
 
 
 def load_external(size: int = 28) -> LesionImages:
@@ -78,11 +78,11 @@ def load_external(size: int = 28) -> LesionImages:
     return _load(size, _choose_external)
 
 
-def _load(size: int, choose: Callable[[int], Source]) -> LesionImages:
-    """Read the source that `choose` finds for a size, and print what it is."""
+def _load(size: int, choose: Callable[..., Source], *wanted: object) -> LesionImages:
+    """Read the source that `choose` finds for a size and what is wanted; print what it is."""
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
         raise ValueError(f"size must be a whole number of pixels, 1 or more, not {size!r}")
-    dataset = _through_cache(choose(int(size)), int(size))
+    dataset = _through_cache(choose(int(size), *wanted), int(size))
     lesions = ", no lesion ids (so no split by lesion)"
     if dataset.has_lesions:
         lesions = f" of {dataset.metadata['lesion_id'].nunique():,} lesions"
@@ -159,7 +159,7 @@ def _download(size: int, rows: int) -> Source:
     try:
         download.fetch_source("kaggle", RAW_DIR)
     except download.DownloadError as error:
-        warnings.warn(f"{error}\nUntil then the phantom stands in.", stacklevel=4)
+        warnings.warn(f"{error}\nUntil then the phantom stands in.", stacklevel=5)
         return _phantom(size)
     return tables.find_csv(RAW_DIR, size, expected_rows=rows)
 
@@ -199,7 +199,7 @@ def _read_cache(path: Path, size: int, name: str) -> LesionImages | None:
             raise ValueError("its arrays do not fit together")
     except records.DAMAGE as error:
         problem = f"The cache file {path} is damaged ({error}); it is made again."
-        warnings.warn(problem, stacklevel=4)
+        warnings.warn(problem, stacklevel=5)
         return None
     return LesionImages(images, labels, metadata, name, fingerprint)
 

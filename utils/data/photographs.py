@@ -24,7 +24,7 @@ __all__: list[str] = []
 
 ZIPS = ("HAM10000_images_part_1.zip", "HAM10000_images_part_2.zip")
 EXTERNAL_ZIP, EXTERNAL_TABLE = "ISIC2018_Task3_Test_Images.zip", "ISIC2018_Task3_Test_GroundTruth"
-OFFICIAL_SIZE = "600 × 450"
+OFFICIAL_SIZE = "600 × 450 pixels"
 JPEG_FOLDERS = (".", "HAM10000_images_part_1", "HAM10000_images_part_2")
 
 
@@ -171,7 +171,7 @@ def find_zips(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> S
     form = "the official zips"
     lengths = {file["name"]: file["bytes"] for file in download.registry()["dataverse"]["files"]}
     if any((folder / name).stat().st_size != lengths[name] for name in ZIPS):
-        form = f"copies of the official zips{_pixels(places)}"
+        form = f"copies of the official zips, {_pixels(places)}"
     key = _zip_key(places, metadata_path)
     return _source(f"HAM10000 from {form}", key, places, metadata_path, size, expected_rows)
 
@@ -184,8 +184,8 @@ def find_external(folder: Path, size: int, ids: Collection[str]) -> Source | Non
     there = _by_id(_in_zips(folder, (EXTERNAL_ZIP,)))
     places = {image: place for image, place in there.items() if image in ids}
     name, pixels = "ISIC 2018 test images (the open half)", _pixels(places)
-    if OFFICIAL_SIZE not in pixels:
-        name += pixels.replace(", ", ", copies of ")
+    if pixels != OFFICIAL_SIZE:
+        name = f"{name}, copies of {pixels}"
     key = _zip_key(places, metadata_path)
     return _source(name, key, places, metadata_path, size, len(ids), ids)
 
@@ -206,8 +206,8 @@ def _pixels(places: dict[str, _Place]) -> str:
     """Return the size of the first photograph in words: what tells copies from the originals."""
     for image_id, place in list(places.items())[:1]:
         with Photographs(place.path.parent, {image_id: place}) as photographs:
-            return ", {} × {} pixels".format(*photographs.open(image_id).size)
-    return ""
+            return "{} × {} pixels".format(*photographs.open(image_id).size)
+    return "no image"
 
 
 def _zip_key(places: dict[str, _Place], metadata_path: Path) -> str:
@@ -229,7 +229,7 @@ def find_jpegs(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> 
     # Hashing every file at every call would cost seconds; a changed file has a new size or time.
     stats = sorted(f"{image}:{place.mark}" for image, place in places.items())
     key = records.digest("folder", str(folder.resolve()), *stats, hash_file(metadata_path))
-    name = f"HAM10000 from a folder of JPEGs{_pixels(places)}"
+    name = f"HAM10000 from a folder of JPEGs, {_pixels(places)}"
     return _source(name, key, places, metadata_path, size, expected_rows)
 
 

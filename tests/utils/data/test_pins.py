@@ -18,11 +18,11 @@ def test_the_real_images_and_their_split_are_those_of_the_published_weights(real
 
 
 def test_the_phantom_is_the_one_its_report_and_its_rehearsals_were_made_with():
-    assert phantom.fingerprint() == "70b384b084c99e2e"
+    assert phantom.fingerprint() == "3af7da0448d46728"
     # Pixels may differ by one grey level between computers; which quarter is brightest does not.
     quarters = phantom.sample()[0][:70].reshape(-1, 2, 14, 2, 14, 3).mean(axis=(2, 4, 5))
     brightest = "".join(map(str, quarters.reshape(-1, 4).argmax(axis=1)))
-    assert brightest == "2301020130201222302322230010033333232200323003011012222031123200321113"
+    assert brightest == "1331220301101113102111223133320031112100230211030010333300133220131322"
 
 
 def test_the_29_stored_runs_are_the_published_ones(root):
