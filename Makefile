@@ -1,6 +1,6 @@
 # The commands of the course. `make help` lists them; README.md says what to expect of each.
 .DEFAULT_GOAL := help
-.PHONY: help course test book publish same studies bench student slides usb fork lab lock phantom
+.PHONY: help course test book publish studies bench student slides usb fork lab lock phantom
 
 ifeq ($(OS),Windows_NT)
 BIN := .venv/Scripts
@@ -24,14 +24,11 @@ book: $(STAMP) ## render the stored notebooks to _build/html, running nothing
 	@$(RUN) -m tools.book.render
 	@$(RUN) -m tools.demo.install
 
-publish: $(STAMP) ## run in full on the real images and store outputs and weights (CHAPTERS="03 06": these)
-	@$(RUN) -m tools.book.publish $(CHAPTERS)
+publish: $(STAMP) ## run in full on the real images and store outputs and weights (CHAPTERS="03 06": these; SAME=1: only compare)
+	@$(RUN) -m tools.book.publish $(if $(SAME),--same) $(CHAPTERS)
 	@$(RUN) -m tools.results.stand_ins
 	@$(RUN) -m tools.results.studies --list
 	@$(RUN) -m tools.results.cards
-
-same: $(STAMP) ## after moving code: compare chapters with those of a revision (OLD=HEAD, CHAPTERS="03 06")
-	@$(RUN) -m tools.book.same --old $(or $(OLD),HEAD) $(CHAPTERS)
 
 studies: $(STAMP) ## make the long runs that chapters 6 to 9 read, those that are missing (needs the real images)
 	@$(RUN) -m tools.results.studies $(ONLY)

@@ -5,12 +5,14 @@ A check reads like the list of the answers that it knows, the right one first: s
 `array` read; `compare` finds the first known answer that this one is.
 """
 
+import contextlib
 import functools
 import html
+import io
 import numbers as kinds
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -74,11 +76,14 @@ def exercise(wanted: str, look: str) -> Callable[[Callable[..., Feedback]], Call
         def checked(answer: object, /, *args: object, **options: object) -> Feedback:
             if _open(answer):
                 return Feedback(None, f"Put your answer in: {wanted}.")
+            printed = contextlib.redirect_stdout(io.StringIO())  # by a function that is asked often
             try:
                 # What a mistake gives may be no number on other data; then it fits no answer.
-                with np.errstate(all="ignore"), warnings.catch_warnings():
+                with np.errstate(all="ignore"), warnings.catch_warnings(), printed as lines:
                     warnings.simplefilter("ignore", RuntimeWarning)
                     feedback = check(answer, *args, **options)
+                if feedback.passed is None and lines.getvalue():
+                    raise WrongKind("Your function prints and gives nothing back: write return.")
             except WrongKind as error:
                 feedback = Feedback(False, str(error), show(answer), wanted)
             except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
@@ -153,7 +158,7 @@ def essay(
         return Feedback(None, "Write some sentences between the quotes.")
     lacking = "; ".join(what for what, stems in elements.items() if not mentions(text, stems))
     if words < fewest:
-        message = f"This has {words} words; an argument needs at least {fewest}."
+        message = f"This has {words} word{'s'[: words - 1]}; an argument needs at least {fewest}."
         message += f" So far it lacks: {lacking}." if lacking else ""
     elif lacking:
         message = f"The check looks for words only, and did not find: {lacking}. "
@@ -178,11 +183,16 @@ def numbers(answer: object, count: int | None = None) -> np.ndarray:
     if isinstance(answer, Mapping) and count != 1:
         answer = list(answer.values())
     if isinstance(answer, tuple | list) and count != 1:
+        if any(isinstance(part, tuple | list) and len(part) > 1 for part in answer):
+            raise WrongKind("One of these holds several numbers; one number each is wanted.")
         answer = [number(part) for part in answer]
-    values = array(answer, one=count == 1).astype(float).ravel()
+    values = array(answer, one=count == 1)
+    if values.dtype.kind == "b":
+        raise WrongKind("These are True and False; the mean of such a mask is a share.")
+    values = values.astype(float).ravel()
     if count is not None and values.size != count:
         few = {0: "There is no number in it", 1: "This is one number"}
-        these = few.get(values.size, f"These are {values.size} numbers")
+        these = few.get(values.size, f"These are {values.size:,} numbers")
         raise WrongKind(f"{these}; {WORDS[count]} {'is' if count == 1 else 'are'} wanted.")
     return values
 
@@ -200,11 +210,13 @@ def array(answer: object, *, one: bool = False) -> np.ndarray:
     if isinstance(answer, dict | set | frozenset):
         kind = "dictionary" if isinstance(answer, dict) else "set, which has no order"
         raise WrongKind(f"This is a {kind}; {wanted}.")
+    if isinstance(answer, Iterator):
+        raise WrongKind("Its values are not computed yet: write list( ) around it.")
     try:
         values = np.asarray(answer)
     except Exception as error:
         raise WrongKind(f"This cannot be read as an array: rows differ, or {wanted}.") from error
-    if values.dtype.kind in "US":
+    if values.dtype.kind in "US" or values.size and all(isinstance(v, str) for v in values.flat):
         raise WrongKind(f"These are texts; {wanted}.")
     if values.dtype.kind not in "biuf":
         raise WrongKind(f"This is no number; {wanted}.")
@@ -215,7 +227,7 @@ def array(answer: object, *, one: bool = False) -> np.ndarray:
 
 
 def _text(answer: str, wanted: str) -> str:
-    figure = re.fullmatch(r"\s*([-+]?\d*[.,]?\d+)\s*(%?)\s*", answer)
+    figure = re.fullmatch(r"\s*([-+]?\d*[.,]?\d+)\s*(%|per ?cent|)\s*", answer)
     if not figure:
         return f"This is a text; {wanted}."
     value = float(figure[1].replace(",", "."))
@@ -244,6 +256,8 @@ def show(value: object) -> str:
         return value if len(value) <= 200 else value[:197] + "…"
     if isinstance(value, bool | np.bool_):
         return str(bool(value))
+    if callable(value) and hasattr(value, "__name__"):
+        return f"the function {value.__name__}"
     if isinstance(value, kinds.Real):
         if float(value).is_integer():
             return f"{int(value):,}"
@@ -256,4 +270,5 @@ def show(value: object) -> str:
         text = ", ".join(show(part) for part in value)
     else:
         text = re.sub(r" at 0x\w+", "", " ".join(repr(value).split()))
+        text = f"something of the kind {type(value).__name__}" if text[0] == "<" else text
     return text if len(text) <= 80 else text[:77] + "…"

@@ -1,4 +1,4 @@
-"""Self-checks of the warm-up."""
+"""Self-checks of First steps."""
 
 import numpy as np
 

@@ -139,8 +139,8 @@ def _place(function: Callable[[int], object], position: int) -> tuple[float, ...
     try:
         place = function(position)
     except Exception as error:
-        message = f"At position {position} your function stops. Python says: {error}."
-        raise WrongKind(message) from error
+        message = f"At position {position} your function stops with an error."
+        raise WrongKind(f"{message} Call it there yourself.") from error
     if place is None or (isinstance(place, tuple | list) and any(v in (None, ...) for v in place)):
         return None
     return tuple(numbers(place, 3).tolist())
@@ -158,6 +158,8 @@ def _coding(answer: object) -> dict[str, int]:
         raise WrongKind("A set has no order; a dictionary or a list is wanted.")
     if isinstance(answer, pd.Series):
         answer = answer.to_dict()
+    if not isinstance(answer, Iterable):
+        raise WrongKind("These are no names; seven abbreviations with a number each are wanted.")
     if not isinstance(answer, Mapping):
         entries = list(answer)  # names in order, or pairs as enumerate gives them
         pairs = all(isinstance(entry, tuple) and len(entry) == 2 for entry in entries)

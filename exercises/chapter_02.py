@@ -32,7 +32,7 @@ def exercise_1(answer, metadata):
 
 @exercise(
     "a share between 0 and 1, or percent",
-    "section 'Where on the body?': the table before it becomes percent",
+    "section 'Where on the body?': the table that crosstab counts",
 )
 def exercise_2(answer, metadata):
     """Check the share of lesions that a guess from the body site alone gets right."""

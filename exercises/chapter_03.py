@@ -18,12 +18,16 @@ def exercise_1(answer, lesion, train, test, *, merged=None):
     counts = [len(set(name[train]) & set(name[test])) for name in names]
     in_test, in_train = np.isin(lesion[test], lesion[train]), np.isin(lesion[train], lesion[test])
     several = np.unique(np.asarray(lesion, dtype=str), return_counts=True)[1] > 1
+    of_test, of_training = len(set(lesion[test])), len(set(lesion[train]))
     known = [
         (got in counts,
          "Each of these lesions has an image on both sides; some bring two test images or more."),
         (in_test.sum(), "These are test images, not lesions; a lesion with two counts once."),
         (in_train.sum(), "These are training images, not lesions: count each lesion's name once."),
-        (0, "No image is in both parts, that is true. The question is about lesions: names."),
+        (0, "No image is in both parts, that is true. The question is about names of lesions, and "
+            "about the split by image: by_image_train and by_image_test."),
+        (of_test, "These are all lesions of the test part; some have no image in training."),
+        (of_training, "These are all lesions of the training part; many have none in the test."),
         (several.sum(), "These are all lesions with several images; some lie in one part alone."),
         (0 < got < 1, "This is a share; the question asks how many."),
         (..., "This is not the number of names that occur in both parts."),
@@ -58,6 +62,10 @@ def exercise_2(answer, lesion, *, train=0.3, usual=0.7, test=0.2):
         (exchanged, "These are training images with a sibling in test: the parts are exchanged."),
         (before, f"This is the share with {100 * usual:.0f} % for training; change train_size."),
         (1 - truth, "This is the share without a sibling; the question asks for those with one."),
+        (1, "All of them? A part that holds the test images themselves was looked through: take "
+            "few_train.", 0.001),
+        (0, "That is so where no lesion crosses; this split is by image: few_train and few_test.",
+         0.001),
         ((others > 0).mean(), "This share of all images has a sibling, wherever it went.", 0.01),
         (..., "This is not the share of test images whose lesion is in the training part."),
     ]  # fmt: skip
@@ -79,6 +87,7 @@ def exercise_3(answer, labels, train, *, at_least=1000):
     known = [
         (right, f"{len(train):,} images and {len(rows) - len(train):,} copies, of the training "
                 "part only."),
+        (rows.max() < len(DX), "These are labels, from 0 to 6; take the row numbers."),
         (set(rows.tolist()) == set(range(len(train))),
          "These are positions within the training part; take split.train at these positions."),
         (outside > 0,
@@ -90,8 +99,9 @@ def exercise_3(answer, labels, train, *, at_least=1000):
         (gone > 0, f"{gone:,} training images are gone: the task adds copies and drops nothing."),
         ((got == before + at_least)[rare].all(),
          f"{at_least:,} is the number of rows in the end, not the number of copies."),
-        (not (got == truth).any(), "No class is as large as it should be."),
-        (..., "Some classes are not as large as they should be."),
+        ((got[rare] > truth[rare]).any(),
+         f"Some classes have more than {at_least:,} rows now; they are filled up and no further."),
+        (..., f"Some classes still have fewer than {at_least:,} rows."),
     ]  # fmt: skip
     shown = _per_class(got)
     return compare(f"{len(rows):,} rows: {shown}" if right else shown, known, _per_class(truth))
@@ -129,12 +139,20 @@ def _how_many(answer: object) -> float:
 
 
 def _row_numbers(answer: object, images: int) -> np.ndarray:
+    if hasattr(answer, "fit_resample"):
+        raise WrongKind("This is the sampler; the rows are what its fit_resample returns.")
+    if isinstance(answer, dict):
+        raise WrongKind("This says how many rows are wanted; the answer is the rows drawn so.")
+    if isinstance(answer, tuple) and len(answer) == 2 and np.ndim(answer[0]) > 0:
+        raise WrongKind("fit_resample returns two things, rows and labels: take the first, [0].")
     values = array(answer)
     if values.ndim > 2 or (values.ndim == 2 and 1 not in values.shape):
         size = " × ".join(map(str, values.shape))
-        raise WrongKind(f"These are {size} numbers, a table of pixels; row numbers are wanted.")
+        raise WrongKind(f"This is a table of {size} numbers; one list of row numbers is wanted.")
     values = values.ravel()
-    if values.dtype.kind == "b" or values.size == 0 or not (values == np.floor(values)).all():
+    if values.dtype.kind == "b":
+        raise WrongKind("This is a mask of True and False; train[mask] would be row numbers.")
+    if values.size == 0 or not (values == np.floor(values)).all():
         raise WrongKind("Row numbers are whole numbers, and at least one.")
     if values.min() < 0 or values.max() >= images:
         raise WrongKind(f"Row numbers go from 0 to {images - 1:,}.")

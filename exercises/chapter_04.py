@@ -12,7 +12,11 @@ from exercises.base import WrongKind, compare, essay, exercise, numbers
 def exercise_1(answer, patch, kernel):
     """Check what a kernel and the same kernel turned give on a patch, and the second after ReLU."""
     # `patch` and `kernel` have the shape (3, 3); the kernel looks from left to right.
-    across, down = (float((np.asarray(patch, float) * k).sum()) for k in (kernel, kernel.T))
+    patch = np.asarray(patch, float)
+    across, down = (float((patch * k).sum()) for k in (kernel, kernel.T))
+    matrix = [float((patch @ k).sum()) for k in (kernel, kernel.T)]
+    if isinstance(answer, tuple | list) and any(np.size(part) == 9 for part in answer):
+        raise WrongKind("These are nine products; add them up, to one number.")
     known = [
         ((across, down, max(down, 0)),
          "It gets lighter from left to right and darker from top to bottom; ReLU drops that."),
@@ -20,8 +24,11 @@ def exercise_1(answer, patch, kernel):
         ((across, down, down), "The third number is after ReLU, which lets nothing negative pass."),
         ((across, -down), "The turned kernel is upside down: its upper row is the negative one."),
         ((-across, down), "edge_kernel is the wrong way round: its negative weights lie left."),
+        ((-across, -down), "Both are the wrong way round: lay the kernel on as it is printed."),
         ((down, across), "The two kernels are exchanged: edge_kernel looks from left to right."),
         ((across / 9, down / 9), "These are means of the nine products; a convolution adds.", 0.06),
+        ((across, down), "The first two are right. The third is the larger of the second and 0."),
+        (matrix, "The sign @ multiplies matrices; a convolution multiplies place by place: *."),
         (..., "Multiply number by number (nine products), then add up."),
     ]  # fmt: skip
     expected = "sum(patch × edge_kernel), sum(patch × edge_kernel.T), then max(0, the second)"
@@ -36,7 +43,7 @@ def exercise_2(answer, model, *, size=5):
     """Check parameters and height of the output of the second convolution with larger kernels."""
     # `model` is the chapter's network, `size` (odd) the height and width of the larger kernels. The
     # height may be given as a shape as well, with or without the maps.
-    old, channels, filters, entering = _second_convolution(model)
+    (_, colours, first, _), (old, channels, filters, entering) = _two_convolutions(model)
     each = size * size * channels
     parameters, height = (each + 1) * filters, entering - size + 1
     known = [
@@ -45,6 +52,10 @@ def exercise_2(answer, model, *, size=5):
         (each * filters, f"One number per kernel is missing: the bias, {filters} of them."),
         ((size * size + 1) * filters,
          f"A kernel reaches through all {channels} channels that come in; this counts one."),
+        ((size * size * colours + 1) * filters,
+         f"There are {colours} colours in the image only; here {channels} channels come in."),
+        ((size * size * colours + 1) * first,
+         "This is the first convolution; the task is about the second, the one with 32 kernels."),
         (each + 1, f"This is one kernel; there are {filters} of them."),
         ((old * old * channels + 1) * filters,
          f"This is the count for kernels of {old} × {old}; they are {size} × {size} now."),
@@ -54,6 +65,7 @@ def exercise_2(answer, model, *, size=5):
          f"That is the height for {old} × {old}: a larger kernel loses more at each side."),
         ((parameters, entering - size),
          f"Lay a row of {size} on a row of {entering} and count the places: one more."),
+        ((height, parameters), "The two are exchanged: the number of parameters comes first."),
         (parameters, "The number of parameters is right. At how many places does a kernel fit?"),
         (..., "Count the weights of one kernel, add its bias, times the number of kernels."),
     ]  # fmt: skip
@@ -70,6 +82,8 @@ def exercise_3(answer, cautious, bold):
     shares = [np.asarray(p, float) for p in (cautious, bold)]
     losses = np.array([-np.log(p).mean() for p in shares])
     worst = shares[1].min()
+    if isinstance(answer, tuple | list) and any(np.size(part) > 1 for part in answer):
+        raise WrongKind("These are losses of each lesion; a network's loss is their mean.")
     known = [
         (losses, f"One answer costs bold most: {worst:.2f} for the truth costs "
                  f"{-np.log(worst):.2f} alone."),
@@ -81,6 +95,9 @@ def exercise_3(answer, cautious, bold):
         (losses / np.log(2), "This is the logarithm to base 2; take the natural one, np.log."),
         (losses[::-1], "The two are exchanged: cautious comes first."),
         (losses, "Nearly: the right mean, rounded too much. Give two decimals or more.", 0.06),
+        ([-np.log(p.min()) for p in shares],
+         "These are the losses of the worst lesion alone; take the mean over all."),
+        ([2 / 3, 2 / 3], "This is the share of right answers, the accuracy; it is the same here."),
         ([1 - p.mean() for p in shares], "This is 1 minus the mean; the loss takes logarithms."),
         (..., "This is not the mean of minus the logarithm of the three shares."),
     ]  # fmt: skip
@@ -123,9 +140,8 @@ def _with_height(answer: object) -> object:
     return parameters, height
 
 
-def _second_convolution(model: object) -> tuple[int, int, int, int]:
-    """Return kernel size, channels, filters and the height that comes in."""
+def _two_convolutions(model: object) -> list[tuple[int, int, int, int]]:
+    """Return kernel size, channels, filters and the height that comes in, of the first two."""
     with_kernel = [layer for layer in model.layers if hasattr(layer, "kernel")]
-    layer = [layer for layer in with_kernel if len(layer.kernel.shape) == 4][1]
-    size, _, channels, filters = (int(n) for n in layer.kernel.shape)
-    return size, channels, filters, int(layer.input.shape[1])
+    found = [layer for layer in with_kernel if len(layer.kernel.shape) == 4][:2]
+    return [(*map(int, layer.kernel.shape[1:]), int(layer.input.shape[1])) for layer in found]

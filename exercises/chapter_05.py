@@ -26,7 +26,7 @@ def exercise_1(answer, rows, epochs, *, batch_size=512, before=128):
         (n // batch_size, rest),
         (n / batch_size, rest, 0.01),
         (batch_size, "This is how many rows a step has; the question is how many steps there are."),
-        (..., "How many batches are needed until every row was shown once?"),
+        (..., f"How many batches are needed until each of the {n:,} rows was shown once?"),
     ]  # fmt: skip
     expected = f"{n:,} rows in batches of {batch_size}, rounded up; then times {epochs} epochs"
     return compare(numbers(answer, 2), known, expected, within=0)
@@ -53,6 +53,7 @@ def exercise_2(answer, history):
             f"Their balanced accuracy is {a:.3f} and {b:.3f}; the best epoch by that number has "
             f"{max(balanced):.3f}."
         )
+    watched = _epochs(np.asarray(balanced or [np.nan], float), np.max)
     training = [np.asarray(history.get(k, [np.nan]), float) for k in ("loss", "accuracy")]
     known = [
         (are(by_loss, by_accuracy), text),
@@ -64,6 +65,9 @@ def exercise_2(answer, history):
         (are(_epochs(training[0], np.min), _epochs(training[1], np.max)),
          "These are the epochs of the training values; take those that begin with val_."),
         (first % 1 > 0 or second % 1 > 0, "These are values, not epochs: where do they stand?"),
+        (are(by_loss, watched),
+         "The first is right. The second is the best by val_balanced_accuracy; val_accuracy is "
+         "asked for."),
         (first in by_loss, "The first is right. The second is where val_accuracy is largest."),
         (second in by_accuracy, "The second is right. The first is where val_loss is smallest."),
         (..., "Neither is the epoch in which its number was best."),
@@ -89,7 +93,8 @@ def exercise_3(answer, log):
          "the file is there."),
         (isinstance(callback, type), "This is the class itself; call it to make a checkpoint."),
         ("EarlyStopping" in kinds, "This stops early and writes no file; a checkpoint is wanted."),
-        ("ModelCheckpoint" not in kinds, "This is no ModelCheckpoint."),
+        ("ModelCheckpoint" not in kinds,
+         "This is no ModelCheckpoint; it begins with keras.callbacks.ModelCheckpoint( … )."),
         (watched not in log,
          f"No number is logged under this name: {watched}. Keras warns, and goes on."),
         (watched == "loss", "That is the training loss, which falls on while it learns by heart."),
@@ -105,6 +110,8 @@ def exercise_3(answer, log):
         f"save_weights_only={weights_only}"
     )
     expected = "watches val_loss, keeps the smallest, saves the best epoch only, and weights only"
+    if "ModelCheckpoint" not in kinds and not isinstance(callback, str | int | float):
+        callback = f"the callback {kinds[0]}" if "Callback" in kinds else "something else"
     return compare(shown if "ModelCheckpoint" in kinds else callback, known, expected)
 
 
@@ -129,7 +136,7 @@ ELEMENTS = {
 
 @exercise(
     "a text of two to five sentences",
-    "section 'Why oversampling makes it faster', the table and what follows it",
+    "section 'How often each image is shown', the table and what follows it",
 )
 def exercise_4(answer):
     """Look in the open answer for what was learned instead, a test of it, and a remedy."""

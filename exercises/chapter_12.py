@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from exercises.base import compare, essay, exercise, number, numbers
+from exercises.base import close, compare, essay, exercise, number, numbers
 
 REFUSAL = "section 'How strange is an image?'"
 
@@ -14,8 +14,11 @@ def exercise_1(answer, own, strange, threshold, *, lesions=500):
     # `own` and `strange` say how strange each test image and each other picture is.
     share, foreign = ((np.asarray(part) > threshold).mean() for part in (own, strange))
     a_share = f"This is the share that is refused; the question asks how many of {lesions:,}."
+    got = number(answer)
+    rounded = got == round(share * lesions)  # other parts may give a number near by
     known = [
-        (share * lesions, f"Some {share * lesions:.0f} people would be sent away unanswered."),
+        (rounded or close(got, share * lesions, 0.06),
+         f"Some {share * lesions:.0f} people would be sent away unanswered."),
         (share, a_share, 0.0006),
         (100 * share, a_share, 0.06),
         (foreign * lesions, "These are strangers; a practice has lesions: use the test images."),
@@ -24,7 +27,7 @@ def exercise_1(answer, own, strange, threshold, *, lesions=500):
         (..., "Take the share of test images above the threshold, times the lesions."),
     ]  # fmt: skip
     expected = f"the refused share of the test images, times {lesions:,}"
-    return compare(number(answer), known, expected, within=0.51)
+    return compare(got, known, expected, within=0.51)
 
 
 @exercise("two shares, (of the test images, of the far spots)", REFUSAL)
@@ -58,18 +61,24 @@ def exercise_3(answer, own_probabilities, strange_probabilities, own, strange):
     sure = [np.asarray(p).max(axis=1) for p in (own_probabilities, strange_probabilities)]
     foreign = np.repeat([0, 1], [len(part) for part in sure])
     auc = roc_auc_score(foreign, 1 - np.concatenate(sure))
+    second, first = np.sort(np.concatenate([own_probabilities, strange_probabilities]))[:, -2:].T
+    margin = roc_auc_score(foreign, second - first)
+    got = number(answer)
     mean = "This is a mean probability; the AUC compares every stranger with every lesion."
     known = [
-        (auc, "How sure a network is says little about whether it should answer."),
+        (got == round(auc, 2) or close(got, auc, 0.0015),
+         "How sure a network is says little about whether it should answer."),
         (1 - auc, "This takes the sure ones for strangers; a stranger should be the unsure one."),
         (roc_auc_score(foreign, np.concatenate([own, strange])),
          "This is the AUC of the strangeness; here the largest probability is asked to do it."),
         (sure[0].mean(), mean),
         (sure[1].mean(), mean),
+        (margin, "This compares the two largest probabilities; the score is 1 minus the largest.",
+         0.0015),
         (..., "The label is 1 for strangers, the score 1 minus the largest probability."),
     ]  # fmt: skip
     expected = "roc_auc_score(1 for strangers, 1 - largest probability)"
-    return compare(number(answer), known, expected, within=0.006)
+    return compare(got, known, expected, within=0.006)
 
 
 ELEMENTS = {

@@ -34,7 +34,7 @@ def label_source(figure: Figure, dataset: LesionImages, *, part: str = "") -> No
     name = "ISIC 2018 test images" if dataset.source.startswith("ISIC") else "HAM10000"
     name = "Synthetic lesions (phantom)" if dataset.is_phantom else f"{name}, © ViDIR Group"
     text = f"{name}, {part}" if part else name
-    figure.text(0.99, -0.01, text, ha="right", va="top", fontsize=8, color=GREY)
+    figure.text(0.99, -0.01, text, ha="right", va="top", fontsize=9, color=GREY)
 
 
 def lesion_grid(

@@ -38,10 +38,10 @@ def test_every_page_is_there(book):
 def test_launch_buttons_have_the_address(book):
     name = address().removeprefix("https://github.com/")
     for path in chapters():
-        html = page(book, f"chapters/{path.stem}")
-        colab = f"https://colab.research.google.com/github/{name}/blob/main/chapters/{path.name}"
-        binder = f"https://mybinder.org/v2/gh/{name}/main?urlpath=lab/tree/chapters/{path.name}"
-        assert colab in html and binder in html and f'href="{address()}"' in html
+        html, at = page(book, f"chapters/{path.stem}"), f"chapters/{path.name}"
+        assert f"https://colab.research.google.com/github/{name}/blob/main/{at}" in html
+        assert f"https://mybinder.org/v2/gh/{name}/main?urlpath=lab/tree/{at}" in html
+        assert f'href="{address()}"' in html
 
 
 def test_chapters_are_numbered_through(book):
@@ -79,9 +79,6 @@ def test_broken_reference_is_an_error(tmp_path):
     for name in ("_config.yml", "references.bib", "_static/logo.svg", "_static/favicon.png"):
         shutil.copy2(ROOT / name, tmp_path / name)
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: intro\n")
-    (tmp_path / "intro.md").write_text("# Title\n\nA [whole](https://example.org) link.\n")
-    done = render(tmp_path)
-    assert done.returncode == 0, done.stdout[-4000:]
     (tmp_path / "intro.md").write_text("# Title\n\nA {ref}`broken` link.\n")
     done = render(tmp_path)
     assert done.returncode and "broken" in done.stdout

@@ -17,7 +17,7 @@ BOX = """> **Time to read** 5 minutes · **Time to run** 1 minute (CPU); stored
 PICTURE = v4.new_output("display_data", {"image/png": base64.b64encode(b"x").decode()})
 
 
-def chapter(*, text=2000, code=3, figures=2, exercises=(), seconds=None, first=BOX):
+def chapter(*, text=1000, code=3, figures=2, exercises=(), seconds=None, first=BOX):
     cells = [v4.new_markdown_cell("# Title"), v4.new_markdown_cell(first), v4.new_code_cell("up")]
     cells += [v4.new_markdown_cell("word " * text)]
     cells += [v4.new_code_cell("1", outputs=[PICTURE] if n < figures else []) for n in range(code)]
@@ -32,13 +32,17 @@ def chapter(*, text=2000, code=3, figures=2, exercises=(), seconds=None, first=B
     return notebook
 
 
-def test_minutes_follow_from_words_cells_and_figures():
-    assert minutes_to_read(chapter(text=2000, code=0)) == 10
-    assert minutes_to_read(chapter(text=2000, code=10, figures=0)) == 20
-    assert minutes_to_read(chapter(text=2000, code=10, figures=10)) == 25
+def test_minutes_follow_from_words_lines_of_code_and_figures():
+    assert minutes_to_read(chapter(text=1500, code=0)) == 20
+    assert minutes_to_read(chapter(text=1500, code=25, figures=0)) == 25
+    assert minutes_to_read(chapter(text=1500, code=25, figures=10)) == 30
     assert minutes_to_read(chapter(text=1, code=0)) == 5
-    with_exercises = chapter(text=2000, code=0, exercises=(5, 10))
-    assert minutes_to_read(with_exercises) == 10
+    folded = chapter(text=1500, code=25, figures=0)
+    for cell in folded.cells[4:]:
+        cell.metadata["tags"] = ["hide-input"]
+    assert minutes_to_read(folded) == 20
+    with_exercises = chapter(text=1500, code=0, exercises=(5, 10))
+    assert minutes_to_read(with_exercises) == 20
     assert minutes_of_exercises(with_exercises) == 15
 
 
@@ -88,17 +92,17 @@ def test_table_of_the_plans_is_brought_up_to_date(tmp_path):
     toc = {"parts": [{"chapters": [{"file": "chapters/01_x"}, {"file": "chapters/02_y"}]}]}
     (tmp_path / "_toc.yml").write_text(json.dumps(toc))  # JSON is YAML
     nbformat.write(chapter(exercises=(10, 20)), tmp_path / "chapters" / "01_x.ipynb")
-    nbformat.write(chapter(text=4000), tmp_path / "chapters" / "02_y.ipynb")
+    nbformat.write(chapter(text=1500), tmp_path / "chapters" / "02_y.ipynb")
     page = tmp_path / "teaching" / "session-plans.md"
     page.write_text(
         "| [1 The data](../chapters/01_x.ipynb) | 20 | – | 1 |\n"
-        "| [2](../chapters/02_y.ipynb), with `EPOCHS = 10` | 20 | 5 | 7 |\n"
+        "| [2](../chapters/02_y.ipynb), with `EPOCHS = 10` | 25 | 5 | 7 |\n"
         "| 10 | talk | [1](../chapters/01_x.ipynb) *A*, *B* | keep |\n"
     )
     reading_time.update_plans(tmp_path)
     assert page.read_text().splitlines() == [
         "| [1 The data](../chapters/01_x.ipynb) | 15 | 30 | 1 |",
-        "| [2](../chapters/02_y.ipynb), with `EPOCHS = 10` | 25 | – | 7 |",
+        "| [2](../chapters/02_y.ipynb), with `EPOCHS = 10` | 20 | – | 7 |",
         "| 10 | talk | [1](../chapters/01_x.ipynb) *A*, *B* | keep |",
     ]
 

@@ -1,6 +1,7 @@
 """The copies that nbval runs: a starter that is solved, or a solution that is not, is an error."""
 
 import types
+from contextlib import nullcontext
 
 import nbformat
 import pytest
@@ -36,17 +37,13 @@ def test_wrong_verdicts_stop_the_copy(starter, solution, passes):
         source = f"answer_1 = {answer}  # é\ncheck.exercise_1(\n    answer_1, 7\n)"
         return v4.new_code_cell(source, metadata={"tags": [tag]})
 
+    def check(answer, right):
+        return types.SimpleNamespace(passed=None if answer is None else answer == right)
+
     notebook = v4.new_notebook(cells=[cell(solution, "solution"), cell(starter, "starter")])
-    names = {"check": types.SimpleNamespace()}
-    names["check"].exercise_1 = lambda answer, right: types.SimpleNamespace(
-        passed=None if answer is None else answer == right
-    )
     program = "\n".join(cell.source for cell in trial_copy(notebook).cells)
-    if passes:
-        exec(program, names)
-    else:
-        with pytest.raises(AssertionError):
-            exec(program, names)
+    with nullcontext() if passes else pytest.raises(AssertionError):
+        exec(program, {"check": types.SimpleNamespace(exercise_1=check)})
 
 
 def test_outputs_stay_only_where_nbval_compares_them():

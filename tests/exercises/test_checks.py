@@ -85,15 +85,25 @@ def test_answers_that_are_other_numbers_or_none_are_named(chapter, exercise, wan
         assert_explained(ask(chapter, exercise, answer), answer, part)
 
 
+# Labels as texts, a function that was not called, what is not run through yet, a whole table.
+OTHER_KINDS = ["67 percent", np.mean, NONSENSE[5].mean, zip(), print, float]
+OTHER_KINDS += [
+    CHAPTERS[0].TABLE,
+    CHAPTERS[0].TABLE["dx"],
+    ([1, 2], [3, 4]),
+    np.array([True, False]),
+]
+
+
 @pytest.mark.parametrize(("chapter", "exercise"), EXERCISES)
 def test_open_and_nonsensical_answers(chapter, exercise):
     essay = (chapter, exercise) in ESSAYS
     for still_open in (None, ..., (None, None)):
         assert ask(chapter, exercise, still_open).passed is None
-    for nonsense in NONSENSE:
+    for nonsense in NONSENSE + OTHER_KINDS:
         feedback = ask(chapter, exercise, nonsense)
         assert feedback.passed is False or essay and nonsense == ""
-        assert not re.search(FOREIGN, repr(feedback)), feedback
+        assert not re.search(rf"{FOREIGN}|<\w|[Pp]ython", repr(feedback)), feedback
     if essay:
         assert "looks for words" in ask(chapter, exercise, "word " * 30).message
         assert ask(chapter, exercise, "  \n").passed is None

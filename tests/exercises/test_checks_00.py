@@ -1,4 +1,4 @@
-"""Self-checks of the warm-up: right answers in several ways, and the mistakes they know."""
+"""Self-checks of First steps: right answers in several ways, and the mistakes they know."""
 
 from types import SimpleNamespace
 

@@ -79,3 +79,9 @@ OTHERWISE = [
 def test_feedback_names_a_position_with_the_place_found_and_the_right_one():
     feedback = check.exercise_2(lambda p: (p // 3 % 28, p // 84, p % 3), IMAGE)
     assert (feedback.got, feedback.expected) == ("position 1217: 13, 14, 2", "14, 13, 2")
+
+
+def test_a_function_that_prints_is_told_so_and_its_lines_are_not_shown(capsys):
+    feedback = check.exercise_2(print, IMAGE)
+    assert feedback.passed is False and "write return" in feedback.message
+    assert not capsys.readouterr().out

@@ -24,6 +24,8 @@ def both(threshold):
 
 UNSURE = np.concatenate([1 - OURS.max(axis=1), 1 - THEIRS.max(axis=1)])
 LABELS = np.repeat([0, 1], [250, 200])
+BOTH = np.sort(np.concatenate([OURS, THEIRS]))
+MARGIN = roc_auc_score(LABELS, BOTH[:, -2] - BOTH[:, -1])
 PAIRS = (UNSURE[250:, None] > UNSURE[:250]).mean()
 BARS = {"own_probabilities": OURS, "strange_probabilities": THEIRS}
 GIVEN = {
@@ -50,6 +52,7 @@ RIGHT = {
 MISTAKES = {
     1: [(share(OWN, THRESHOLD), "asks how many"), (100 * share(OWN, THRESHOLD), "asks how many"),
         (500 * share(STRANGE, THRESHOLD), "strangers"), (15, "validation"),
+        (500 * share(OWN, THRESHOLD) + 0.4, "share of test images"),
         (500 * (OWN <= THRESHOLD).mean(), "get an answer"), (77, "share of test images")],
     2: [(both(Q9)[::-1], "order"), (both(np.quantile(OWN, 0.9)), "comes from the test images"),
         (both(np.quantile(VALIDATION, 0.1)), "least strange"),
@@ -59,7 +62,7 @@ MISTAKES = {
     3: [(1 - PAIRS, "sure ones"),
         (roc_auc_score(LABELS, np.concatenate([OWN, STRANGE])), "of the strangeness"),
         (THEIRS.max(axis=1).mean(), "mean probability"), (0.123, "The label is 1"),
-        (PAIRS + 0.03, "The label is 1")],  # near, and not near enough
+        (PAIRS + 0.004, "The label is 1"), (MARGIN, "two largest")],  # near, and not near enough
     4: [("It is unfair.", "argument needs at least 25"),
         ("The accuracy is high, so nothing has to be done, and the number of refusals is what one "
          "would expect of any program that somebody makes for this kind of use.", "who is harmed"),

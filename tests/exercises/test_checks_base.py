@@ -38,13 +38,9 @@ def test_open_answer_is_the_readers_turn(answer):
 
 
 def test_mistake_gets_its_own_message_with_got_expected_and_where_to_look():
-    text = repr(count_to_seven(6))
-    assert text.splitlines() == [
-        "✗ Not yet. You forgot one.",
-        "  You got:  6",
-        "  Expected: 7",
-        "  Look at:  section 'Counting'",
-    ]
+    got, expected, look = "  You got:  6", "  Expected: 7", "  Look at:  section 'Counting'"
+    lines = ["✗ Not yet. You forgot one.", got, expected, look]
+    assert repr(count_to_seven(6)).splitlines() == lines
 
 
 @pytest.mark.parametrize(

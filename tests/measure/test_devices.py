@@ -2,10 +2,8 @@
 
 import subprocess
 import sys
-import time
 from importlib import metadata
 
-import keras
 import nbformat
 import numpy as np
 import pytest
@@ -13,7 +11,6 @@ from small_dataset import small_dataset
 
 from tools.book.course import ROOT, environment, execute, text_output
 from tools.measure import devices, harness
-from tools.measure.networks import timed_pairs
 from utils.augment import predict_averaged, symmetry
 from utils.models import BUILDERS
 from utils.training import BEST
@@ -59,7 +56,7 @@ def test_chapter_5_trains_unchanged_on_every_backend(backend, monkeypatch, tmp_p
     execute(ROOT / "chapters" / "05_training_on_a_gpu.ipynb", copy)
     printed = text_output(nbformat.read(copy, 4))
     assert f"{backend} {metadata.version(backend)}" in printed
-    assert "Keras computes on: " in printed and "runs/original-quick.weights.h5" in printed
+    assert "Keras computes on: " in printed and "runs/original-trial.weights.h5" in printed
 
 
 def comparison(monkeypatch, gap):
@@ -99,7 +96,7 @@ def test_stored_comparison_holds_what_chapter_8_shows():
 def test_stored_rows_were_measured_on_real_images_and_no_device_waits():
     for found in harness.stored("devices")["rows"]:
         assert found["rows"] > 5000 and "phantom" not in found["data"]
-        assert found["ratio"] >= 0.8, "the device waits for its input"
+        assert found["batches_seconds"] < found["seconds"] / 5, "the device waits for its input"
 
 
 def test_fresh_row_takes_the_place_of_the_older_one_of_its_device_and_backend():
@@ -117,26 +114,4 @@ def test_every_backend_is_measured_in_a_process_of_its_own(backend):
     assert len(found["answers"]) == 256 and found["data"]["phantom"]
     found = found["row"]
     assert found["backend"] == backend and found["rows"] == 300
-    assert found["seconds"] > found["idle_seconds"] > 0 and found["batches_seconds"] > 0
-    assert found["ratio"] > 0 and found["idle_ratio"] > 0 and found["device"]
-
-
-def test_a_card_that_waited_for_batches_would_show():
-    """Batches that take long to get must lower the ratio, or it proves nothing."""
-
-    fetched = []
-
-    class Slow(keras.utils.PyDataset):
-        def __len__(self):
-            return 10
-
-        def __getitem__(self, number):
-            fetched.append(number)
-            time.sleep(0.02)
-            return np.zeros((4, 8), "float32"), np.zeros((4, 1), "float32")
-
-    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(1)])
-    model.compile(loss="mse")
-    real, same = timed_pairs(model, Slow(), pairs=2)
-    assert min(real) > 10 * 0.02 > min(same) and min(same) / min(real) < 0.8
-    assert 3 * 10 <= len(fetched) <= 3 * 10 + 3 + 2  # three epochs real, three of one batch
+    assert found["seconds"] > found["batches_seconds"] > 0 and found["device"]

@@ -32,7 +32,7 @@ def tags(cell):
     return set(cell.metadata.get("tags", ()))
 
 
-# Numbered chapters must have exercises; the warm-up, the capstone and appendices may.
+# Numbered chapters must have exercises; First steps, the capstone and appendices may.
 WITH_EXERCISES = [
     path
     for path in PATHS
@@ -192,7 +192,7 @@ def test_zips_hold_everything_and_are_the_same_every_time(tmp_path):
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
-def test_only_the_chapters_asked_for(tmp_path, capsys):
+def test_only_the_chapters_asked_for(tmp_path):
     (tmp_path / "99_old.ipynb").write_text("{}")
     (tmp_path / "notes.txt").write_text("mine")
     written = student.build(["03"], folder=tmp_path)
@@ -201,7 +201,6 @@ def test_only_the_chapters_asked_for(tmp_path, capsys):
     assert len(names_in(written[1])) == 2 and (tmp_path / "notes.txt").exists()
     with pytest.raises(ChapterError, match="no chapter 77"):
         student.build(["03", "77"], folder=tmp_path)
-    assert student.main(["77"]) == 1 and "no chapter 77" in capsys.readouterr().err
 
 
 # --- The rules themselves: an exercise that breaks one is found out -------------------------------

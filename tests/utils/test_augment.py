@@ -2,14 +2,16 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
-import keras
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from utils.augment import averaged, predict_averaged, symmetry
 
-IMAGES = np.random.default_rng(0).integers(0, 256, size=(6, 28, 28, 3), dtype=np.uint8)
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, size=(6, 28, 28, 3), dtype=np.uint8)
 
 
 def test_the_eight_symmetries_are_eight_in_the_order_in_which_exported_models_list_them():
@@ -24,19 +26,12 @@ def test_the_eight_symmetries_are_eight_in_the_order_in_which_exported_models_li
 
 
 def test_averaged_prediction_is_the_same_whichever_way_up():
-    keras.utils.set_random_seed(1)
-    model = keras.Sequential(
-        [
-            keras.Input((28, 28, 3)),
-            keras.layers.Rescaling(1 / 255),
-            keras.layers.Flatten(),
-            keras.layers.Dense(7, activation="softmax"),
-        ]
+    weights = RNG.normal(0, 0.05, (28 * 28 * 3, 7))  # each pixel has its own, so up is not down
+    model = SimpleNamespace(
+        predict_on_batch=lambda views: softmax(views.reshape(len(views), -1) / 255 @ weights, 1)
     )
     expected = predict_averaged(model, IMAGES)
     assert expected.shape == (6, 7) and np.allclose(expected.sum(axis=1), 1, atol=1e-5)
-    single, turned = (model.predict(symmetry(IMAGES, k).copy(), verbose=0) for k in (0, 5))
-    assert np.abs(single - turned).max() > 0.01  # the model alone is not invariant
     for number in range(1, 8):
         again = predict_averaged(model, symmetry(IMAGES, number), batch_size=8)
         np.testing.assert_allclose(again, expected, atol=1e-6)

@@ -13,15 +13,6 @@ from utils.classes import DX
 MEL, NV = DX.index("mel"), DX.index("nv")
 
 
-def drawn(n: int, *, temperature: float = 1.0):
-    """Labels drawn from probabilities, and those probabilities at another temperature."""
-    rng = np.random.default_rng(0)
-    logits = rng.normal(scale=2, size=(n, 7))
-    true = softmax(logits, axis=1)
-    labels = (true.cumsum(axis=1) < rng.random((n, 1))).sum(axis=1)
-    return labels, softmax(logits / temperature, axis=1)
-
-
 def melanomas_and_nevi(melanomas, nevi):
     """Labels, probabilities and lesions of images with these probabilities of melanoma."""
     scores = np.array([*melanomas, *nevi], dtype=float)
@@ -31,9 +22,8 @@ def melanomas_and_nevi(melanomas, nevi):
     return labels, probabilities, np.array([f"L{k}" for k in range(len(labels))])
 
 
-def random_case():
-    rng = np.random.default_rng(1)
-    return melanomas_and_nevi(rng.beta(3, 2, 60), rng.beta(2, 4, 300))
+RNG = np.random.default_rng(1)
+RANDOM = melanomas_and_nevi(RNG.beta(3, 2, 60), RNG.beta(2, 4, 300))
 
 
 # --- A temperature -------------------------------------------------------------------------------
@@ -54,7 +44,11 @@ def test_temperature_divides_logits_and_survives_probabilities_of_zero():
 
 @pytest.mark.parametrize("sharpened", [0.4, 1.0, 2.0])
 def test_fit_recovers_a_known_temperature(sharpened):
-    labels, probabilities = drawn(20_000, temperature=sharpened)
+    """Labels are drawn from probabilities; these are judged at another temperature."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(scale=2, size=(20_000, 7))
+    sums = softmax(logits, axis=1).cumsum(axis=1)
+    labels, probabilities = (sums < rng.random((20_000, 1))).sum(1), softmax(logits / sharpened, 1)
     best = calibration.fit_temperature(labels, probabilities)
     assert best == pytest.approx(1 / sharpened, rel=0.03)
     losses = [
@@ -64,26 +58,22 @@ def test_fit_recovers_a_known_temperature(sharpened):
     assert min(losses) == losses[1]
 
 
-@pytest.mark.parametrize("turn", [0, 1], ids=["all right", "all wrong"])
-def test_answers_that_fix_no_temperature_are_named(turn):
-    labels = np.arange(50) % 7
-    answers = 0.05 + 0.65 * np.eye(7)[(labels + turn) % 7]
-    with pytest.raises(ValueError, match="these 50 images do not fix a temperature"):
-        calibration.fit_temperature(labels, answers)
+FIFTY = np.arange(50) % 7
 
 
 @pytest.mark.parametrize(
-    "labels, probabilities",
+    "labels, probabilities, message",
     [
-        ([0, 1], [[0.5, 0.5]]),
-        ([2, 1], [[0.5, 0.5], [0.2, 0.8]]),
-        ([0, 1], [[0.5, 0.5], [2.0, 3.0]]),
-        ([0, 1], [[0.5, 0.5], [np.nan, 0.5]]),
+        (FIFTY, 0.05 + 0.65 * np.eye(7)[FIFTY], "these 50 images do not fix"),  # all right
+        (FIFTY, 0.05 + 0.65 * np.eye(7)[(FIFTY + 1) % 7], "these 50 images do not fix"),
+        ([0, 1], [[0.5, 0.5]], None),  # a row short
+        ([2, 1], [[0.5, 0.5], [0.2, 0.8]], None),  # no such class
+        ([0, 1], [[0.5, 0.5], [2.0, 3.0]], "sum to 1"),  # logits
+        ([0, 1], [[0.5, 0.5], [np.nan, 0.5]], "sum to 1"),
     ],
-    ids=["a row short", "no such class", "logits", "nan"],
 )
-def test_what_is_no_answer_is_refused(labels, probabilities):
-    with pytest.raises(ValueError):
+def test_answers_that_fix_no_temperature_are_refused(labels, probabilities, message):
+    with pytest.raises(ValueError, match=message):
         calibration.fit_temperature(np.array(labels), np.array(probabilities))
 
 
@@ -93,15 +83,14 @@ def test_what_is_no_answer_is_refused(labels, probabilities):
 @pytest.mark.parametrize("sensitivity", [0.05, 0.5, 0.7, 0.9, 0.95, 1.0])
 @pytest.mark.parametrize("form", ["float64", "float32", "two decimals"])
 def test_threshold_reaches_the_sensitivity_and_no_larger_one_does(sensitivity, form):
-    labels, probabilities, _ = random_case()
+    labels, probabilities, _ = RANDOM
     probabilities = probabilities.round(2) if form == "two decimals" else probabilities.astype(form)
     find = calibration.threshold_for_sensitivity
     threshold = find(labels, probabilities, sensitivity=sensitivity)
     scores = probabilities[:, MEL].astype(float)
     own = scores[labels == MEL]
     assert (own >= threshold).mean() >= sensitivity
-    larger = np.unique(scores[scores > threshold])
-    assert all((own >= other).mean() < sensitivity for other in larger)
+    assert all((own >= s).mean() < sensitivity for s in scores[scores > threshold])
     for impossible in (90, 0):
         with pytest.raises(ValueError, match=f"at most 1, not {impossible}"):
             find(labels, probabilities, sensitivity=impossible)
@@ -111,29 +100,8 @@ def test_operating_point_by_hand():
     given = melanomas_and_nevi([0.9, 0.6, 0.4, 0.1], [0.7, 0.5, 0.5, 0.3, 0.2, 0.1])
     point = calibration.operating_point(*given, threshold=0.5, resamples=200)
     assert (point.hit, point.missed, point.false_alarm, point.dismissed) == (2, 2, 3, 3)
-    assert point.sensitivity.value == 0.5 and point.specificity.value == 0.5
-    assert point.ppv.value == pytest.approx(2 / 5) and point.npv.value == pytest.approx(3 / 5)
-    assert point.excised_per_hit.value == pytest.approx(5 / 2)
-
-
-def test_intervals_of_an_operating_point():
-    given = random_case()
-    point = calibration.operating_point(*given, threshold=0.4, resamples=8000)
-    p = point.sensitivity.value
-    expected = 2 * 1.96 * math.sqrt(p * (1 - p) / 60)
-    assert point.sensitivity.high - point.sensitivity.low == pytest.approx(expected, rel=0.12)
-    assert point.excised_per_hit.low == pytest.approx(1 / point.ppv.high)
-    assert point.excised_per_hit.high == pytest.approx(1 / point.ppv.low)
-    copies = [np.repeat(x, 4, axis=0) for x in given]
-    again = calibration.operating_point(*copies, threshold=0.4, resamples=8000)
-    assert again.hit == 4 * point.hit
-    # Four copies of each image tell no more than one.
-    for end in ("low", "high"):
-        once, four_times = (getattr(one.sensitivity, end) for one in (point, again))
-        assert four_times == pytest.approx(once, abs=0.02)
-
-
-def test_operating_point_where_nothing_is_alarmed_or_nothing_hit():
+    shares = (point.sensitivity, point.specificity, point.ppv, point.npv, point.excised_per_hit)
+    assert [one.value for one in shares] == pytest.approx([0.5, 0.5, 2 / 5, 3 / 5, 5 / 2])
     given = melanomas_and_nevi([0.2, 0.3], [0.4, 0.1, 0.1])
     none, no_hit = (calibration.operating_point(*given, threshold=t) for t in (0.9, 0.4))
     assert none.sensitivity.value == 0 and math.isnan(none.ppv.value)
@@ -141,10 +109,25 @@ def test_operating_point_where_nothing_is_alarmed_or_nothing_hit():
     assert no_hit.ppv.value == 0 and no_hit.excised_per_hit.value == math.inf
 
 
+def test_intervals_of_an_operating_point():
+    point = calibration.operating_point(*RANDOM, threshold=0.4, resamples=8000)
+    p = point.sensitivity.value
+    expected = 2 * 1.96 * math.sqrt(p * (1 - p) / 60)
+    assert point.sensitivity.high - point.sensitivity.low == pytest.approx(expected, rel=0.12)
+    assert point.excised_per_hit.low == pytest.approx(1 / point.ppv.high)
+    assert point.excised_per_hit.high == pytest.approx(1 / point.ppv.low)
+    # Four copies of each image tell no more than one.
+    copies = [np.repeat(x, 4, axis=0) for x in RANDOM]
+    again = calibration.operating_point(*copies, threshold=0.4, resamples=8000)
+    assert again.hit == 4 * point.hit
+    assert again.sensitivity.low == pytest.approx(point.sensitivity.low, abs=0.02)
+    assert again.sensitivity.high == pytest.approx(point.sensitivity.high, abs=0.02)
+
+
 @pytest.mark.parametrize("melanomas, nevi", [([0.5, 0.6], []), ([], [0.5, 0.6])])
 def test_an_alarm_needs_images_of_both_kinds(melanomas, nevi):
-    labels, probabilities, lesions = melanomas_and_nevi(melanomas, nevi)
+    given = melanomas_and_nevi(melanomas, nevi)
     with pytest.raises(ValueError, match="one kind is absent"):
-        calibration.operating_point(labels, probabilities, lesions, threshold=0.5)
+        calibration.operating_point(*given, threshold=0.5)
     with pytest.raises(ValueError, match="one kind is absent"):
-        calibration.threshold_for_sensitivity(labels, probabilities)
+        calibration.threshold_for_sensitivity(*given[:2])

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from demo_images import DICOM, HEIC, PDF, VIDEO, WORDS, huge_png, lying, saved
+from demo_images import HEIC, PDF, WORDS, huge_png, lying, saved
 from PIL import Image
 
 from utils import predict
@@ -64,10 +64,10 @@ def test_preprocessing_is_that_of_the_training_images():
 
 
 def test_transparent_grey_print_and_sixteen_bits():
-    clear = np.dstack([PICTURE, np.zeros((45, 60), np.uint8)])
+    clear, half = (np.dstack([PICTURE, np.full((45, 60), a, np.uint8)]) for a in (0, 128))
+    half[..., :3] = 0
     array, notes = opened(saved(Image.fromarray(clear)))
     assert (array == 255).all() and "white" in notes[0]
-    half = np.dstack([np.zeros((45, 60, 3), np.uint8), np.full((45, 60), 128, np.uint8)])
     assert np.abs(opened(half)[0].astype(int) - 127).max() <= 1
     palette = IMAGE.quantize(8)
     palette.info["transparency"] = int(np.asarray(palette)[0, 0])
@@ -89,30 +89,24 @@ def test_an_animation_and_a_tiny_picture_are_answered_with_a_note():
     for source in (content, moved):
         array, notes = opened(source)
         assert array[0, 0].tolist() == [255, 0, 0] and "first" in notes[0]
-    array, notes = opened(np.zeros((5, 4, 3), np.uint8))
-    assert array.shape == (5, 4, 3) and "smaller than the 28" in notes[0]
+    assert "smaller than the 28" in opened(np.zeros((5, 4, 3), np.uint8))[1][0]
 
 
 PNG = saved(IMAGE)
 JPEG = saved(Image.fromarray(np.kron(PICTURE, np.ones((8, 8, 1), np.uint8))), "JPEG")
 REFUSED = {
     "no file": ("nothing/here.png", r"nothing/here\.png cannot be read: No such file"),
-    "folder": (".", "directory"),
     "web address": ("https://example.org/a.png", "Download the image"),
     "empty": (b"", "empty"),
     "text": (WORDS, "not an image"),
     "broken PNG": (PNG[:900], "broken or incomplete"),
     "broken JPEG": (JPEG[: len(JPEG) // 2], "broken or incomplete"),
-    "header alone": (JPEG[:20], "not an image|broken"),
     "HEIC": (HEIC, "iPhones"),
-    "video": (VIDEO, "video"),
     "PDF": (PDF, "PDF"),
-    "DICOM": (DICOM, "DICOM"),
     "SVG": (b'<?xml version="1.0"?><svg/>', "SVG"),
     "web page": (b"\n  <!DOCTYPE html>", "web page"),
     "float array": (PICTURE / 255, "float64.*uint8"),
     "many pictures": (np.zeros((2, 28, 28, 3), np.uint8), r"shape \(2, 28, 28, 3\)"),
-    "no pixel": (np.zeros((0, 4, 3), np.uint8), r"shape \(0, 4, 3\)"),
     "huge array": (np.broadcast_to(np.uint8(0), (10_001, 10_000)), "100 million"),
     "huge file": (huge_png(12_000, 10_000), "100 million"),
     "file that Pillow calls a bomb": (huge_png(30_000, 10_000), "100 million"),

@@ -16,12 +16,9 @@ def parts(split):
 
 def shuffled(dataset):
     order = np.random.default_rng(1).permutation(len(dataset.labels))
-    return dataclasses.replace(
-        dataset,
-        images=dataset.images[order],
-        labels=dataset.labels[order],
-        metadata=dataset.metadata.iloc[order].reset_index(drop=True),
-    )
+    images, labels = dataset.images[order], dataset.labels[order]
+    metadata = dataset.metadata.iloc[order].reset_index(drop=True)
+    return dataclasses.replace(dataset, images=images, labels=labels, metadata=metadata)
 
 
 def test_every_image_is_in_exactly_one_part_and_no_lesion_crosses():
@@ -45,44 +42,35 @@ def test_shares_are_right_in_every_class():
         assert np.all(np.bincount(few.labels[part], minlength=7) > 0)
 
 
-@pytest.mark.parametrize(
-    "divide",
-    [
-        lambda dataset, seed: [lesion_split(dataset, seed=seed)],
-        lambda dataset, seed: lesion_folds(dataset, seed=seed),
-        lambda dataset, seed: [image_split(dataset, seed=seed)],
-    ],
-)
+@pytest.mark.parametrize("divide", [lesion_split, lesion_folds, image_split])
 def test_seed_decides_and_row_order_does_not(divide):
-    dataset = small_dataset()
-    other_order = shuffled(dataset)
-    first, again, other = divide(dataset, 0), divide(other_order, 0), divide(dataset, 1)
-    assert [s.fingerprint for s in first] == [s.fingerprint for s in again]
-    assert [s.fingerprint for s in first] != [s.fingerprint for s in other]
-    assert len({s.fingerprint for s in first}) == len(first)
-    ids = dataset.metadata["image_id"]
-    assert set(ids[first[0].test]) == set(other_order.metadata["image_id"][again[0].test])
+    dataset, other_order = small_dataset(), shuffled(small_dataset())
+    first, again, other = (
+        np.ravel(divide(one, seed=seed))
+        for one, seed in ((dataset, 0), (other_order, 0), (dataset, 1))
+    )
+    names, same, others = ([s.fingerprint for s in one] for one in (first, again, other))
+    assert names == same != others and len(set(names)) == len(names)
+    ids, other_ids = dataset.metadata["image_id"], other_order.metadata["image_id"]
+    assert set(ids[first[0].test]) == set(other_ids[again[0].test])
 
 
 def test_folds_judge_every_image_once_and_keep_lesions_together():
     dataset = small_dataset(lesions_per_class=30)
-    folds = lesion_folds(dataset, folds=5, seed=2)
-    judged = np.concatenate([fold.test for fold in folds])
-    assert sorted(judged) == list(range(len(dataset.labels)))
+    folds, every = lesion_folds(dataset, folds=5, seed=2), list(range(len(dataset.labels)))
     groups = lesion_groups(dataset.metadata)
+    assert sorted(np.concatenate([fold.test for fold in folds])) == every
     for fold in folds:
-        assert len(fold.validation) == 0
+        assert len(fold.validation) == 0 and sorted([*fold.train, *fold.test]) == every
         assert not set(groups[fold.train]) & set(groups[fold.test])
-        assert len(fold.train) + len(fold.test) == len(dataset.labels)
         assert np.all(np.bincount(dataset.labels[fold.test], minlength=7) > 0)
 
 
 def test_image_split_cuts_images_and_lets_lesions_cross():
     dataset = small_dataset(lesions_per_class=60)
-    split = image_split(dataset, test=0.25, seed=0)
+    split, groups = image_split(dataset, test=0.25, seed=0), lesion_groups(dataset.metadata)
     assert len(split.test) == round(0.25 * len(dataset.labels))
     assert sorted([*split.train, *split.test]) == list(range(len(dataset.labels)))
-    groups = lesion_groups(dataset.metadata)
     assert set(groups[split.train]) & set(groups[split.test])
 
 

@@ -1,6 +1,7 @@
 """What a recipe can ask for, and the training that follows it."""
 
 import dataclasses
+import functools
 
 import keras
 import numpy as np
@@ -9,9 +10,15 @@ from sklearn.metrics import balanced_accuracy_score
 from small_dataset import small_dataset
 
 from utils import models, training
-from utils.augment import predict_averaged, symmetry
 from utils.splits import lesion_folds, lesion_split
 from utils.training import BEST, ORIGINAL, Recipe, Rows
+
+
+def chosen(dataset, rows):
+    """The data set of some of the rows."""
+    metadata = dataset.metadata.iloc[rows].reset_index(drop=True)
+    arrays = {"images": dataset.images[rows], "labels": dataset.labels[rows]}
+    return dataclasses.replace(dataset, metadata=metadata, **arrays)
 
 
 @pytest.fixture(scope="module")
@@ -19,11 +26,7 @@ def unequal():
     """A data set in which class 4 is ten times as frequent as the others."""
     dataset = small_dataset(lesions_per_class=30)
     often = np.flatnonzero(dataset.labels == 4)
-    rows = np.concatenate([np.arange(len(dataset.labels)), np.tile(often, 9)])
-    metadata = dataset.metadata.iloc[rows].reset_index(drop=True)
-    return dataclasses.replace(
-        dataset, images=dataset.images[rows], labels=dataset.labels[rows], metadata=metadata
-    )
+    return chosen(dataset, np.concatenate([np.arange(len(dataset.labels)), np.tile(often, 9)]))
 
 
 def drawn(dataset, **changes):
@@ -31,24 +34,17 @@ def drawn(dataset, **changes):
     return Rows(dataset, np.arange(len(dataset.labels)), recipe, seed=0)
 
 
-def shares_seen(rows, epochs=30):
-    counts = np.zeros(7)
-    for _ in range(epochs):
-        for k in range(len(rows)):
-            counts += rows[k][1].sum(axis=0)
-        rows.on_epoch_end()
-    return counts / counts.sum()
-
-
 @pytest.mark.parametrize(
-    "rebalance, power", [("draw", 0.0), ("draw", 0.5), ("draw", 1.0), ("oversample", 0.5)]
+    "rebalance, power", [("draw", 0.0), ("draw", 0.5), ("draw", 1.0), ("oversample", 1.0)]
 )
 def test_drawn_rows_have_the_shares_that_their_power_says(unequal, rebalance, power):
-    rows = drawn(unequal, rebalance=rebalance, power=power)
-    expected = np.bincount(unequal.labels) ** (1 - (1 if rebalance == "oversample" else power))
-    expected = expected / expected.sum()
-    np.testing.assert_allclose(rows.shares, expected, rtol=1e-9)
-    np.testing.assert_allclose(shares_seen(rows), expected, atol=0.01)
+    rows, counts = drawn(unequal, rebalance=rebalance, power=power), np.zeros(7)
+    for _ in range(30):
+        counts += sum(rows[k][1].sum(axis=0) for k in range(len(rows)))
+        rows.on_epoch_end()
+    expected = np.bincount(unequal.labels) ** (1 - power)
+    np.testing.assert_allclose(rows.shares, expected / expected.sum(), rtol=1e-9)
+    np.testing.assert_allclose(counts / counts.sum(), expected / expected.sum(), atol=0.01)
 
 
 def test_an_epoch_without_rebalancing_shows_every_image_once(unequal):
@@ -81,12 +77,12 @@ def test_oversampling_balances_the_training_rows_and_takes_no_other():
 
 def test_balanced_accuracy_is_scikit_learns_over_several_batches():
     rng = np.random.default_rng(0)
-    labels = rng.choice(7, size=300, p=[0.5, 0.2, 0.1, 0.1, 0.05, 0.05, 0])
-    probabilities = rng.dirichlet(np.ones(7), size=300)
+    labels = rng.choice(6, size=300, p=[0.5, 0.2, 0.1, 0.1, 0.05, 0.05])
+    answers = rng.dirichlet([*np.ones(6), 1e-9], size=300)
     metric = training.BalancedAccuracy()
     for start in range(0, 300, 64):
-        metric.update_state(labels[start : start + 64], probabilities[start : start + 64])
-    expected = balanced_accuracy_score(labels, probabilities.argmax(axis=1))
+        metric.update_state(labels[start : start + 64], answers[start : start + 64])
+    expected = balanced_accuracy_score(labels, answers.argmax(axis=1))
     assert float(metric.result()) == pytest.approx(expected, abs=1e-6)
     metric.reset_state()
     assert float(metric.result()) == 0
@@ -126,18 +122,28 @@ def test_unknown_words_in_a_recipe_are_named_with_what_there_is(field, value):
 
 @pytest.fixture(scope="module")
 def dataset():
-    return small_dataset(lesions_per_class=12)
+    """A small one in which class 4 is three times as frequent as the others."""
+    dataset = small_dataset(lesions_per_class=12)
+    rows = np.arange(len(dataset.labels))
+    return chosen(dataset, rows[(dataset.labels == 4) | (rows % 3 == 0)])
 
 
-def train(dataset, split, recipe, folder, **changes):
-    recipe = dataclasses.replace(recipe, **{"epochs": 2, "batch_size": 32} | changes)
-    return training.train(dataset, split, recipe, name="tiny", folder=folder)
+@pytest.fixture
+def train(dataset, tmp_path, monkeypatch):
+    """Train by a changed recipe for two epochs, a network that is small and compiles soon."""
+    small = functools.partial(models.small_resnet, (8,), blocks=(1,), stem=8)
+    monkeypatch.setitem(models.BUILDERS, "small_resnet", small)
+
+    def train(split, **changes):
+        recipe = dataclasses.replace(BEST, **{"epochs": 2, "batch_size": 32} | changes)
+        return training.train(dataset, split, recipe, name="tiny", folder=tmp_path)
+
+    return train
 
 
-def test_the_epoch_with_the_best_validation_value_is_kept(dataset, tmp_path, capsys):
+def test_the_epoch_with_the_best_validation_value_is_kept(dataset, train, capsys):
     split = lesion_split(dataset)
-    recipe = dataclasses.replace(BEST, keep="best", prior=False, average=0.0, colour=0.0)
-    model, certificate = train(dataset, split, recipe, tmp_path, epochs=3)
+    model, certificate = train(split, keep="best", prior=False, average=0.0, colour=0.0, epochs=3)
     values = certificate.history["val_balanced_accuracy"]
     assert len(set(values)) > 1 and values[certificate.best_epoch - 1] == max(values)
     answers = model.predict(dataset.images[split.validation], verbose=0).argmax(axis=1)
@@ -148,26 +154,23 @@ def test_the_epoch_with_the_best_validation_value_is_kept(dataset, tmp_path, cap
     assert f"(epoch {certificate.best_epoch})" in line and line.startswith("epoch  3 of 3")
 
 
-def test_recipe_trains_without_a_validation_part_and_answers_alike_for_all_orientations(
-    dataset, tmp_path
+def test_kept_weights_are_the_running_mean_with_the_prior_and_the_seed_decides(
+    dataset, train, tmp_path
 ):
+    """Trained without a validation part: the last weights, their mean, and that for the prior."""
     fold = lesion_folds(dataset, folds=3)[0]
-    model, certificate = train(dataset, fold, BEST, tmp_path, average=0.9)
+    (last, _), (mean, certificate), (best, _) = (
+        train(fold, average=average, prior=prior)
+        for average, prior in ((0.0, False), (0.9, False), (0.9, True))
+    )
     assert certificate.validation_lesions == [] and certificate.best_epoch == 2
     assert sorted(p.name for p in tmp_path.iterdir()) == ["tiny.json", "tiny.weights.h5"]
-    answers = predict_averaged(model, dataset.images[fold.test])
-    turned = predict_averaged(model, symmetry(dataset.images[fold.test], 6))
-    np.testing.assert_allclose(turned, answers, atol=1e-5)
+    (*last, _), (*mean, bias), (*again, moved) = (m.get_weights() for m in (last, mean, best))
+    assert np.abs(last[0] - mean[0]).max() > 1e-4
+    for one, other in zip(again, mean, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
+    drawn = Rows(dataset, fold.train, BEST, seed=0).shares
+    prior = np.log(training.class_shares(dataset.labels[fold.train]) / drawn)
+    np.testing.assert_allclose(moved - bias, prior, atol=1e-4)
     with pytest.raises(ValueError, match="this split has none"):
-        train(dataset, fold, ORIGINAL, tmp_path)
-
-
-def test_kept_weights_are_the_running_mean_and_the_seed_decides(dataset, tmp_path):
-    """Without the mean the last weights are kept: the two differ, and both are reproducible."""
-    split = lesion_split(dataset)
-    last, mean, again = (
-        train(dataset, split, BEST, tmp_path, average=average, prior=False)[0].get_weights()[0]
-        for average in (0.0, 0.9, 0.9)
-    )
-    assert np.abs(last - mean).max() > 1e-4
-    np.testing.assert_allclose(again, mean, rtol=1e-3, atol=1e-5)
+        train(fold, keep="best")

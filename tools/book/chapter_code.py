@@ -13,9 +13,8 @@ NOT_THE_CHAPTERS_OWN = {"parameters", "exercise", "solution", "quiz"}
 def definitions(number: str) -> types.ModuleType:
     """Return the functions, classes and CONSTANTS of a chapter's cells, without running the rest.
 
-    What one chapter uses can stand there alone, and still be tested and used by a tool. A function
-    that needs more than its arguments, the chapter's imports and other definitions (a variable of
-    the notebook) fails when it is called. `number` is that of the file's name, ``"09"``.
+    A function that needs more than its arguments, the chapter's imports and other definitions (a
+    variable of the notebook) fails when it is called. `number` begins the file's name: ``"09"``.
     """
     paths = sorted((ROOT / "chapters").glob(f"{number}_*.ipynb"))
     if not paths:
@@ -34,5 +33,4 @@ def definitions(number: str) -> types.ModuleType:
 def _defines(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.Assign):
         return all(isinstance(t, ast.Name) and t.id.isupper() for t in statement.targets)
-    kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
-    return isinstance(statement, kinds)
+    return isinstance(statement, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)

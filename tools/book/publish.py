@@ -1,9 +1,10 @@
 """`make publish`: run chapters in full on the real images; store outputs and weights.
 
-Nothing in the repository changes before every chapter has run and passed the checks.
+Nothing in the repository changes before every chapter has run and passed the checks. With
+``--same``, a chapter whose texts and pictures come out as they are stored keeps them and gets a new
+stamp; of one that comes out otherwise it is shown how, and it is left as it was.
 """
 
-import base64
 import contextlib
 import io
 import re
@@ -11,9 +12,11 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 import nbformat
+import numpy as np
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from PIL import Image
 
@@ -32,6 +35,11 @@ from utils.files import replace_file
 
 MAX_NOTEBOOK, MAX_PICTURE = 1_000_000, 150_000  # bytes
 MODELS = ROOT / "models"
+PIXEL_TOLERANCE = 0.5  # mean difference of two pictures in grey levels of 255
+# Addresses in memory, seconds, and a check sum of weights, whose numbers are compared.
+VARIES = re.compile(
+    r"0x[0-9a-f]+|(?<=check sum of the weights: )\w+|\d[\d,.]*(?= ?(?:s|ms|seconds|minutes)\b)"
+)
 EDITED = "{} was edited while it ran. Publish it again."
 WEIGHTS = ("original.weights.h5", "original.json")
 MACHINE_PATH = re.compile(
@@ -39,59 +47,46 @@ MACHINE_PATH = re.compile(
 )
 
 
-def main(arguments: list[str]) -> int:
-    """Publish the chapters whose two-digit numbers are in `arguments` (none: all)."""
-    start = time.perf_counter()
-    try:
-        todo = _chosen(arguments)
-        dataset = real_images()
-        with _fresh_weights() as install:
-            notebooks = _run(todo, dataset, install)
-            for path, notebook in notebooks.items():
-                replace_file(path, nbformat.writes(notebook, version=4) + "\n")
-    except (ChapterError, FileNotFoundError) as error:
-        print(f"\n{error}\nNothing was published.", file=sys.stderr)
-        return 1
-    print(f"Published: {', '.join(path.stem for path in notebooks)}", flush=True)
-    reading_time.update_plans()
-    print(f"Done in {(time.perf_counter() - start) / 60:.1f} minutes.")
-    return 0
-
-
-def _chosen(numbers: list[str]) -> list[Path]:
+def main(numbers: list[str], *, same: bool = False) -> None:
+    """Publish the chapters with these two-digit numbers (none: all), or compare them."""
+    start, folder = time.perf_counter(), ROOT / "_build" / "publish"
     todo = [path for path in chapters() if not numbers or path.name[:2] in numbers]
-    unknown = set(numbers) - {path.name[:2] for path in todo}
-    if unknown:
+    if unknown := set(numbers) - {path.name[:2] for path in todo}:
         raise ChapterError(f'There is no chapter {", ".join(sorted(unknown))}; write "03 06".')
     # The chapter that trains goes first: the weights it makes are shown in earlier chapters too.
-    return sorted(todo, key=lambda path: not path.name.startswith(TRAINS))
-
-
-def _run(todo, dataset, install_weights) -> dict[Path, nbformat.NotebookNode]:
-    folder = ROOT / "_build" / "publish"
+    todo.sort(key=lambda path: not path.name.startswith(TRAINS))
+    dataset = real_images()
     shutil.rmtree(folder, ignore_errors=True)
     notebooks, before = {}, {}
-    for number, path in enumerate(todo, 1):
-        print(f"[{number}/{len(todo)}] {path.stem}", flush=True)
-        before[path] = path.read_bytes()
-        seconds = execute(path, folder / path.name)
-        print(f"    {seconds:.0f} s", flush=True)
-        if path.name.startswith(TRAINS):
-            install_weights()
-        notebooks[path] = notebook = tidy(path, folder / path.name)
-        notebook.metadata["course"] = stamp.make(
-            notebook, source=dataset.source, fingerprint=dataset.fingerprint, seconds=seconds
-        )
-        try:
-            notebook.cells[1].source = reading_time.box(notebook)
-        except ChapterError as error:
-            raise ChapterError(f"{path.name}: {error}") from None
-        if problems := check(notebook):
-            raise ChapterError("\n".join(f"{path.name}, {problem}" for problem in problems))
-    for path, content in before.items():
-        if path.read_bytes() != content:
-            raise ChapterError(EDITED.format(path.name))
-    return notebooks
+    with _fresh_weights() as install_weights:
+        for number, path in enumerate(todo, 1):
+            print(f"[{number}/{len(todo)}] {path.stem}", flush=True)
+            before[path] = path.read_bytes()
+            seconds = execute(path, folder / path.name)
+            notebook = tidy(path, folder / path.name)
+            made_from = {"source": dataset.source, "fingerprint": dataset.fingerprint}
+            notebook.metadata["course"] = stamp.make(notebook, **made_from, seconds=seconds)
+            if same:
+                notebooks[path], problems = as_stored(path, notebook)
+                print(*problems or ["the same"], sep="\n    ", flush=True)
+                continue
+            print(f"    {seconds:.0f} s", flush=True)
+            if path.name.startswith(TRAINS):
+                install_weights()
+            notebooks[path], problems = notebook, check(notebook)
+            try:
+                notebook.cells[1].source = reading_time.box(notebook)
+            except ChapterError as error:
+                problems.append(str(error))
+            if problems:
+                raise ChapterError("\n".join(f"{path.name}, {problem}" for problem in problems))
+        for path, content in before.items():
+            if path.read_bytes() != content:
+                raise ChapterError(EDITED.format(path.name))
+        for path, notebook in notebooks.items():
+            replace_file(path, nbformat.writes(notebook, version=4) + "\n")
+    reading_time.update_plans()
+    print(f"Done in {(time.perf_counter() - start) / 60:.1f} minutes.")
 
 
 def tidy(path: Path, executed: Path) -> nbformat.NotebookNode:
@@ -115,19 +110,41 @@ def tidy(path: Path, executed: Path) -> nbformat.NotebookNode:
             if "data" in output:
                 output.data.pop("application/vnd.jupyter.widget-view+json", None)
                 output.metadata = {}
-                pack(output.data)
         cell.outputs = [o for o in source.outputs if o.get("data") or o.get("text", "").strip()]
     notebook.metadata.pop("widgets", None)
     return notebook
 
 
-def pack(data: dict) -> None:
-    """Store a picture in as few bytes as it takes; no pixel changes."""
-    if "image/png" in data:
-        packed = io.BytesIO()
-        with Image.open(io.BytesIO(base64.b64decode(data["image/png"]))) as picture:
-            picture.save(packed, "png", optimize=True)
-        data["image/png"] = base64.b64encode(packed.getvalue()).decode()
+def as_stored(path: Path, ran: nbformat.NotebookNode) -> tuple[nbformat.NotebookNode, list[str]]:
+    """Return a chapter as it is stored, stamped anew if it would be the same, and what differs."""
+    stored, problems = nbformat.read(path, as_version=4), []
+    for number, cells in enumerate(zip(stored.cells, ran.cells, strict=True), 1):
+        if number == stamp.SET_UP + 1 or "quiz" in cells[0].metadata.get("tags", ()):
+            continue
+        for old, new in zip_longest(*map(_shown, cells), fillvalue="nothing"):
+            if isinstance(old, str) or isinstance(new, str):
+                different = not isinstance(old, type(new)) or old != new
+            else:
+                different = old.shape != new.shape or np.abs(old - new).mean() > PIXEL_TOLERANCE
+            if different:
+                words = ("(a picture)" if isinstance(p, np.ndarray) else p for p in (old, new))
+                problems.append(f"cell {number}: {' | '.join(words)}")
+    if not problems:
+        new = ran.metadata["course"]
+        stored.metadata["course"] |= {"code": new["code"], "weights": new["weights"]}
+    return stored, problems
+
+
+def _shown(cell: nbformat.NotebookNode) -> list[str | np.ndarray]:
+    """Return the lines and the pictures that a cell shows, without what varies."""
+    parts = []
+    for output in cell.get("outputs", ()):
+        if images := pictures({"outputs": [output]}):
+            image = Image.open(io.BytesIO(images[0])).convert("RGB")
+            parts.append(np.asarray(image, dtype=float))
+        else:
+            parts += VARIES.sub("#", output_texts(output)[-1]).splitlines()
+    return parts
 
 
 def check(notebook: nbformat.NotebookNode) -> list[str]:
@@ -137,9 +154,9 @@ def check(notebook: nbformat.NotebookNode) -> list[str]:
     if size > MAX_NOTEBOOK:
         problems.append(f"the whole notebook is {size / 1e6:.2f} MB; 1 MB is the limit")
     for number, cell in enumerate(notebook.cells, 1):
-        for bytes_ in pictures(cell):
-            if bytes_ > MAX_PICTURE:
-                problems.append(f"cell {number}: a picture of {bytes_ / 1e3:.0f} KB; 150 is most")
+        for picture in pictures(cell):
+            if (size := len(picture)) > MAX_PICTURE:
+                problems.append(f"cell {number}: a picture of {size / 1e3:.0f} KB; 150 is most")
         texts = [cell.source]
         for output in cell.get("outputs", ()):
             if output.output_type == "error":
@@ -174,4 +191,8 @@ def _fresh_weights() -> Iterator[Callable[[], None]]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    words = [word for word in sys.argv[1:] if word != "--same"]
+    try:
+        main(words, same="--same" in sys.argv)
+    except (ChapterError, FileNotFoundError) as error:
+        sys.exit(f"\n{error}\nNothing was published.")

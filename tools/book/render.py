@@ -3,8 +3,6 @@
 With ``--links``, open every outside link of the book instead, and name those that are broken.
 """
 
-import base64
-import io
 import re
 import shutil
 import subprocess
@@ -15,7 +13,7 @@ from pathlib import Path
 import nbformat
 
 from tools.book import glossary, npm
-from tools.book.course import ROOT, ChapterError, chapters, run_python
+from tools.book.course import ROOT, ChapterError, chapters, pictures, png_size, run_python
 from utils.files import replace_file
 
 # What the book is made of besides the chapters.
@@ -54,15 +52,8 @@ def fit_pictures(notebook: nbformat.NotebookNode) -> None:
 
     Sphinx makes the link of itself where an image has a width.
     """
-    from PIL import Image
-
     for cell in notebook.cells:
-        widths = [
-            Image.open(io.BytesIO(base64.b64decode(output["data"]["image/png"]))).width
-            for output in cell.get("outputs", ())
-            if "image/png" in output.get("data", {})
-        ]
-        if widths:
+        if widths := [png_size(picture)[0] for picture in pictures(cell)]:
             image = cell.metadata.setdefault("mystnb", {}).setdefault("image", {})
             image["width"] = f"{max(widths) // 2}px"
 
@@ -82,11 +73,7 @@ def lighten(html: Path) -> None:
 
 
 def render(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Let Jupyter Book build the staged book in `folder` to ``folder/_build/html``.
-
-    With `STRICT` (unless there are other options), `returncode` is 0 only without any warning;
-    `stdout` says what was wrong.
-    """
+    """Let Jupyter Book build the staged book in `folder` to ``folder/_build/html``."""
     code = "from jupyter_book.cli.main import main; main()"
     return run_python(["-c", code, "build", folder, *(options or STRICT)], cwd=folder)
 
@@ -94,7 +81,7 @@ def render(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 def install_mathjax(html: Path) -> str:
     """Put MathJax into a rendered book, so that its pages draw formulas without a network.
 
-    Returns what is missing, if anything is; then pages load it from a public server, as before.
+    If something is missing, that is returned, and pages load it from a public server.
     """
     pages = {path: path.read_text(encoding="utf-8") for path in sorted(html.rglob("*.html"))}
     pages = {path: text for path, text in pages.items() if PUBLIC in text}
@@ -138,34 +125,31 @@ def publish_html(folder: Path) -> Path:
     return html / "index.html"
 
 
-def check_links() -> int:
+def check_links() -> None:
     """Open every outside link of the book and name those that are broken (needs a network)."""
     folder = ROOT / "_build" / "links"
     stage(folder)
     done = render(folder, "--builder", "linkcheck")
     report = folder / "_build" / "html" / "output.txt"  # Jupyter Book gives no folder of its own
     if not report.exists():
-        print(f"The links could not be checked:\n{done.stdout[-3000:]}", file=sys.stderr)
-        return 1
+        raise ChapterError(f"The links could not be checked:\n{done.stdout[-3000:]}")
     lines = report.read_text(encoding="utf-8").splitlines()
-    broken = [line for line in lines if "[broken]" in line or "[timeout]" in line]
-    print("\n".join(broken) or "No broken links.")
-    return int(bool(broken))
+    if broken := [line for line in lines if "[broken]" in line or "[timeout]" in line]:
+        raise ChapterError("\n".join(broken))
+    print("No broken links.")
 
 
-def main() -> int:
-    """Render the book; return the exit status."""
+def main() -> None:
+    """Render the book."""
     start = time.perf_counter()
     print("Rendering the book from the stored notebooks …", flush=True)
-    try:
-        stage(ROOT / "_build" / "book")
-        page = publish_html(ROOT / "_build" / "book")
-    except (ChapterError, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    stage(ROOT / "_build" / "book")
+    page = publish_html(ROOT / "_build" / "book")
     print(f"Done in {time.perf_counter() - start:.0f} s. Open {page.as_uri()}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(check_links() if "--links" in sys.argv else main())
+    try:
+        check_links() if "--links" in sys.argv else main()
+    except (ChapterError, FileNotFoundError) as error:
+        sys.exit(str(error))

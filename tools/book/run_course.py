@@ -7,15 +7,7 @@ import time
 import nbformat
 from prettytable import PrettyTable
 
-from tools.book.course import (
-    ROOT,
-    TRAINS,
-    ChapterError,
-    chapters,
-    data_of,
-    execute,
-    run_python,
-)
+from tools.book.course import ROOT, TRAINS, ChapterError, chapters, data_of, execute, run_python
 from tools.book.render import publish_html, stage
 from utils.data import DataError, load_ham10000
 
@@ -33,45 +25,42 @@ def gpu_name() -> str | None:
     return None if name.startswith("CPU") else name
 
 
-def main() -> int:
-    """Run the course; return the exit status."""
-    start = time.perf_counter()
-    folder = ROOT / "_build" / "course"
+def main() -> None:
+    """Run the course."""
+    start, folder = time.perf_counter(), ROOT / "_build" / "course"
     table = PrettyTable(["chapter", "seconds", "data"], align="l")
     table.align["seconds"] = "r"
-    try:
-        todo = chapters()
-        print("1. Data", flush=True)
-        if load_ham10000().is_phantom:  # the chapters need not try a download each
-            os.environ["HAM10000_DIR"] = "phantom"
+    todo = chapters()
+    print("1. Data", flush=True)
+    if load_ham10000().is_phantom:  # the chapters need not try a download each
+        os.environ["HAM10000_DIR"] = "phantom"
 
-        print("2. Chapters", flush=True)
-        parameters = {}
-        if os.environ.get("COURSE_QUICK"):
-            print("   COURSE_QUICK is set: the chapters run small, to try them out.", flush=True)
-        elif gpu := gpu_name():
-            print(f"   GPU found ({gpu}): the training runs its full number of epochs.", flush=True)
-        else:
-            parameters = {"EPOCHS": CPU_EPOCHS}
-            print(f"   No GPU found: the training runs {CPU_EPOCHS} epochs only.", flush=True)
-        stage(folder, with_chapters=False)
-        for number, notebook in enumerate(todo, 1):
-            print(f"   [{number}/{len(todo)}] {notebook.stem}", flush=True)
-            copy = folder / "chapters" / notebook.name
-            given = parameters if notebook.name.startswith(TRAINS) else {}
-            seconds = execute(notebook, copy, parameters=given)
-            ran_on = data_of(nbformat.read(copy, as_version=4)) or "none"
-            table.add_row([notebook.stem, f"{seconds:.0f}", ran_on])
+    print("2. Chapters", flush=True)
+    parameters = {}
+    if os.environ.get("COURSE_QUICK"):
+        print("   COURSE_QUICK is set: the chapters run small, to try them out.", flush=True)
+    elif gpu := gpu_name():
+        print(f"   GPU found ({gpu}): the training runs its full number of epochs.", flush=True)
+    else:
+        parameters = {"EPOCHS": CPU_EPOCHS}
+        print(f"   No GPU found: the training runs {CPU_EPOCHS} epochs only.", flush=True)
+    stage(folder, with_chapters=False)
+    for number, notebook in enumerate(todo, 1):
+        print(f"   [{number}/{len(todo)}] {notebook.stem}", flush=True)
+        copy = folder / "chapters" / notebook.name
+        given = parameters if notebook.name.startswith(TRAINS) else {}
+        seconds = execute(notebook, copy, parameters=given)
+        ran_on = data_of(nbformat.read(copy, as_version=4)) or "none"
+        table.add_row([notebook.stem, f"{seconds:.0f}", ran_on])
 
-        print("3. Book", flush=True)
-        page = publish_html(folder)
-    except (ChapterError, DataError, FileNotFoundError) as error:
-        print(f"\n{error}", file=sys.stderr)
-        return 1
+    print("3. Book", flush=True)
+    page = publish_html(folder)
     print(table)
     print(f"Done in {(time.perf_counter() - start) / 60:.1f} minutes. Open {page.as_uri()}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        main()
+    except (ChapterError, DataError, FileNotFoundError) as error:
+        sys.exit(f"\n{error}")

@@ -9,40 +9,30 @@ from tools.book.course import environment, real_data, run_python
 PARALLEL = ["-n", "2", "--dist", "loadfile"]
 
 
-def steps() -> list[tuple[str, list[str], dict[str, str]]]:
-    """Return heading, arguments of Python and additional environment of every step."""
-    real = real_data()
-    copies = [str(path) for path in trial.write()]
-    nbval = ["-m", "pytest", "--nbval-lax", *copies, *PARALLEL, "-p", "no:cacheprovider"]
-    small = {"COURSE_QUICK": "1"}
-    listed = [
-        ("ruff: rules", ["-m", "ruff", "check", "."], {}),
-        ("ruff: format", ["-m", "ruff", "format", "--check", "."], {}),
-        ("pytest", ["-m", "pytest", "tests", *PARALLEL], {"HAM10000_DIR": real or "phantom"}),
-        ("chapters on the phantom", nbval, small | {"HAM10000_DIR": "phantom"}),
-    ]
-    if real:
-        listed.append(("chapters on the real images", nbval, small | {"HAM10000_DIR": real}))
-    return listed
-
-
 def main() -> int:
     """Run all steps, whatever fails; return the exit status."""
-    failed, start = [], time.perf_counter()
-    for heading, arguments, extra in steps():
+    failed, start, real = [], time.perf_counter(), real_data()
+    copies = [str(path) for path in trial.write()]
+    chapters = ["pytest", "--nbval-lax", *copies, *PARALLEL, "-p", "no:cacheprovider"]
+    steps = {
+        "ruff: rules": (["ruff", "check", "."], ""),
+        "ruff: format": (["ruff", "format", "--check", "."], ""),
+        "pytest": (["pytest", "tests", *PARALLEL], real or "phantom"),
+        "chapters on the phantom": (chapters, "phantom"),
+    }
+    if real:
+        steps["chapters on the real images"] = (chapters, real)
+    for heading, (arguments, data) in steps.items():
         print(f"\n{'=' * 20} {heading} {'=' * 20}", flush=True)
-        begin = time.perf_counter()
-        if run_python(arguments, env=environment() | extra, capture=False).returncode:
+        env, begin = environment() | {"HAM10000_DIR": data}, time.perf_counter()
+        if run_python(["-m", *arguments], env=env, capture=False).returncode:
             failed.append(heading)
         print(f"({heading}: {time.perf_counter() - begin:.0f} s)", flush=True)
     minutes = (time.perf_counter() - start) / 60
-    if not real_data():
+    if not real:
         print("\nNo real images here: everything ran on the phantom. (HAM10000_DIR names them.)")
-    if failed:
-        print(f"\nFAILED after {minutes:.1f} minutes: {', '.join(failed)}")
-        return 1
-    print(f"\nAll passed in {minutes:.1f} minutes.")
-    return 0
+    print(f"\nFAILED: {', '.join(failed)}" if failed else f"\nAll passed in {minutes:.1f} minutes.")
+    return int(bool(failed))
 
 
 if __name__ == "__main__":

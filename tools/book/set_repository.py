@@ -21,18 +21,14 @@ FOLLOWERS = ("_config.yml", "README.md", "CITATION.cff", "intro.md", "troublesho
 GITHUB = "https://github.com/"
 
 
-def _repository(root: Path) -> dict[str, str]:
-    return yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["repository"]
-
-
-def address(root: Path = ROOT) -> str:
+def address(root: Path = ROOT, key: str = "url") -> str:
     """Return the repository's address from ``_config.yml``."""
-    return _repository(root)["url"]
+    return str(yaml.safe_load((root / "_config.yml").read_text("utf-8"))["repository"][key])
 
 
 def branch(root: Path = ROOT) -> str:
     """Return the repository's branch from ``_config.yml``; set-up cells call it VERSION."""
-    return str(_repository(root)["branch"])
+    return address(root, "branch")
 
 
 def pages_address(root: Path = ROOT) -> str:
@@ -49,9 +45,8 @@ def _pages(owner_and_name: str) -> str:
 def set_address(new: str, root: Path = ROOT, *, new_branch: str | None = None) -> list[Path]:
     """Replace the address, and the branch, in every file that has it; return those that changed.
 
-    The short form in the addresses of Colab and Binder, and the address of the published book, go
-    with it. In notebooks only sources are touched, so outputs and their stamp stay valid. Raises
-    ValueError if `new` is no address of GitHub, or `new_branch` no name.
+    The addresses at Colab and Binder, and that of the published book, go with it. In notebooks only
+    sources are touched, so outputs and their stamp stay valid.
     """
     form = re.fullmatch(rf"{GITHUB}([\w.-]+/[\w.-]+?)(?:\.git)?/?", new)
     if not form:

@@ -11,19 +11,15 @@ import re
 
 
 def splice(text: str, name: str, content: str) -> str:
-    """Return the text of a page with new content between the markers of that name.
-
-    Raises ValueError if the two markers are not there once each and in this order.
-    """
+    """Return a page with new content between the markers of that name, once there and in order."""
     start, end = f"<!-- counted: {name} -->\n", f"<!-- end of {name} -->"
     before, _, rest = text.partition(start)
-    after = rest.partition(end)[2]
     if text.count(start) != 1 or text.count(end) != 1 or end in before:
         raise ValueError(
             f"The section {name!r} must stand once, between the lines\n    {start}    {end}\n"
             "That is not so here. Put the markers back, or take one out."
         )
-    return f"{before}{start}\n{content}\n\n{end}{after}"
+    return f"{before}{start}\n{content}\n\n{end}{rest.partition(end)[2]}"
 
 
 def places(text: str) -> list[str]:

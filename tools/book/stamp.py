@@ -15,11 +15,13 @@ import re
 import tokenize
 from functools import cache
 from importlib import metadata
+from operator import attrgetter
 from pathlib import Path
 
 import nbformat
 
 from tools.book.course import ROOT
+from utils.files import hash_file
 
 # Outputs are published from real images, which are named by their fingerprint: how they are found,
 # read and kept leaves no trace. What the set-up cell says of the machine is no result; a quiz is
@@ -37,8 +39,7 @@ def essence(source: str, bindings: Bindings | None = None) -> str:
     Comments, docstrings, blank lines, trailing white space, the arguments of exceptions that are
     raised, the messages of ``assert`` and the imports from ``utils`` and ``exercises`` are cut out;
     so is the module's name where something is taken from a module of `bindings`
-    (``metrics.headline`` is ``headline``). Works on positions in the text alone, so every Python
-    version from 3.11 gives the same.
+    (``metrics.headline`` is ``headline``). Works on positions, which all Python versions share.
     """
     tree = ast.parse(source)
     text = bytearray(source.encode())  # positions of ast count UTF-8 bytes
@@ -63,28 +64,21 @@ def essence(source: str, bindings: Bindings | None = None) -> str:
 
 def _cuts(tree: ast.Module, bindings: Bindings):
     """Yield begin and end, (row, column) each, of what leaves no trace, comments aside."""
-    owners = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    begin, end = attrgetter("lineno", "col_offset"), attrgetter("end_lineno", "end_col_offset")
+    owners = (ast.Module, ast.ClassDef, ast.FunctionDef)
     for node in ast.walk(tree):
         if isinstance(node, owners) and ast.get_docstring(node, clean=False) is not None:
-            yield _begin(node.body[0]), _end(node.body[0])
+            yield begin(node.body[0]), end(node.body[0])
         elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
-            yield _end(node.exc.func), _end(node.exc)
+            yield end(node.exc.func), end(node.exc)
         elif isinstance(node, ast.Assert) and node.msg is not None:
-            yield _end(node.test), _end(node.msg)
+            yield end(node.test), end(node.msg)
         elif isinstance(node, ast.ImportFrom) and _ours(node.module):
-            yield _begin(node), _end(node)
+            yield begin(node), end(node)
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             if bindings.get(node.value.id, ("", "x"))[1] == "":
-                row, column = _end(node)
-                yield _begin(node), (row, column - len(node.attr.encode()))
-
-
-def _begin(node: ast.AST) -> tuple[int, int]:
-    return node.lineno, node.col_offset
-
-
-def _end(node: ast.AST) -> tuple[int, int]:
-    return node.end_lineno, node.end_col_offset
+                row, column = end(node)
+                yield begin(node), (row, column - len(node.attr.encode()))
 
 
 def _ours(module: str | None) -> bool:
@@ -181,21 +175,17 @@ def used(tree: ast.AST, bindings: Bindings):
 # --- The hash and the stamp ----------------------------------------------------------------------
 
 
-def _code_cells(notebook: nbformat.NotebookNode) -> list[str]:
-    cells = enumerate(notebook.cells)
-    return [c.source for place, c in cells if c.cell_type == "code" and place != SET_UP]
-
-
-def source_of(notebook: nbformat.NotebookNode) -> str:
+def source_of(notebook: nbformat.NotebookNode, between: str = "\n") -> str:
     """Return the code of a chapter as one program, the set-up cell left out."""
-    return "\n".join(_code_cells(notebook))
+    cells = (c for place, c in enumerate(notebook.cells) if place != SET_UP)
+    return between.join(c.source for c in cells if c.cell_type == "code")
 
 
 def code_hash(notebook: nbformat.NotebookNode, root: Path = ROOT) -> str:
     """Return 16 hexadecimal digits that name a chapter's code and what of utils it reaches."""
     source = source_of(notebook)
     bindings = imports(ast.parse(source), root)
-    cells = (essence(cell, bindings) for cell in _code_cells(notebook))
+    cells = (essence(cell, bindings) for cell in source_of(notebook, "\0").split("\0"))
     digest = hashlib.sha256("\n# %%\n".join(filter(None, cells)).encode())
     for name, text in sorted((name, text) for (_, name), text in reached(source, root).items()):
         digest.update(f"\n## {name}\n{text}".encode())
@@ -205,7 +195,7 @@ def code_hash(notebook: nbformat.NotebookNode, root: Path = ROOT) -> str:
 def weights_of(notebook: nbformat.NotebookNode, root: Path = ROOT) -> dict[str, str]:
     """Return name and check sum of the published weights and stored runs a chapter asks for.
 
-    A stored run counts if the code holds its name, or, ending in a dash, the beginning of it.
+    The code holds their names, or, ending in a dash, how the names of stored runs begin.
     """
     code, models = source_of(notebook), root / "models"
     pages = {}
@@ -219,12 +209,11 @@ def weights_of(notebook: nbformat.NotebookNode, root: Path = ROOT) -> dict[str, 
         for page in sorted((models / "studies").glob("*.json")):
             if page.stem in words or page.stem.startswith(beginnings):
                 pages[f"studies/{page.stem}"] = page
-    return {name: _sum_in(page) for name, page in pages.items()}
-
-
-def _sum_in(page: Path) -> str:
-    content = page.read_bytes()
-    return json.loads(content).get("weights_sha256") or hashlib.sha256(content).hexdigest()
+    sums = {}
+    for name, page in pages.items():
+        weights = json.loads(page.read_bytes()).get("weights_sha256")
+        sums[name] = weights or hash_file(page)
+    return sums
 
 
 def make(

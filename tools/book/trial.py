@@ -18,10 +18,10 @@ FOLDER = ROOT / "_build"
 
 
 def trial_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Return a chapter with its solutions at the end, and with the verdict of each check asserted.
+    """Return a small chapter with its solutions at the end, and each check's verdict asserted.
 
     As handed out, an exercise is not solved; with its solution, it is. Outputs stay only where
-    nbval compares them (the tag ``nbval-check-output``). What makes a chapter long is small.
+    nbval compares them (the tag ``nbval-check-output``).
     """
     trial = small(copy.deepcopy(notebook))
     solutions = [c for c in trial.cells if "solution" in _tags(c)]

@@ -1,10 +1,8 @@
 """Export the published model for the page "Try it": `_build/demo/model.onnx` and `manifest.json`.
 
-`python -m tools.demo.export_demo` needs no real images. `--measure` does: it fits the refusal again
-and measures what the page says of the model. That is to be done once for new weights.
+`python -m tools.demo.export_demo` needs no real images, and writes nothing if nothing has changed.
 """
 
-import argparse
 import hashlib
 import json
 import os
@@ -17,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from tools.book.chapter_code import definitions
-from tools.book.course import ROOT, ChapterError
+from tools.book.course import ROOT
 from utils.data.phantom import sample
 from utils.files import hash_file, replace_file, write_json
 
@@ -92,34 +90,23 @@ def compare(ask_file: Callable, ask_model: Callable, images: np.ndarray) -> dict
         raise ExportError(
             f"model.onnx does not answer as the model does: {(~same).sum()} of {len(images)} "
             f"images get another top class, the largest difference is {largest:.2g} "
-            f"({TOLERANCE:g} is allowed). Export it again; if that does not help, the converter is "
-            "at fault."
+            f"({TOLERANCE:g} is allowed)."
         )
     return {"images": len(images), "same_class": 1.0, "largest_difference": largest}
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run from the command line; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--measure", action="store_true", help="measure anew on the real images")
-    options = parser.parse_args(arguments)
+def main() -> None:
+    """Export; end with a message if that cannot be done."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        if options.measure:
-            from tools.demo import measure_demo
-
-            measure_demo.measure()
         written = export()
     except ImportError as error:
         packages = "onnx, tf2onnx and onnxruntime (with PyTorch as backend: onnxscript)"
-        print(f"The model cannot be exported: {error}. Install {packages}.", file=sys.stderr)
-        return 1
-    except (ChapterError, ExportError) as error:
-        print(error, file=sys.stderr)
-        return 1
+        sys.exit(f"The model cannot be exported: {error}. Install {packages}.")
+    except ExportError as error:
+        sys.exit(str(error))
     print(f"{FOLDER.relative_to(ROOT)}: {'written' if written else 'nothing has changed'}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

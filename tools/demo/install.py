@@ -36,13 +36,9 @@ def install(html: Path, *, root: Path = ROOT) -> list[str]:
         shutil.copyfile(path, place / path.relative_to(root / "demo"))
     missing = [*filter(None, (_install_runtime(place, root), _install_model(place, root)))]
     loaded = filter(Path.is_file, (place / name for name in (*RUNTIME.values(), *MODEL)))
-    build = {
-        "ready": not missing,
-        # The first line for the page, all of it for who builds the book.
-        "missing": [problem.splitlines()[0] for problem in missing],
-        "bytes": sum(path.stat().st_size for path in loaded),
-    }
-    write_json(place / "build.json", build)
+    # The first line for the page, all of it for who builds the book.
+    build = {"ready": not missing, "missing": [problem.splitlines()[0] for problem in missing]}
+    write_json(place / "build.json", build | {"bytes": sum(p.stat().st_size for p in loaded)})
     return missing
 
 
@@ -67,26 +63,21 @@ def _install_model(place: Path, root: Path) -> str:
     # It writes nothing if nothing has changed, and fetches no data.
     done = run_python(["-m", "tools.demo.export_demo"], cwd=root)
     if done.returncode:
-        return (
-            "The model could not be exported; `python -m tools.demo.export_demo` says why.\n"
-            f"{done.stdout.strip()[-1500:]}"
-        )
+        return f"The model could not be exported.\n{done.stdout.strip()[-1500:]}"
     for name in MODEL:
         shutil.copyfile(root / "_build" / "demo" / name, place / name)
     return ""
 
 
-def main(arguments: list[str]) -> int:
+def main() -> None:
     """Complete the rendered book; that its page lacks a model is said and is no error."""
-    html = Path(arguments[0]) if arguments else ROOT / "_build" / "html"
+    html = Path(*sys.argv[1:2] or (ROOT, "_build", "html"))
     if not (html / "try-it.html").is_file():
-        print(f"{html} holds no rendered book with this page; run `make book`.", file=sys.stderr)
-        return 1
+        sys.exit(f"{html} holds no rendered book with this page; run `make book`.")
     missing = install(html)
     print(*missing, sep="\n", end="\n" if missing else "", file=sys.stderr)
     print("The page Try it is without a model." if missing else "The page Try it is complete.")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()

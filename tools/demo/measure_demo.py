@@ -1,28 +1,25 @@
-"""Fit the refusal and measure what the page "Try it" says of the model; needs the real images.
+"""Fit the refusal and measure what the page "Try it" says of the model, once for new weights.
 
-Writes models/best-refusal.json and models/demo.json, each stamped with the weights' check sum, and
-the numbers in models/best-manifest.json. The words in that file are its own: edit them there.
+``python -m tools.demo.measure_demo`` needs the real images. It writes models/best-refusal.json and
+models/demo.json, each stamped with the weights' check sum, and the numbers in
+models/best-manifest.json. The words in that file are its own: edit them there.
 """
 
 import dataclasses
 import json
-import os
 import sys
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
-from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+from sklearn.metrics import roc_auc_score
 
 from tools.book.chapter_code import definitions
-from tools.book.course import ROOT, real_images
+from tools.book.course import ROOT, ChapterError, real_images
 from utils import calibration, metrics, splits
 from utils.classes import CLASSES
-from utils.data.photographs import Photographs
 from utils.files import replace_file, write_json
-from utils.predict import middle_square, shrink
 from utils.refusal import answer_averaged, features, with_strangeness
 from utils.training import class_shares
 from utils.weights import BirthCertificate, load_weights
@@ -62,8 +59,8 @@ def choosing() -> dict:
     }
 
 
-def measure() -> dict:
-    """Fit, measure, store; return what models/demo.json then holds."""
+def main() -> None:
+    """Fit, measure, store."""
     dataset = real_images()
     split = splits.lesion_split(dataset)
     model, certificate = load_weights("best", dataset, test=split.test)
@@ -96,7 +93,6 @@ def measure() -> dict:
         "tested": {name: _rounded(number) for name, number in scores.headline.items()}
         | {"images": int(answered.sum()), "lesions": len(set(lesions[answered]))},
         "refusal": judge(both, threshold, validation[1], test[1], lesions, labels) | chosen_by,
-        "crop": crop(both, threshold, dataset, split, temperature),
         "altered": alter(both, threshold, dataset.images[split.test]),
     }
     # Nine digits give back the same float32 numbers.
@@ -115,7 +111,6 @@ def measure() -> dict:
     replace_file(MODELS / "best-refusal.json", json.dumps(refusal, separators=(",", ":")) + "\n")
     write_json(MODELS / "demo.json", stored)
     write_json(MODELS / "best-manifest.json", filled(manifest, certificate, threshold, stored))
-    return stored
 
 
 def filled(manifest: dict, certificate: BirthCertificate, threshold: float, measured: dict) -> dict:
@@ -129,7 +124,7 @@ def filled(manifest: dict, certificate: BirthCertificate, threshold: float, meas
         facts = {"dx": c.dx, "name": c.name, "malignant": c.malignant, "label": c.kaggle_label}
         classes.append(words | facts | {"colour": c.colour, "says": measured["says"][c.dx]})
     refusal = manifest["refusal"] | {"threshold": threshold} | measured["refusal"]
-    same = ("temperature", "shares", "crop", "altered", "says_on", "tested")
+    same = ("temperature", "shares", "altered", "says_on", "tested")
     parts = {"classes": classes, "refusal": refusal, "certificate": birth}
     return manifest | parts | {name: measured[name] for name in same}
 
@@ -189,26 +184,6 @@ def alter(both, threshold, test: np.ndarray) -> dict[str, float]:
     return {name: _share(answer_averaged(both, x)[1] > threshold) for name, x in clipped.items()}
 
 
-def crop(both, threshold, dataset, split, temperature: float) -> dict:
-    """Compare the middle square of the photographs with the whole, squeezed to a square."""
-    with Photographs(Path(os.environ["HAM10000_DIR"]).expanduser()) as photographs:
-        ids = dataset.metadata["image_id"].to_numpy()[split.test]
-        squares = np.stack([shrink(middle_square(photographs.open(name))) for name in ids])
-    labels, shares = dataset.labels[split.test], class_shares(dataset.labels[split.train])
-    results, called = {}, []
-    for name, images in (("whole", dataset.images[split.test]), ("square", squares)):
-        probabilities, strangeness = answer_averaged(both, images)
-        probabilities = calibration.apply_temperature(probabilities, temperature)
-        called.append(probabilities.argmax(axis=1))
-        balanced = balanced_accuracy_score(labels, metrics.decide(probabilities, shares))
-        results[name] = {
-            "accuracy": _share(called[-1] == labels),
-            "balanced_accuracy": round(float(balanced), 4),
-            "refused": _share(strangeness > threshold),
-        }
-    return results | {"same_answer": _share(called[0] == called[1])}
-
-
 def _share(true: np.ndarray) -> float:
     return round(float(true.mean()), 4)
 
@@ -221,3 +196,10 @@ def _rounded(number, names: tuple[str, ...] = ("value", "low", "high")) -> dict[
 def _auc(own: np.ndarray, foreign: np.ndarray) -> float:
     truth = np.repeat([0, 1], [len(own), len(foreign)])
     return float(roc_auc_score(truth, np.concatenate([own, foreign])))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except ChapterError as error:
+        sys.exit(str(error))

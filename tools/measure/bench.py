@@ -1,11 +1,9 @@
 """`make bench`: how long things take and what they hold in memory, in one run on one machine.
 
 Computers are noisy: compare the numbers of one run with each other, as the ratios of its table do,
-and not with another run's. ``--quick`` tries it out on the phantom and leaves results and page
-alone; ``--page`` measures nothing and writes the page from what is stored.
+and not with another run's. ``--page`` measures nothing and writes the page from what is stored.
 """
 
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,17 +15,13 @@ from tools.measure.harness import PHANTOM, measured, peak_memory
 PAGE = harness.ROOT / "how-long-things-take.md"
 COLUMNS = ["what", "seconds", "peak memory (MB)", "balanced accuracy", "macro AUC", "as a ratio"]
 KEYS = ("seconds", "peak_mb")
-FACTORS, SIZES = (1, 2, 4), (28, 64)  # multiples of the phantom; pixels along a side
-ORIGINAL, COURSE, EPOCH = "networks.original", "networks.course", "networks.epoch"
+ORIGINAL, COURSE = "networks.original", "networks.course"
 ONCE = {"epochs": 1, "judge": False}
 # What only has to reach the original's quality takes smaller batches and larger steps, and a
 # running mean that does not reach back to the untrained network; found on the validation part.
 SHORT = {"epochs": 2, "batch_size": 64, "learning_rate": 3e-3, "average": 0.97}
-GROWTH = [{"file": f"times-{factor}.npz", "factor": factor} for factor in FACTORS]
-PIXELS = [{"file": f"pixels-{size}.npz", "steps": 30} for size in SIZES]
-# What the page says, the measurement, what it is compared with, the function and its settings. Of
-# several settings the later are compared with the first. What is compared stands side by side, so
-# that a change of the machine's pace touches both.
+# What the page says, the measurement, what it is compared with, the function and its settings.
+# What is compared stands side by side, so that a change of the machine's pace touches both.
 ROWS = (
     ("Original procedure, pandas way, {epochs} epochs", "original", "", ORIGINAL, {"epochs": 50}),
     ("The course's recipe, {epochs} epochs", "recipe", "original", COURSE, {}),
@@ -41,42 +35,22 @@ ROWS = (
     ("Read the Kaggle CSV with pandas", "csv pandas", "", "bench.read_csv", {}),
     ("`load_ham10000`, no cache: {source}", "cold", "csv pandas", "bench.load", {}),
     ("`load_ham10000`, from its cache", "warm", "csv pandas", "bench.load", {}),
-    (
-        "One augmented epoch, {images:,} phantom images (× {factor}; read in {read} s)",
-        *("growth", "", EPOCH, *GROWTH),
-    ),
-    ("A step of {batch} images of {size} × {size} pixels", "pixels", "", EPOCH, *PIXELS),
-    (
-        "One image, averaged over its 8 symmetries",
-        *("prediction", "", "networks.predict", {"file": PIXELS[0]["file"], "calls": 50}),
-    ),
 )
-QUICK = {
-    **dict.fromkeys(("original", "recipe"), {"epochs": 1}),
-    "short": {"epochs": 1, "average": 0.5},
-    **dict.fromkeys(("growth", "pixels"), {"steps": 2}),
-    "prediction": {"calls": 3},
-}
 
 
-def bench(*, quick: bool = False, apart=harness.apart) -> dict:
-    """Measure everything and return the results; nothing is stored."""
-    start, results, env = time.perf_counter(), {}, PHANTOM if quick else None
+def measure(*, apart=harness.apart) -> None:
+    """Measure everything, and store the results."""
+    start, results, env = time.perf_counter(), {}, None
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         data = apart("bench.prepare", env=env, folder=folder)
         if data["phantom"]:  # the measurements need not try a download each
             env = PHANTOM
-        for _, key, _, task, *settings in ROWS:
+        for _, key, _, task, settings in ROWS:
             print(f"[{time.strftime('%H:%M:%S')}] {key}", flush=True)
-            less = QUICK.get(key, {}) if quick else {}
-            found = [apart(task, env=env, folder=folder, **one | less) for one in settings]
-            results[key] = found if len(found) > 1 else found[0]
-    return harness.occasion() | {
-        "versions": results["nothing"].pop("versions"),
-        "data": data,
-        "seconds": round(time.perf_counter() - start, 1),
-        "measured": results,
-    }
+            results[key] = apart(task, env=env, folder=folder, **settings)
+    versions, seconds = results["nothing"].pop("versions"), round(time.perf_counter() - start, 1)
+    facts = {"versions": versions, "data": data, "seconds": seconds, "measured": results}
+    harness.store("bench", harness.occasion() | facts)
 
 
 # --- Reading: each function imports what it needs, so that the memory it holds is its own --------
@@ -86,10 +60,8 @@ def prepare(*, folder: str) -> dict:
     """Write what the measurements read, and fill the cache; return what the data are."""
     import numpy as np
     import pandas as pd
-    from PIL import Image
 
     from utils import data
-    from utils.data import phantom
     from utils.splits import lesion_split
 
     dataset, place = data.load_ham10000(), Path(folder)
@@ -98,14 +70,6 @@ def prepare(*, folder: str) -> dict:
     table.assign(label=labels).to_csv(place / "images.csv", index=False)  # in the form of Kaggle's
     learn = np.sort(np.concatenate([split.train, split.validation]))
     np.savez(place / "parts.npz", learn=learn, test=split.test)
-    for size in SIZES:
-        bilinear = ((size, size), Image.Resampling.BILINEAR)
-        resized = np.stack([Image.fromarray(image).resize(*bilinear) for image in images])
-        np.savez(place / f"pixels-{size}.npz", images=resized, labels=labels)
-    drawn = [phantom.sample(seed)[:2] for seed in range(max(FACTORS))]
-    for factor in FACTORS:
-        many, classes = map(np.concatenate, zip(*drawn[:factor], strict=True))
-        np.savez(place / f"times-{factor}.npz", images=many, labels=classes)
     return {"source": dataset.source, "phantom": dataset.is_phantom, "images": len(labels)}
 
 
@@ -148,15 +112,12 @@ def lines(results: dict) -> Iterator[list[str]]:
     facts = {"source": "the phantom" if data["phantom"] else data["source"]}
     facts["reached"] = "reached" if reached else "not reached"
     for text, name, other, *_ in ROWS:
-        group = measured[name] if isinstance(measured[name], list) else [measured[name]]
-        for number, result in enumerate(group):
-            first, test = group[0] if number else measured.get(other), result.get("test")
-            read = _number(result.get("load_seconds", 0))
-            row = [text.format_map(facts | result | {"read": read})]
-            row += [_number(result[key]) if key in result else "" for key in KEYS]
-            row += [f"{test[key]:.3f}" if test else "" for key in COLUMNS[3:5]]
-            times = [_number(result[key] / first[key]) for key in KEYS if first]
-            yield [*row, "time × {}, memory × {}".format(*times) if first else ""]
+        result, first = measured[name], measured.get(other)
+        row = [text.format_map(facts | result)]
+        row += [_number(result[key]) if key in result else "" for key in KEYS]
+        row += [f"{result['test'][key]:.3f}" if "test" in result else "" for key in COLUMNS[3:5]]
+        times = [_number(result[key] / first[key]) for key in KEYS if first]
+        yield [*row, "time × {}, memory × {}".format(*times) if first else ""]
 
 
 def _number(value: float) -> str:
@@ -170,26 +131,16 @@ def section(results: dict) -> str:
     """Return what the page shows."""
     computer, versions, data = results["machine"], results["versions"], results["data"]
     backend = versions["backend"]
-    remarks = [
+    remarks = (
         f"Measured on {results['date']} in one run of {results['seconds'] / 60:.0f} minutes on "
         f"{computer['cpu']}, {computer['cores']} cores, {computer['memory_gb']:.0f} GB of memory "
         f"({computer['system']}), with Python {versions['python']}, Keras {versions['keras']} and "
-        f"{harness.BACKENDS[backend]} {versions[backend]}.",
-        f"Data: {data['source']}, {data['images']:,} images.",
-    ]
+        f"{harness.BACKENDS[backend]} {versions[backend]}.\n"
+        f"Data: {data['source']}, {data['images']:,} images."
+    )
     table = harness.markdown(list(lines(results)), COLUMNS, numbers=range(1, 5))
-    return "\n".join([*remarks, "", table])
-
-
-def measure(*, quick: bool = False) -> None:
-    """Store the results; those of a quick run are only shown."""
-    results = bench(quick=quick)
-    if quick:
-        print(section(results))
-    else:
-        harness.store("bench", results)
+    return f"{remarks}\n\n{table}"
 
 
 if __name__ == "__main__":
-    quick = {"action": "store_true", "help": "tiny, on the phantom, to see that it runs"}
-    sys.exit(harness.command("bench", measure, section, page=PAGE, quick=quick))
+    harness.command("bench", measure, section, page=PAGE)

@@ -106,8 +106,8 @@ def markdown(rows: list[list[str]], columns: list[str], *, numbers: range) -> st
     return table.get_string()
 
 
-def command(name: str, measure: Callable, section: Callable, *, page: Path, **options) -> int:
-    """Measure, then write what is stored into the page; return the exit status.
+def command(name: str, measure: Callable, section: Callable, *, page: Path, **options) -> None:
+    """Measure, then write what is stored into the page.
 
     `measure` takes the options, each given as `argparse` reads it, and stores its results.
     `section` makes of those named `name` what stands between the page's markers.
@@ -126,10 +126,8 @@ def command(name: str, measure: Callable, section: Callable, *, page: Path, **op
         text = splice(page.read_text(encoding="utf-8"), name, section(stored(name)))
         replace_file(page, text)
     except (MeasureError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
+        sys.exit(str(error))
     print(f"{page.name} shows what models/{name}.json holds.")
-    return 0
 
 
 if __name__ == "__main__":

@@ -3,50 +3,42 @@
     python -m tools.measure.memory [--chapters 03 06] [--page]   (the latter measures nothing)
     HAM10000_DIR=/path/to/photographs python -m tools.measure.memory --streaming
 
-The first writes ``models/peak_memory.json`` and the page *A classroom's server*. Small runs
-(``COURSE_QUICK=1``) are made on the phantom, as on Binder; full ones on the best data there is.
-The numbers of other chapters stay. The second writes ``models/streaming.json``, which appendix A1
-shows: the photographs go into one file (up to 1.5 GB), and two processes go through the batches of
-an epoch; one reads the whole file first, the other the rows of each batch when they are asked for.
+The first writes ``models/peak_memory.json`` and the page *A classroom's server*, from runs in full
+on the best data there is; the numbers of other chapters stay. The second writes
+``models/streaming.json``, which appendix A1 shows: the photographs go into one file (up to 1.5 GB),
+and two processes go through the batches of an epoch; one reads the whole file first, the other the
+rows of each batch when they are asked for.
 """
 
 import contextlib
 import hashlib
-import sys
 import tempfile
 import threading
 from pathlib import Path
 
 from tools.measure import harness
-from tools.measure.harness import PHANTOM, measured, peak_memory
+from tools.measure.harness import measured, peak_memory
 
 PAGE = harness.ROOT / "teaching" / "classroom-server.md"
 BINDER_MB = 2000
-COLUMNS = ["chapter", "small, on the phantom (MB)", "in full (MB)", "fits into Binder's 2 GB"]
-QUICK, FULL = PHANTOM | {"COURSE_QUICK": "1"}, {"COURSE_QUICK": "0"}
+COLUMNS = ["chapter", "most memory (MB)", "fits into Binder's 2 GB"]
 SIZES = (64, 128, 224)  # pixels, for the streaming
 
 
 def measure(*, chapters: list[str], streaming: bool = False) -> None:
     """Store the numbers of the chapters whenever one was measured, or those of the streaming."""
+    from tools.book.course import TRAINS, real_data
     from tools.book.course import chapters as all_chapters
-    from tools.book.course import real_data
 
     if streaming:
         if not (photographs := real_data()):
-            raise harness.MeasureError(
-                "The photographs are needed: name their folder in HAM10000_DIR (data/README.md "
-                "says where they come from)."
-            )
+            raise harness.MeasureError("Name the photographs' folder in HAM10000_DIR.")
         return harness.store("streaming", streamed(photographs))
     results, listed = harness.stored("peak_memory")["chapters"], all_chapters()
     for path in (path for path in listed if path.name.startswith(tuple(chapters))):
         # More epochs take time and no more memory.
-        full = {"EPOCHS": 2} if path.name.startswith("05") else {}
-        results[path.stem] = {
-            "quick": harness.apart("memory.run", env=QUICK, chapter=str(path)),
-            "full": harness.apart("memory.run", env=FULL, chapter=str(path), **full),
-        }
+        fewer = {"EPOCHS": 2} if path.name.startswith(TRAINS) else {}
+        results[path.stem] = harness.apart("memory.run", chapter=str(path), **fewer)
         numbers = {p.stem: results[p.stem] for p in listed if p.stem in results}
         harness.store("peak_memory", harness.occasion() | {"chapters": numbers})
 
@@ -126,11 +118,7 @@ def batches(*, folder: str = "", way: str = "") -> dict:
     from utils.data import LesionImages
     from utils.training import BEST, Rows
 
-    on_disk, path, digest = (
-        definitions("A1").ImagesOnDisk,
-        Path(folder, "images.npy"),
-        hashlib.sha256(),
-    )
+    on_disk, digest = definitions("A1").ImagesOnDisk, hashlib.sha256()
     if not folder:
         return {"peak_mb": peak_memory()}
     labels, path = np.load(f"{folder}/labels.npy"), Path(folder, "images.npy")
@@ -150,12 +138,11 @@ def section(results: dict) -> str:
     """Return the page's table."""
     computer, rows = results["machine"], []
     for name, found in sorted(results["chapters"].items()):
-        small, full = found["quick"]["peak_mb"], found["full"]["peak_mb"]
-        fits = "yes" if full < BINDER_MB else "small only" if small < BINDER_MB else "no"
-        rows.append([f"`{name}`", f"{small:,}", f"{full:,}", fits])
+        fits = "yes" if found["peak_mb"] < BINDER_MB else "no"
+        rows.append([f"`{name}`", f"{found['peak_mb']:,}", fits])
     return (
         f"Measured on {results['date']} on {computer['cpu']}, {computer['cores']} cores "
-        f"({computer['system']}).\n\n{harness.markdown(rows, COLUMNS, numbers=range(1, 3))}"
+        f"({computer['system']}).\n\n{harness.markdown(rows, COLUMNS, numbers=range(1, 2))}"
     )
 
 
@@ -163,4 +150,4 @@ if __name__ == "__main__":
     chapters = {"nargs": "+", "default": [""], "help": "beginnings of names; all unless given"}
     streaming = {"action": "store_true", "help": "measure images that stay on disk instead"}
     options = {"chapters": chapters, "streaming": streaming}
-    sys.exit(harness.command("peak_memory", measure, section, page=PAGE, **options))
+    harness.command("peak_memory", measure, section, page=PAGE, **options)

@@ -51,6 +51,7 @@ def describe(dataset: LesionImages) -> dict:
     ages = ages.cat.add_categories("missing").fillna("missing")
     columns = metadata[["age", "sex", "localization"]]
     missing = columns.isna() | (columns == "unknown")
+    number, times = np.unique(several, return_counts=True)
     kinds = pd.crosstab(metadata["dx_type"], metadata["dx"])
     return {
         "source": dataset.source,
@@ -77,9 +78,7 @@ def describe(dataset: LesionImages) -> dict:
         },
         "missing": missing.sum().to_dict() | {"any of the three": int(missing.any(axis=1).sum())},
         "age given as 0": int((metadata["age"] == 0).sum()),
-        "images of a lesion": {
-            str(n): int(k) for n, k in several.value_counts().sort_index().items()
-        },
+        "images of a lesion": dict(zip(map(str, number), map(int, times), strict=True)),
     }
 
 
@@ -92,8 +91,8 @@ def by_source(dataset: LesionImages) -> dict[str, dict[str, int]]:
 def judge(name: str, dataset: LesionImages) -> dict:
     """Judge published weights, ``"best"`` or ``"original"``, on the test part of the usual split.
 
-    Returns numbers with intervals from resampled lesions, each as value, low, high, and what they
-    were made from: the check sum of the weights, the fingerprints of data and split.
+    Numbers come with intervals from resampled lesions (value, low, high), and with what they were
+    made from: the check sum of the weights, the fingerprints of data and split.
     """
     split = lesion_split(dataset)
     model, certificate = load_weights(name, dataset, test=split.test)
@@ -115,9 +114,8 @@ def judge(name: str, dataset: LesionImages) -> dict:
     first = next(iter(ways))
     called = metrics.decide(answers, ways[first])
     threshold = calibration.threshold_for_sensitivity(own, chosen_by, sensitivity=SENSITIVITY)
-    point = calibration.operating_point(
-        labels, answers, lesions, threshold=threshold, resamples=RESAMPLES
-    )
+    alarm = {"threshold": threshold, "resamples": RESAMPLES}
+    point = calibration.operating_point(labels, answers, lesions, **alarm)
     temperature = calibration.fit_temperature(own, chosen_by)
     cooled = calibration.apply_temperature(answers, temperature)
     return {
@@ -153,14 +151,13 @@ def _calibrated(labels: np.ndarray, probabilities: np.ndarray, lesions: np.ndarr
     """Chapter 7's calibration error and Brier score, the same lesions drawn as elsewhere."""
     chapter = definitions("07")
     judges = {"calibration error": chapter.calibration_error, "Brier score": chapter.brier_score}
-    draws = np.concatenate(
-        [*metrics.resample_weights(labels, lesions, resamples=RESAMPLES)], axis=1
-    )
-    samples = [np.repeat(np.arange(len(labels)), times) for times in draws.T.astype(int)]
+    draws = metrics.resample_weights(labels, lesions, resamples=RESAMPLES)
+    drawn = np.concatenate([*draws], axis=1).T.astype(int)  # a row says how often each image
+    samples = [np.repeat(np.arange(len(labels)), times) for times in drawn]
     numbers = {}
-    for name, judge_them in judges.items():
-        drawn = [judge_them(labels[rows], probabilities[rows]) for rows in samples]
-        numbers[name] = metrics.interval(judge_them(labels, probabilities), drawn)
+    for name, one in judges.items():
+        values = [one(labels[rows], probabilities[rows]) for rows in samples]
+        numbers[name] = metrics.interval(one(labels, probabilities), values)
     return _shown(numbers)
 
 

@@ -1,15 +1,12 @@
 """Write the numbers of the data set card, the model card and the reporting checklist.
 
     python -m tools.results.cards            measure what is out of date (real images), then write
-    python -m tools.results.cards --again    measure everything anew
     python -m tools.results.cards --pages    write the pages from what is stored; needs no images
 
 data/README.md, models/README.md and reporting-checklist.md keep their text; only what stands
-between two markers is written here, as the templates in pages/ say. `make publish` does the first
-at its end.
+between two markers is written, as the templates in pages/ say. `make publish` does it at its end.
 """
 
-import argparse
 import json
 import re
 import sys
@@ -49,31 +46,22 @@ class CardError(Exception):
     """A card cannot be written; the message says why and what to do."""
 
 
-def main(arguments: list[str]) -> int:
-    """Run the command; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tools.results.cards", description=__doc__)
-    parser.add_argument("--again", action="store_true", help="measure everything anew")
-    parser.add_argument("--pages", action="store_true", help="only write the pages")
-    options = parser.parse_args(arguments)
-    try:
-        if not options.pages:
-            measure(again=options.again)
-        for path, text in pages(stored()).items():
-            if path.read_text(encoding="utf-8") != text:
-                replace_file(path, text)
-                print(f"Written: {path.relative_to(ROOT)}", flush=True)
-    except (CardError, ChapterError, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+def main() -> None:
+    """Measure, unless only the pages are wanted, and write the pages."""
+    if "--pages" not in sys.argv:
+        measure()
+    for path, text in pages(stored()).items():
+        if path.read_text(encoding="utf-8") != text:
+            replace_file(path, text)
+            print(f"Written: {path.relative_to(ROOT)}", flush=True)
 
 
-def measure(*, again: bool = False) -> None:
+def measure() -> None:
     """Measure and store what no longer fits the data or the weights."""
     dataset, phantom = real_images(), load_ham10000(source="phantom")
     counts, numbers = (read(p) if p.is_file() else {} for p in (COUNTS, NUMBERS))
     for name, data in (("ham10000", dataset), ("phantom", phantom)):
-        if again or counts.get(name, {}).get("fingerprint") != data.fingerprint:
+        if counts.get(name, {}).get("fingerprint") != data.fingerprint:
             print(f"Counting {name}", flush=True)
             counts[name] = card_measure.describe(data)
             write_json(COUNTS, counts)
@@ -87,8 +75,9 @@ def measure(*, again: bool = False) -> None:
         }
         write_json(COUNTS, counts)
     for name in REAL:
-        fits = numbers.get(name, {}).get("weights_sha256") == read_certificate(name).weights_sha256
-        if again or not fits or numbers[name]["data"]["fingerprint"] != dataset.fingerprint:
+        old, weights = numbers.get(name), read_certificate(name).weights_sha256
+        made_from = old and (old["weights_sha256"], old["data"]["fingerprint"])
+        if made_from != (weights, dataset.fingerprint):
             print(f"Judging {name}", flush=True)
             numbers[name] = card_measure.judge(name, dataset)
             write_json(NUMBERS, numbers)
@@ -110,22 +99,19 @@ def stored() -> dict[str, dict]:
 
 
 def pages(numbers: dict[str, dict]) -> dict[Path, str]:
-    """Return what the pages should hold, by their path, from what is `stored`.
-
-    A `CardError` says which numbers belong to other weights, or which marker a page lacks.
-    """
+    """Return what the pages should hold, by their path, from what is `stored`."""
     certificates = {name: read_certificate(name) for name in (*REAL, *PHANTOM)}
-    cards, demo = numbers["cards"], {"best": numbers["demo"]["weights_sha256"]}
+    cards = numbers["cards"]
     measured_on = {
-        ("cards.json", "results.cards"): {name: cards[name]["weights_sha256"] for name in REAL},
-        ("demo.json", "demo.measure_demo"): demo,
-        ("looking_inside.json", "results.look_inside"): numbers["looking"]["made_from"]["weights"],
+        "results.cards": {name: cards[name]["weights_sha256"] for name in REAL},
+        "demo.measure_demo": {"best": numbers["demo"]["weights_sha256"]},
+        "results.look_inside": numbers["looking"]["made_from"]["weights"],
     }
-    for (file, tool), check_sums in measured_on.items():
+    for tool, check_sums in measured_on.items():
         for name, own in check_sums.items():
             if own != certificates[name].weights_sha256:
                 raise CardError(
-                    f"models/{file}: measured on other weights than {name}. Measure again, on the "
+                    f"Something was measured on other weights than {name}. Measure again, on the "
                     f"real images: python -m tools.{tool}"
                 )
     given = {"certificates": certificates, "luck": luck(np.array(cards["best"]["shares"]))}
@@ -210,4 +196,7 @@ def cost(certificates: dict[str, BirthCertificate]) -> list[tuple]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        main()
+    except (CardError, ChapterError, FileNotFoundError) as error:
+        sys.exit(str(error))

@@ -1,10 +1,9 @@
 """Fit the phantom to the real images, write what draws it, and measure how good it is.
 
-    python -m tools.results.phantom            fit, write data/phantom.npz, then check
-    python -m tools.results.phantom --check    check the parameters that are there
+    python -m tools.results.phantom [--check]   (with it: only check the parameters that are there)
 
-Both need the real images and write what they measure to data/phantom.json: does a network that has
-seen the phantom alone recognise real lesions, and can somebody who has the phantom tell which real
+Needs the real images and writes what it measures to data/phantom.json: does a network that has seen
+the phantom alone recognise real lesions, and can somebody who has the phantom tell which real
 lesions it was fitted on? It is fitted on the training lesions and judged on the test lesions.
 
 How it keeps patients out. The parameters are averages. No mixture component rests on fewer than
@@ -13,7 +12,6 @@ covariances towards a common one, so no component can shrink onto one image; the
 sex and site count at least `MIN_CELL` lesions in every cell or none, those of age are blurred.
 """
 
-import argparse
 import gzip
 import json
 import sys
@@ -41,7 +39,8 @@ from utils.training import oversampled_indices
 
 DATA = phantom.PARAMETERS.parent
 LEAST_AUC, MOST_MEMBERSHIP = 0.80, 0.55  # chance: 0.50 both
-SEEDS, NOISE = 3, 13  # trainings; grey levels on the copies that have to be found
+SEEDS, EPOCHS = 3, 3  # of the trainings
+NOISE = 13  # grey levels on the copies that have to be found
 MIN_IMAGES, MIN_LESIONS, MIN_CELL = 15, 10, 3
 LESIONS_PER_COMPONENT, MOST_COMPONENTS = 25, 40
 PRIOR_IMAGES, PRIOR_MEAN = 100, 2  # weight of the prior covariance and mean, counted in images
@@ -53,9 +52,8 @@ PRIOR_IMAGES, PRIOR_MEAN = 100, 2  # weight of the prior covariance and mean, co
 def fit(images: np.ndarray, labels: np.ndarray, metadata: pd.DataFrame) -> dict[str, np.ndarray]:
     """Fit the model to images (N, 28, 28, 3), labels (N,) and metadata (N rows); for `save`.
 
-    A lesion has no right way up, so all eight symmetries of an image count as data. Each
-    component of a mixture finds its own orientation of every image (the symmetry is one more
-    hidden variable of the EM algorithm).
+    A lesion has no right way up, so all eight symmetries of an image count as data: which one a
+    component of a mixture sees is one more hidden variable of the EM algorithm.
     """
     if images.shape[1:] != (SIZE, SIZE, 3):
         raise ValueError(f"expected images of 28x28x3, got {images.shape[1:]}: use size=28")
@@ -63,12 +61,9 @@ def fit(images: np.ndarray, labels: np.ndarray, metadata: pd.DataFrame) -> dict[
         raise ValueError("lesion ids are missing; use a source that has them")
     lesion = pd.factorize(metadata["lesion_id"])[0]
     for c, dx in enumerate(DX):
-        count, lesions = int((labels == c).sum()), len(np.unique(lesion[labels == c]))
-        if count < MIN_IMAGES or lesions < MIN_LESIONS:
-            raise ValueError(
-                f"class {dx!r} has {count} images of {lesions} lesions; to keep patients out of "
-                f"the parameters it takes {MIN_IMAGES} images of {MIN_LESIONS} lesions or more"
-            )
+        own = lesion[labels == c]
+        if len(own) < MIN_IMAGES or len(np.unique(own)) < MIN_LESIONS:
+            raise ValueError(f"class {dx!r} has too few lesions to keep patients out")
     dx_type = pd.Categorical(metadata["dx_type"], categories=DX_TYPES).codes
     logits = _to_logits(images)
     centre, basis = _principal_components(logits)
@@ -95,10 +90,10 @@ def fit(images: np.ndarray, labels: np.ndarray, metadata: pd.DataFrame) -> dict[
     means, factors, weights, support, class_of = map(np.concatenate, zip(*classes, strict=True))
     factors = factors[:, *np.tril_indices(COMPONENTS)]
     texture, loudness, loudness_sd = _texture(logits, centre, basis, labels, component, number)
-    small = dict(centre=centre, basis=basis, texture=texture, likeness=_likeness(white, lesion))
-    small |= dict(factors=factors, means=means)
+    rough = dict(centre=centre, basis=basis, texture=texture, factors=factors, means=means)
+    rough["likeness"] = _likeness(white, lesion)
     fine = dict(loudness=loudness, loudness_sd=loudness_sd, support=support, weights=weights)
-    fitted = {name: array.astype(np.float16) for name, array in small.items()}
+    fitted = {name: array.astype(np.float16) for name, array in rough.items()}
     fitted |= {name: array.astype(np.float32) for name, array in fine.items()}
     fitted["class_of"] = class_of.astype(np.uint8)
     return fitted | _tables(metadata, labels, dx_type)
@@ -168,10 +163,7 @@ def _mixture(scores, lesion, within, *, rounds: int = 20):
 
 
 def _support(share: np.ndarray, lesion: np.ndarray) -> np.ndarray:
-    """How many images and how many lesions each component rests on, (components, 2).
-
-    A lesion counts as one at most, however many images it has.
-    """
+    """How many images and how many lesions (one at most each) components rest on, (n, 2)."""
     index = np.unique(lesion, return_inverse=True)[1]
     per_lesion = np.stack([np.bincount(index, s) for s in share.T])
     return np.stack([share.sum(0), per_lesion.clip(max=1).sum(1)], axis=1)
@@ -200,8 +192,7 @@ def _whiten(scores, lesion, means, factors) -> tuple[np.ndarray, np.ndarray]:
 def _likeness(white: np.ndarray, lesion: np.ndarray) -> np.ndarray:
     """Correlation of the whitened scores of two images of a lesion, (LEVELS, COMPONENTS).
 
-    Some lesions were photographed twice in a row, others from another distance and in other
-    light; hence several levels, each for the same number of pairs.
+    Several levels, as some were taken in a row, others from elsewhere and in other light.
     """
     order = np.argsort(lesion, kind="stable")
     near = lesion[order][:-1] == lesion[order][1:]
@@ -271,9 +262,8 @@ def _tables(metadata: pd.DataFrame, labels: np.ndarray, dx_type: np.ndarray) -> 
             return np.concatenate([years, unknown], axis=-1).astype(np.float32)
         return np.where(table < least, 0, table).astype(np.uint16)
 
-    pairs = ["sex_kind", "age_kind", "age_sex", "site_kind", "site_sex", "site_band"]
-    pairs.append("dataset_type")
-    tables = {pair: count(*reversed(pair.split("_"))) for pair in pairs}
+    pairs = "sex_kind age_kind age_sex site_kind site_sex site_band dataset_type"
+    tables = {pair: count(*reversed(pair.split("_"))) for pair in pairs.split()}
     return tables | {"lesions": count("type", "images", 0)}
 
 
@@ -304,16 +294,15 @@ def store_records(folder: Path = DATA) -> None:
 
 
 def synthetic(seed: int = 0) -> LesionImages:
-    """Return the phantom in the form that the rest of the course uses."""
+    """Return the phantom as the rest of the course has it."""
     return LesionImages(*phantom.sample(seed), PHANTOM, phantom.fingerprint(seed=seed))
 
 
 def membership(real: LesionImages, split: Split, released: np.ndarray) -> Interval:
     """Tell fitted lesions from held-out ones by what was released: AUC, 0.5 if it cannot be done.
 
-    The attack says that a real image was fitted on if some released image lies near it (distance
-    to the closest record: Chen and others, ACM CCS 2020). Images are compared at 14 x 14 pixels, so
-    that noise hides no copy, and in all eight orientations.
+    The attack: a real image was fitted on if some released image lies near it (Chen and others,
+    ACM CCS 2020), at 14 x 14 pixels, so that noise hides no copy, and in all eight orientations.
     """
     rng = np.random.default_rng(0)
     members = rng.choice(split.train, len(split.test), replace=False)
@@ -334,16 +323,15 @@ def _small(images: np.ndarray) -> np.ndarray:
 
 
 def noisy_copies(images: np.ndarray) -> np.ndarray:
-    """Return what a phantom must not be: the images that it was fitted on, with a little noise."""
+    """Return what a phantom must not be: the fitted images with a little noise."""
     noise = np.random.default_rng(0).normal(0, NOISE, images.shape)
     return np.clip(images + noise, 0, 255).astype(np.uint8)
 
 
-def trained_on_phantom(real, split: Split, data: LesionImages, epochs: int, seed: int) -> float:
+def trained_on_phantom(real, split: Split, data: LesionImages, seed: int) -> float:
     """Train the original network on the phantom alone; return its macro AUC on real test images.
 
-    The recipe is the original one, except that the epoch kept is the one with the best macro AUC
-    on a second phantom, drawn with another seed. No real image has a say in it.
+    The epoch kept is the best on a second phantom; no real image has a say in it.
     """
 
     def judge(images: np.ndarray, labels: np.ndarray) -> float:
@@ -355,14 +343,14 @@ def trained_on_phantom(real, split: Split, data: LesionImages, epochs: int, seed
     model = original_cnn()
     model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
     results = []
-    for _ in range(epochs):
+    for _ in range(EPOCHS):
         model.fit(data.images[rows], data.labels[rows], batch_size=128, epochs=1, verbose=0)
         results.append((judge(other.images, other.labels), judge(*given)))
     print(f"  seed {seed}: macro AUC on another phantom, on real test images", results, flush=True)
     return round(max(results)[1], 4)
 
 
-def check(real: LesionImages, epochs: int) -> bool:
+def check(real: LesionImages) -> bool:
     """Measure, print and write to data/phantom.json; return whether both criteria hold."""
     start = time.perf_counter()
     data = synthetic()
@@ -370,7 +358,7 @@ def check(real: LesionImages, epochs: int) -> bool:
     split = lesion_split(real)
     found = membership(real, split, data.images)
     copies = membership(real, split, noisy_copies(real.images[split.train]))
-    aucs = [trained_on_phantom(real, split, data, epochs, seed) for seed in range(SEEDS)]
+    aucs = [trained_on_phantom(real, split, data, seed) for seed in range(SEEDS)]
     report = {
         "command": "python -m tools.results.phantom --check",
         "fingerprint": data.fingerprint,
@@ -392,25 +380,22 @@ def check(real: LesionImages, epochs: int) -> bool:
     return all(report["criteria"].values())
 
 
-def main() -> int:
-    """Run the command; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--check", action="store_true", help="do not fit, only measure")
-    parser.add_argument("--epochs", type=int, default=3, help="epochs of the check (default 3)")
-    options = parser.parse_args()
-    try:
-        real = real_images()
-    except ChapterError as error:
-        sys.exit(str(error))
-    if not options.check:
+def main() -> None:
+    """Fit, unless that is not wanted, and check."""
+    real = real_images()
+    if "--check" not in sys.argv:
         train = lesion_split(real).train
         given = real.images[train], real.labels[train], real.metadata.iloc[train]
         # How a data set is divided tells nothing about a person, and the counts must be exact.
         save(fit(*given) | {"lesions": lesion_counts(real.metadata, real.labels)})
         store_records()
         print(f"Fitted: {phantom.PARAMETERS} ({phantom.PARAMETERS.stat().st_size / 1e6:.2f} MB)")
-    return 0 if check(real, options.epochs) else 1
+    if not check(real):
+        sys.exit("The criteria do not hold.")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        main()
+    except ChapterError as error:
+        sys.exit(str(error))

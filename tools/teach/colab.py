@@ -1,20 +1,14 @@
-"""Run chapters as Google Colab does: Colab's versions, and a folder with one notebook in it.
+"""Run chapters as Google Colab does: with Colab's versions, in a folder with one notebook in it.
 
-    python -m tools.teach.colab --constraints FILE [03 06]
-    python -m tools.teach.colab --here [03 06]
+    python -m tools.teach.colab [03 06]
 
-FILE lists Colab's versions (a pip constraints file). An environment is made from it under
-``_build/colab``, with the packages of the course that Colab has; it is kept until FILE or the
-list changes. With ``--here`` the Python that runs this does it, as it is: for use inside Colab's
-published image. Each chapter then runs small, in an empty folder, with ``google.colab`` in place,
-and gets the course's code from a local git repository that holds this working tree under another
-name, as a fork would. It prints a table: what each chapter found, seconds, peak memory.
+The Python that runs this runs the chapters: that of Colab's published image, or of an environment
+with Colab's versions (CONTRIBUTING.md says how to make one). Each chapter runs small, in an empty
+folder, and gets the course's code from a git repository that holds this working tree under another
+name, as a fork would.
 """
 
-import argparse
 import atexit
-import hashlib
-import json
 import os
 import re
 import shutil
@@ -22,84 +16,23 @@ import subprocess
 import sys
 import textwrap
 import time
+from importlib import metadata
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from tools.book.course import ROOT, chapters, copy_working_tree, run_python, small, text_output
-from utils.files import write_json
+from tools.book.course import ROOT, chapters, copy_working_tree, small, text_output
 
 FOLDER = ROOT / "_build" / "colab"
-# What the chapters use and Colab has. Whatever else they need, the set-up cell must install.
-ON_COLAB = (
-    "numpy pandas matplotlib seaborn scipy scikit-learn imbalanced-learn keras tensorflow "
-    "pooch kagglehub pillow tqdm prettytable ipykernel nbclient dask jax joblib psutil"
-).split()
 FORK = "skin-course-of-2027"
-PEAK = "import resource; print('Peak:', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
 NOT_COLABS = ("HAM10000_DIR", "PYTHONPATH", "KERAS_BACKEND", "VIRTUAL_ENV")
 
 
-def pythons() -> list[str]:
-    """Return the suitable interpreters that run here, the newest first, pyenv's among them."""
-    suitable = {}
-    for version in ("3.11", "3.12", "3.13"):
-        paths = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
-        for path in filter(None, [*map(str, paths), shutil.which(f"python{version}")]):
-            answer = run_python(["--version"], python=path).stdout
-            if answer.startswith(f"Python {version}."):  # a shim of pyenv may be there and refuse
-                suitable[version] = path
-    return list(reversed(suitable.values()))
-
-
-def make_environment(constraints: Path, candidates: list[str]) -> Path:
-    """Return the environment's interpreter; make it, unless it is there, with a candidate."""
-    env = FOLDER / "env"
-    stamp, listed, inside = env / ".made-from", env / ".installed", env / "bin" / "python"
-    wanted = constraints.read_bytes() + repr([candidates, ON_COLAB]).encode()
-    made_from = hashlib.sha256(wanted).hexdigest()
-    if stamp.is_file() and stamp.read_text() == made_from:
-        # What an earlier run's set-up cell installed is taken away: Colab starts fresh.
-        before, now = json.loads(listed.read_text()), installed(inside)
-        if extra := sorted(now.keys() - before):
-            _pip(inside, "uninstall", "--yes", *extra)
-        if not replaced(before, now):
-            return inside
-    for python in candidates:
-        print(f"Making an environment with Colab's versions and {python} (2.6 GB)", flush=True)
-        shutil.rmtree(env, ignore_errors=True)
-        subprocess.run([python, "-m", "venv", str(env)], check=True)
-        if _pip(inside, "install", "--constraint", constraints.resolve(), *ON_COLAB):
-            listed.write_text(json.dumps(installed(inside)))
-            stamp.write_text(made_from)
-            return inside
-    raise SystemExit(
-        "Colab's versions could not be installed; pip's message stands above. Python 3.13, 3.12 "
-        f"and 3.11 are looked for; found: {', '.join(candidates) or 'none'}."
-    )
-
-
-def _pip(python: Path, command: str, *words: str | Path) -> bool:
-    """Run pip, which shows what it says; say whether it did what it should."""
-    pip = ["-m", "pip", command, "--quiet", "--disable-pip-version-check"]
-    return run_python([*pip, *words], python=python, capture=False).returncode == 0
-
-
-def installed(python: Path) -> dict[str, str]:
-    """Return the version of every package of an environment."""
-    pip = [python, "-m", "pip", "list", "--format=json", "--disable-pip-version-check"]
-    return {row["name"]: row["version"] for row in json.loads(subprocess.check_output(pip))}
-
-
-def replaced(before: dict[str, str], now: dict[str, str]) -> list[str]:
-    """Say which of Colab's packages have another version after the chapters than before."""
-    return [
-        f"{name} {version} became {now.get(name, 'nothing')}"
-        for name, version in before.items()
-        if now.get(name) != version
-    ]
+def installed() -> dict[str, str]:
+    """Return the version of every package that is installed now."""
+    return {package.name: package.version for package in metadata.distributions()}
 
 
 def make_repository(folder: Path, *, root: Path = ROOT) -> str:
@@ -113,29 +46,25 @@ def make_repository(folder: Path, *, root: Path = ROOT) -> str:
     return folder.as_uri()
 
 
-def run(chapter: Path, *, python: Path, repository: str, stand_in: bool = True) -> dict:
+def run(chapter: Path, *, repository: str, stand_in: bool = True) -> dict:
     """Run a copy of one chapter in an empty folder, as Colab would; return a row of the report.
 
     The set-up cell clones `repository`. A `stand_in` for ``google.colab`` is not needed where
-    there is a real one. What is not known is empty.
+    there is a real one. What is not known is empty, and so is `problem` where there is none.
     """
     folder = FOLDER / "run" / chapter.stem
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    notebook, own = (
-        small(nbformat.read(chapter, as_version=4)),
-        r'(?m)^(REPOSITORY, VERSION = )".*?"',
-    )
+    notebook = small(nbformat.read(chapter, as_version=4))
     for cell in notebook.cells:
+        own = r'(?m)^(REPOSITORY, VERSION = )".*?"'
         cell.source = re.sub(own, rf'\1"{repository}"', cell.source)
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     nbformat.write(notebook, folder / chapter.name)
-    notebook.cells.append(nbformat.v4.new_code_cell(PEAK))
     env = {name: value for name, value in os.environ.items() if name not in NOT_COLABS} | {
         "COLAB_RELEASE_TAG": "release-colab",
-        "COURSE_QUICK": "1",
-        "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
     if stand_in:
@@ -144,7 +73,7 @@ def run(chapter: Path, *, python: Path, repository: str, stand_in: bool = True) 
         (fake / "__init__.py").write_text('"""Stands in for Colab\'s own package."""\n')
         env["PYTHONPATH"] = str(fake.parents[1])
     client = NotebookClient(notebook, timeout=600, kernel_name="python3")
-    client.create_kernel_manager().kernel_spec.argv[0] = str(python)
+    client.create_kernel_manager().kernel_spec.argv[0] = sys.executable
     start, problem, log = time.perf_counter(), "", FOLDER / "kernel.log"
     with log.open("wb") as noise:
         try:
@@ -156,55 +85,41 @@ def run(chapter: Path, *, python: Path, repository: str, stand_in: bool = True) 
             end = log.read_text(encoding="utf-8", errors="replace")[-1500:]
             problem = f"the kernel did not answer: {error}\n{end}"
     printed = dict(reversed(re.findall(r"(?m)^(\w+): (.*)$", text_output(notebook))))
+    expected = ["Versions", "Device"]
+    if any("load_ham10000(" in cell.source for cell in notebook.cells if cell.cell_type == "code"):
+        expected.append("Data")
+    if missing := [name for name in expected if name not in printed]:
+        problem = problem or f"it did not say its {', '.join(missing)}"
     return {
         "chapter": chapter.stem,
         "seconds": round(time.perf_counter() - start, 1),
-        "peak_mb": int(printed.get("Peak", 0)) // 1024,
         **{name: printed.get(name.capitalize(), "") for name in ("versions", "device", "data")},
         "problem": problem,
     }
 
 
-def failed(ran: dict) -> str:
-    """Return what is wrong with a run; empty if nothing is."""
-    # Chapters that read stored runs alone load no data.
-    loads = () if ran["chapter"].startswith(("C2", "08")) else ("data",)
-    missing = [name for name in ("versions", "device", *loads) if not ran[name]]
-    return ran["problem"] or (f"it did not say its {', '.join(missing)}" if missing else "")
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the chapters named, or all; return the exit status."""
-    parser = argparse.ArgumentParser(description="Run chapters as Google Colab does.")
-    parser.add_argument("chapters", nargs="*", help="beginnings of names; all unless given")
-    ways = parser.add_mutually_exclusive_group(required=True)
-    ways.add_argument("--constraints", type=Path, help="Colab's versions")
-    ways.add_argument("--here", action="store_true", help="this Python, inside Colab's image")
-    options = parser.parse_args(arguments)
-    if options.constraints and not options.constraints.is_file():
-        parser.error(f"there is no file {options.constraints}")
-    here = Path(sys.executable)
-    python = here if options.here else make_environment(options.constraints, pythons())
-    before = installed(python)
+def main(numbers: list[str]) -> int:
+    """Run the chapters whose names begin so (none: all); return the exit status."""
+    before = installed()
     stand_in = "google-colab" not in before  # its image lists Colab's own package
     repository = make_repository(FOLDER / "repository" / FORK)
     rows = []
-    wanted = tuple(options.chapters) or ""
-    for path in filter(lambda path: path.name.startswith(wanted), chapters()):
-        ran = run(path, python=python, repository=repository, stand_in=stand_in)
+    for path in filter(lambda path: path.name.startswith(tuple(numbers or [""])), chapters()):
+        ran = run(path, repository=repository, stand_in=stand_in)
         rows.append(ran)
-        line = "{:7}{chapter:34}{seconds:6.0f} s {peak_mb:6,} MB"
-        print(line.format("FAILED" if failed(ran) else "ran", **ran), flush=True)
-        if failed(ran):
-            print(textwrap.indent(failed(ran), "       "), flush=True)
+        verdict = "FAILED" if ran["problem"] else "ran"
+        print(f"{verdict:7}{path.stem:34}{ran['seconds']:6.0f} s", flush=True)
+        if ran["problem"]:
+            print(textwrap.indent(ran["problem"], "       "), flush=True)
     print("{versions} | {device} | {data}".format(**rows[0]) if rows else "No such chapter.")
-    write_json(FOLDER / "report.json", rows)
     # Colab has packages in memory when a chapter installs something, so none may change.
-    changed = replaced(before, installed(python))
-    for line in changed:
-        print(f"FAILED a chapter replaced one of Colab's packages: {line}")
-    return 1 if not rows or changed or any(map(failed, rows)) else 0
+    now = installed()
+    changed = [name for name, version in before.items() if now.get(name) != version]
+    for name in changed:
+        became = f"{name} {before[name]} became {now.get(name, 'nothing')}"
+        print(f"FAILED a chapter replaced one of Colab's packages: {became}")
+    return 1 if not rows or changed or any(row["problem"] for row in rows) else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -2,9 +2,8 @@
 
 import re
 import shutil
-import struct
 import sys
-from base64 import b64decode
+from base64 import b64encode
 from pathlib import Path
 
 import jinja2
@@ -15,7 +14,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from tools.book.course import ROOT, chapters
+from tools.book.course import ROOT, chapters, pictures, png_size
 from tools.book.npm import NpmError, install
 from utils.files import replace_file
 
@@ -97,17 +96,16 @@ def _slide(cell: nbformat.NotebookNode) -> dict:
 
 def _pictures(cell: nbformat.NotebookNode) -> tuple[str, list[Markup]] | None:
     """Return layout and HTML of the pictures that a code cell made, if it made any."""
-    data = [output.get("data", {}).get("image/png", "") for output in cell.get("outputs", ())]
-    images = [image.replace("\n", "") for image in data if image]
+    images = pictures(cell)
     if not images:
         return None
     alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
     if not alt:
         raise SlideError("its picture has no alt text")
     tag = Markup('<img src="data:image/png;base64,{}" alt="{}">')
-    width, height = struct.unpack(">II", b64decode(images[0][:64])[16:24])  # PNG's own header
+    width, height = png_size(images[0])
     layout = "below" if width * len(images) > WIDE * height else "side"
-    return layout, [tag.format(image, alt) for image in images]
+    return layout, [tag.format(b64encode(image).decode(), alt) for image in images]
 
 
 def _texts(cell: nbformat.NotebookNode) -> list[Markup]:
@@ -170,22 +168,18 @@ def write(decks: list[dict], folder: Path, *, modules: Path) -> Path:
     return folder / "index.html"
 
 
-def main() -> int:
-    """Make the decks of all chapters that have slides; return the exit status."""
-    try:
-        decks = [deck(nbformat.read(path, 4), name=path.stem) for path in chapters()]
-        decks = [one for one in decks if one["slides"]]
-        if not decks:
-            raise SlideError("No chapter has a cell tagged 'slide'.")
-        page = write(decks, ROOT / "_build" / "slides", modules=install(SOURCE))
-    except (SlideError, NpmError, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
-        return 1
+def main() -> None:
+    """Make the decks of all chapters that have slides."""
+    decks = [deck(nbformat.read(path, 4), name=path.stem) for path in chapters()]
+    decks = [one for one in decks if one["slides"]]
+    page = write(decks, ROOT / "_build" / "slides", modules=install(SOURCE))
     for one in decks:
         print(f"{one['name']}: {len(one['slides']) + 1} slides")
     print(f"Open {page.as_uri()}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        main()
+    except (SlideError, NpmError, FileNotFoundError) as error:
+        sys.exit(str(error))

@@ -50,8 +50,7 @@ def build(numbers: Collection[str] = (), *, folder: Path = FOLDER) -> list[Path]
     """Write the copies of the chapters named ("03"; none: all) and both zips; return the files."""
     paths = [path for path in chapters() if not numbers or path.name[:2] in numbers]
     if unknown := ", ".join(sorted(set(numbers) - {path.name[:2] for path in paths})):
-        hint = 'write their first two letters, as in CHAPTERS="03 06".'
-        raise ChapterError(f"There is no chapter {unknown}; {hint}")
+        raise ChapterError(f'There is no chapter {unknown}; write CHAPTERS="03 06".')
     teachers = {path.name: path.read_text(encoding="utf-8") for path in paths}
     students = {
         name: nbformat.writes(student_copy(nbformat.reads(text, as_version=4))) + "\n"
@@ -80,16 +79,9 @@ def zipped(folder: str, files: dict[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def main(arguments: list[str]) -> int:
-    """Build for the chapters in `arguments` (none: all); return the exit status."""
+if __name__ == "__main__":
     try:
-        for path in build(arguments):
+        for path in build(sys.argv[1:]):
             print(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1000:,.0f} KB")
     except (ChapterError, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+        sys.exit(str(error))

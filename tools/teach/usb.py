@@ -1,14 +1,11 @@
 """`make usb`: everything for a room without internet, in one folder to copy to a stick.
 
-    python -m tools.teach.usb --check    installs from it into a new environment and runs chapter 1
-
 The folder ``_build/usb`` holds ``wheels/`` (the packages of requirements.lock, for this system and
 this version of Python), ``reading-skin/`` (the course, with the phantom and, where there are some,
 the images prepared in data/cache), ``book/`` (the rendered pages), ``student/`` (copies without
 solutions) and README.txt, three lines.
 """
 
-import argparse
 import os
 import platform
 import shutil
@@ -16,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tools.book.course import ROOT, ChapterError, copy_working_tree, environment, run_python
+from tools.book.course import ROOT, ChapterError, copy_working_tree, run_python
 from utils.files import replace_file
 
 FOLDER = ROOT / "_build" / "usb"
@@ -73,50 +70,18 @@ def _wheels(folder: Path, lock: Path) -> None:
             path.unlink()
 
 
-def check(folder: Path = FOLDER) -> None:
-    """Install from the folder alone, without an index, into a new environment; run chapter 1."""
-    kept = {k: v for k, v in environment().items() if not k.startswith(("PIP_", "PYTHON"))}
-    env = kept | {"COURSE_QUICK": "1", "HAM10000_DIR": "phantom", "PIP_NO_INDEX": "1"}
-    course = Path("reading-skin")
-    with tempfile.TemporaryDirectory(prefix="usb-") as name:
-        stick, made = Path(name) / "stick", Path(name) / "venv"
-        stick.mkdir()
-        (stick / "wheels").symlink_to(folder / "wheels")
-        shutil.copytree(folder / course, stick / course)
-        inside = made / ("Scripts" if os.name == "nt" else "bin") / "python"
-        pip = ["-m", "pip", "install", "--no-index", "--find-links", "wheels", "--quiet"]
-        pytest = ["-m", "pytest", "--nbval-lax", "-q", "-p", "no:cacheprovider"]
-        for python, *words in (
-            [sys.executable, "-m", "venv", made],
-            [inside, *pip, "--requirement", course / "requirements.lock"],
-            [inside, *pytest, course / "chapters" / "01_data_overview.ipynb"],
-        ):
-            done = run_python(words, python=python, env=env, cwd=stick)
-            if done.returncode:
-                command = " ".join(map(str, words[:3]))
-                raise ChapterError(f"{command} … failed:\n{done.stdout[-2500:]}")
-
-
-def main() -> int:
-    """Fill the folder, or check it; return the exit status."""
-    parser = argparse.ArgumentParser(description="A folder for a room without internet.")
-    parser.add_argument("--check", action="store_true", help="install from it and run chapter 1")
-    try:
-        if parser.parse_args().check:
-            check()
-            print("Installed from the folder alone; chapter 1 ran.")
-            return 0
-        folder = build()
-    except ChapterError as error:
-        print(error, file=sys.stderr)
-        return 1
+def main() -> None:
+    """Fill the folder."""
+    folder = build()
     parts = []
     for part in sorted(filter(Path.is_dir, folder.iterdir())):
         size = sum(path.stat().st_size for path in part.rglob("*") if path.is_file())
         parts.append(f"{part.name} {size / 1e6:,.0f} MB")
     print(f"Ready to be copied: {folder} ({', '.join(parts)}).")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        main()
+    except ChapterError as error:
+        sys.exit(str(error))

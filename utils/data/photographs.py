@@ -20,7 +20,7 @@ from utils.data import download, records
 from utils.data.records import IMAGES, DataError, IncompleteError, LesionImages, Source
 from utils.files import hash_file
 
-__all__: list[str] = []
+__all__ = ["Photographs"]
 
 ZIPS = ("HAM10000_images_part_1.zip", "HAM10000_images_part_2.zip")
 EXTERNAL_ZIP, EXTERNAL_TABLE = "ISIC2018_Task3_Test_Images.zip", "ISIC2018_Task3_Test_GroundTruth"

@@ -29,25 +29,27 @@ print(data.CACHE_DIR, dataset.fingerprint, int(dataset.images.sum()), len(datase
 """
 
 
+class Handler(http.server.SimpleHTTPRequestHandler):
+    looked, asked = [], []
+
+    def do_HEAD(self):
+        self.looked.append(self.path)
+        super().do_HEAD()
+
+    def do_GET(self):
+        self.asked.append(self.path)
+        end = time.monotonic() + 60
+        while len(self.looked) < 8 and time.monotonic() < end:
+            time.sleep(0.05)  # until all eight have come for the first file
+        super().do_GET()
+
+    def log_message(self, *_):
+        pass
+
+
 def test_eight_people_load_at_once_through_one_folder_and_one_cache(tmp_path, root):
     served, raw, cache = (tmp_path / name for name in ("served", "raw", "cache"))
     datafiles.make(served, "zips")
-    looked, asked = [], []
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def do_HEAD(self):
-            looked.append(self.path)
-            super().do_HEAD()
-
-        def do_GET(self):
-            asked.append(self.path)
-            end = time.monotonic() + 60
-            while len(looked) < 8 and time.monotonic() < end:
-                time.sleep(0.05)  # until all eight have come for the first file
-            super().do_GET()
-
-        def log_message(self, *_):
-            pass
 
     def load():
         command = [sys.executable, "-c", LOAD, str(tmp_path / "registry.json"), str(raw)]
@@ -72,11 +74,11 @@ def test_eight_people_load_at_once_through_one_folder_and_one_cache(tmp_path, ro
     assert all("damaged" not in err for _, err in results)
     (line,) = {out.splitlines()[-1] for out, _ in results}
     assert line.startswith(str(cache)) and line.endswith(f" {datafiles.ROWS}")
-    assert sorted(asked) == sorted(f"/{file['name']}" for file in files), "fetched twice"
+    names = sorted(file["name"] for file in files)
+    assert sorted(path[1:] for path in Handler.asked) == names, "fetched twice"
     brought = [path for path in raw.iterdir() if not path.name.startswith(".")]
-    assert {path.name for path in brought} == {file["name"] for file in files}
+    assert sorted(path.name for path in brought) == names
     (cache_file,) = cache.iterdir()
-    assert cache_file.suffix == ".npz"
     assert all(path.stat().st_mode & 0o777 == 0o644 for path in (cache_file, *brought))
     # Once it is filled, the cache may be read-only.
     before = cache_file.stat().st_mtime_ns

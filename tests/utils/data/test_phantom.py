@@ -20,7 +20,6 @@ def test_metadata_have_their_form_and_are_plausible(drawn):
     assert isinstance(metadata.index, pd.RangeIndex) and tuple(metadata.columns) == COLUMNS
     assert metadata["image_id"].is_unique
     assert metadata["image_id"].str.fullmatch(r"PHANTOM_\d{7}").all()
-    assert metadata["lesion_id"].str.fullmatch(r"PHANTOM_L\d{6}").all()
     assert (metadata["dx"] == np.array(DX, dtype=object)[labels]).all()
     # The images of a lesion share what is said of it, and stand together.
     same = ["dx", "dx_type", "age", "sex", "localization", "dataset"]
@@ -32,51 +31,25 @@ def test_metadata_have_their_form_and_are_plausible(drawn):
     assert set(metadata["localization"]) <= set(phantom.SITES)
     mean_age = metadata.groupby("dx")["age"].mean()
     assert mean_age["nv"] < 50 < 60 < mean_age["akiec"]
-    on_the_face = (metadata["localization"] == "face").groupby(metadata["dx"]).mean()
-    assert on_the_face["akiec"] > 5 * on_the_face["nv"]
     only_biopsied = metadata["dx"].isin(["akiec", "bcc", "mel"])
     assert set(metadata.loc[only_biopsied, "dx_type"]) == {"histo"}
 
 
 def test_the_seed_decides(drawn):
-    again = phantom.sample(0)
-    assert np.array_equal(drawn[0], again[0])
-    assert np.array_equal(drawn[1], again[1])
-    pd.testing.assert_frame_equal(drawn[2], again[2])
-    other = phantom.sample(1)
+    again, other = phantom.sample(0), phantom.sample(1)
+    assert all(map(np.array_equal, drawn[:2], again[:2])) and drawn[2].equals(again[2])
     assert not np.array_equal(drawn[0], other[0])
     assert np.array_equal(np.bincount(other[1]), np.bincount(drawn[1]))
     assert phantom.fingerprint() == phantom.fingerprint(seed=0) != phantom.fingerprint(seed=1)
 
 
-def test_images_of_a_lesion_resemble_each_other(drawn):
-    images, _, metadata = drawn
-    flat = images.reshape(len(images), -1).astype(np.float32)
-    lesion = metadata["lesion_id"].to_numpy()
-    pairs = np.flatnonzero(lesion[:-1] == lesion[1:])
-    within = np.linalg.norm(flat[pairs] - flat[pairs + 1], axis=1)
-    rng, dx, between = np.random.default_rng(0), metadata["dx"].to_numpy(), []
-    for row in pairs:  # against another lesion of the same class
-        choice = np.flatnonzero((dx == dx[row]) & (lesion != lesion[row]))
-        between.append(np.linalg.norm(flat[row] - flat[rng.choice(choice)]))
-    # The real images have 0.74 here; lesions whose images share no random numbers about 0.86.
-    assert 0.6 < np.median(within) / np.median(between) < 0.78
-    assert within.min() > 100, "two images of a lesion are never the same image"
-    assert images.std(axis=(1, 2, 3)).min() > 3, "no image is a plain surface"
+WHOLE = phantom.PARAMETERS.read_bytes()
+FLIPPED = WHOLE[:5000] + b"flipped!" + WHOLE[5008:]
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda whole: None,
-        lambda whole: whole[: len(whole) // 2],
-        lambda whole: whole[:5000] + b"flipped!" + whole[5008:],
-        lambda whole: b"<html>404</html>",
-    ],
-)
-def test_missing_or_damaged_parameters_are_named(tmp_path, damage):
+@pytest.mark.parametrize("content", [None, WHOLE[: len(WHOLE) // 2], FLIPPED, b"<html>404</html>"])
+def test_missing_or_damaged_parameters_are_named(tmp_path, content):
     path = tmp_path / "phantom.npz"
-    content = damage(phantom.PARAMETERS.read_bytes())
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ValueError, match=r"phantom\.npz is missing or damaged.*git checkout"):
