@@ -106,13 +106,11 @@ def compare(
 ) -> Feedback:
     """Find an answer among those that a check knows: the right one first, then the mistakes.
 
-    `got` is the answer as it was read, and is shown to the reader. `known` holds (value, message)
-    or (value, message, within): the right answer and what is said to it, what each mistake gives
-    and its name, and ``...`` for every other answer. A value is a number or several (fewer than
-    in the answer where only the first matter, None where any will do), or True or False, where
-    the check has decided itself. `expected` says what is wanted and does not give it away.
-    Numbers may lie `within` so much of each other, for all or for each place, so that a rounded
-    answer passes; with `percent`, 12.3 may stand for 0.123 as well.
+    `got` is the answer as it was read. `known` holds (value, message) or (value, message, within):
+    the right answer, each mistake and its name, and ``...`` for every other answer. A value is a
+    number or several (fewer where only the first matter, None where any will do), or True or
+    False, where the check has decided itself. `expected` does not give the answer away. Numbers
+    may lie `within` so much of each other; with `percent`, 12.3 may stand for 0.123 as well.
     """
     for place, (value, message, *own) in enumerate(known):
         if value is ... or close(got, value, *(own or [within]), percent=percent):
@@ -140,15 +138,12 @@ SEEN = (
 )
 
 
-def essay(
-    answer: object, elements: Mapping[str, str | bool], *, fewest: int, right: str = ""
-) -> Feedback:
+def essay(answer: object, elements: Mapping[str, str | bool], *, fewest: int) -> Feedback:
     """Look in the text that answers an open question for what it should name.
 
     Only words are looked for, which the feedback says: an argument cannot be judged here. Each
     element has a regular expression for word stems that show it (in any case; white space counts as
-    one blank), or says itself whether it is there. `fewest` words are the least for an argument;
-    `right` stands in place of the usual sentence where nothing is lacking.
+    one blank), or says itself whether it is there. `fewest` words are the least for an argument.
     """
     if not isinstance(answer, str):
         raise WrongKind("This is no text. A text in quotation marks is wanted.")
@@ -164,7 +159,7 @@ def essay(
         message = f"The check looks for words only, and did not find: {lacking}. "
         message += "If it is there in other words, trust yourself."
     else:
-        return Feedback(True, right or SEEN, got="" if right else f"{words} words")
+        return Feedback(True, SEEN, got=f"{words} words")
     return Feedback(False, message, show(answer), show("; ".join(elements)))
 
 

@@ -127,11 +127,7 @@ def exercise_4(answer):
     if len(named) < 2:
         limits += f" (your text names {f'only {yours}' if named else 'none'})"
     elements = {limits: len(named) >= 2, "what the data would need to contain": WISHES}
-    right = (
-        f"Your text speaks of {yours}, and of what is missing. This check looks for words and "
-        "cannot judge an argument: compare yours with the solution."
-    )
-    return essay(answer, elements, fewest=15, right=right)
+    return essay(answer, elements, fewest=15)
 
 
 def _place(function: Callable[[int], object], position: int) -> tuple[float, ...] | None:

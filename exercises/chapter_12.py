@@ -97,8 +97,4 @@ ELEMENTS = {
 @exercise("a text of some sentences", "section 'The lamp grows old'")
 def exercise_4(answer):
     """Look for harm, cause and remedy in a reasoned answer; whether it convinces, nobody checks."""
-    right = (
-        "It names who is harmed, a reason and a remedy. This check found the words; whether the "
-        "argument holds, discuss with somebody."
-    )
-    return essay(answer, ELEMENTS, fewest=25, right=right)
+    return essay(answer, ELEMENTS, fewest=25)

@@ -34,7 +34,7 @@ def label_source(figure: Figure, dataset: LesionImages, *, part: str = "") -> No
     name = "ISIC 2018 test images" if dataset.source.startswith("ISIC") else "HAM10000"
     name = "Synthetic lesions (phantom)" if dataset.is_phantom else f"{name}, © ViDIR Group"
     text = f"{name}, {part}" if part else name
-    figure.text(0.99, -0.01, text, ha="right", va="top", fontsize=9, color=GREY)
+    figure.text(0.99, -0.01, text, ha="right", va="top", fontsize=9.5, color=GREY)
 
 
 def lesion_grid(
@@ -59,7 +59,7 @@ def lesion_grid(
         if k < len(images):
             axis.imshow(images[k])
             if titles is not None:
-                axis.set_title(titles[k], fontsize=9, pad=5)
+                axis.set_title(titles[k], fontsize=10, pad=5)
             if colours is not None:  # a bar: coloured letters would be hard to read
                 bar = {"transform": axis.transAxes, "clip_on": False, "solid_capstyle": "butt"}
                 axis.plot([0, 1], [1, 1], color=colours[k], linewidth=5, **bar)
@@ -79,6 +79,6 @@ def class_bars(counts: Mapping[str, float], *, axis: Axes | None = None) -> Axes
         _, axis = plt.subplots(figsize=(7, 3.2))
     names = [dx for dx in DX if dx in counts]
     bars = axis.bar(names, [counts[dx] for dx in names], color=[COLOURS[dx] for dx in names])
-    axis.bar_label(bars, [f"{counts[dx]:,}" for dx in names], padding=2, fontsize=9)
+    axis.bar_label(bars, [f"{counts[dx]:,}" for dx in names], padding=2, fontsize=10)
     axis.set(xlabel="diagnosis (dx)", ylabel="images")
     return axis

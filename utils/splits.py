@@ -106,7 +106,7 @@ def lesion_split(
             parts[-2] = _VALIDATION
         part_of.update(zip(drawn.index, parts.tolist(), strict=True))
 
-    return _split(dataset, np.array([part_of[group] for group in groups]), seed, groups)
+    return split_of_parts(dataset, np.array([part_of[group] for group in groups]), seed, groups)
 
 
 def image_split(dataset: LesionImages, *, test: float = 0.2, seed: int = 0) -> Split:
@@ -126,7 +126,7 @@ def image_split(dataset: LesionImages, *, test: float = 0.2, seed: int = 0) -> S
     order = np.random.default_rng(seed).permutation(_order(dataset))
     part = np.zeros(len(order), dtype=int)
     part[order[: round(test * len(order))]] = _TEST
-    return _split(dataset, part, seed)
+    return split_of_parts(dataset, part, seed)
 
 
 def lesion_folds(dataset: LesionImages, *, folds: int = 5, seed: int = 0) -> list[Split]:
@@ -158,7 +158,7 @@ def lesion_folds(dataset: LesionImages, *, folds: int = 5, seed: int = 0) -> lis
     for _, chosen in divider.split(order, dataset.labels[order], groups[order]):
         part = np.zeros(len(groups), dtype=int)
         part[order[chosen]] = _TEST
-        splits.append(_split(dataset, part, seed, groups))
+        splits.append(split_of_parts(dataset, part, seed, groups))
     return splits
 
 
@@ -167,7 +167,7 @@ def _order(dataset: LesionImages) -> np.ndarray:
     return np.argsort(dataset.metadata["image_id"].to_numpy(dtype=str), kind="stable")
 
 
-def _split(dataset: LesionImages, part: np.ndarray, seed: int, groups=None) -> Split:
+def split_of_parts(dataset: LesionImages, part: np.ndarray, seed: int = 0, groups=None) -> Split:
     """Make a split of the part (0, 1, 2) of each image; see that no group is in two parts."""
     rows = [np.flatnonzero(part == p).astype(np.int64) for p in (0, _VALIDATION, _TEST)]
     if groups is not None:

@@ -60,7 +60,8 @@ class Judged:
     lesions: np.ndarray  # str, shape (n,); known duplicates merged
     labels: np.ndarray  # int64, shape (n,): true classes, Kaggle coding
     probabilities: np.ndarray  # float32, shape (n, 7): mean over the symmetries it trained with
-    single: np.ndarray  # float32, shape (n, 7): the answer to the image as it stands
+    # float32, shape (n, 7): the answer to the image as it stands; not kept of further seeds
+    single: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +70,7 @@ class StoredRun:
 
     name: str
     certificate: BirthCertificate
-    parts: dict[str, Judged]  # "validation", "test", and in chapter 8 "other test"
+    parts: dict[str, Judged]  # "validation", "test", "validation, seed 1", "other test"
 
 
 def save_weights(
@@ -252,7 +253,7 @@ def read_run(name: str, *, folder: Path = STUDIES) -> StoredRun:
             judged.lesions,
             f"the run {name!r} was {{seen}} of its part {part!r} ({{names}}). Its score there says "
             "nothing about new lesions. Take a run whose split keeps lesions together.",
-            may_choose=part == "validation",
+            may_choose=part.startswith("validation"),
         )
     return run
 
@@ -269,7 +270,7 @@ def read_contaminated_run(name: str, *, folder: Path = STUDIES) -> StoredRun:
     fields = [field.name for field in dataclasses.fields(Judged)]
     with np.load(certified_file(name, "npz", certificate, folder=folder)) as file:
         parts = dict.fromkeys(key.partition("/")[0] for key in file.files)
-        parts = {part: Judged(*(file[f"{part}/{field}"] for field in fields)) for part in parts}
+        parts = {part: Judged(*(file.get(f"{part}/{name}") for name in fields)) for part in parts}
     return StoredRun(name, certificate, parts)
 
 
