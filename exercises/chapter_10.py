@@ -1,4 +1,4 @@
-"""Self-checks of chapter 10: a map without a network, two AUCs, many comparisons, a salesman."""
+"""Self-checks of chapter 10: a map without a network, two AUCs, another rule, a salesman."""
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
@@ -63,20 +63,28 @@ def exercise_2(answer, truth, probabilities, label_by):
     return compare(numbers(answer, 2), known, expected)
 
 
-@exercise("one probability between 0 and 1", "section 'For whom', 'How large a gap is chance?'")
-def exercise_3(answer, groups):
-    """Check the probability that at least one of so many 95 % intervals misses by chance."""
-    none = 0.95**groups
+@exercise(
+    "two numbers: (share of melanomas found, alarms per melanoma found)",
+    "section 'The mistakes that matter', the last lines of the table",
+)
+def exercise_3(answer, truth, probabilities):
+    """Check what the most probable class finds of the melanomas, and its alarms for each."""
+    truth, top = np.asarray(truth), np.asarray(probabilities, float).argmax(axis=1)
+    alarm, ill = top == MEL, truth == MEL
+    share, price = alarm[ill].mean(), alarm.sum() / max((alarm & ill).sum(), 1)
     known = [
-        (1 - none, "So one that stands out is what you must expect."),
-        (0.05, "This is the chance that one given interval misses; there are many of them.", 0.001),
-        (none, "This is the probability that none misses; you want the opposite."),
-        (0.05 * groups, "This is how many miss on average, and no probability: it grows beyond 1."),
-        (0.05**groups, "This is the probability that all of them miss.", 1e-4),
-        (..., "All are right with 0.95 times itself, once for each group; 1 minus that."),
+        ((share, price), "Fewer are found, and each is cheaper: the rule moves along one curve."),
+        ((price, share), "The two are exchanged: the share comes first."),
+        ((share, price - 1), "You counted false alarms only; the right ones are cut out as well."),
+        ((None, alarm.sum() / ill.sum()),
+         "You divided by all melanomas; divide by those that are found."),
+        ((None, 1 / price), "This is melanomas for each alarm; you want the inverse."),
+        ((alarm.mean(), None), "This is the share of all images; take that among the melanomas."),
+        ((1 - share, None), "This is the share that is missed; you want the share found."),
+        (..., "The share of melanomas with top == mel; then all alarms over the right ones."),
     ]  # fmt: skip
-    expected = f"1 minus a power of 0.95, {groups} groups"
-    return compare(number(answer), known, expected, percent=True)
+    expected = "(share of melanomas with top == mel, all alarms over the right ones)"
+    return compare(numbers(answer, 2), known, expected, within=(0.005, 0.02))
 
 
 ELEMENTS = {

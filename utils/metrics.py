@@ -14,7 +14,7 @@ from utils.classes import DX
 
 __all__ = [
     "Interval", "bootstrap", "class_auc", "decide", "headline", "interval", "per_class",
-    "resample_weights",
+    "resample_weights", "weighted_auc",
 ]  # fmt: skip
 
 LABELS, MEL = range(len(DX)), DX.index("mel")

@@ -1,7 +1,6 @@
-"""What chapter 10 defines: maps that are right where it is known, masks, groups, worse images."""
+"""What chapter 10 defines: maps that are right where it is known, masks, drawings on skin."""
 
 import importlib.util
-import math
 import os
 import subprocess
 import sys
@@ -14,17 +13,13 @@ from keras import layers
 from PIL import Image
 
 from tools.book.chapter_code import definitions
-from utils.classes import DX
-from utils.data import load_ham10000
-from utils.metrics import resample_weights
 from utils.models import small_resnet
 
 chapter = definitions("10")
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(60, 200, (3, 28, 28, 3)).astype(np.uint8)
 CLASSES = np.array([0, 6, 4])
-MEL, NV = DX.index("mel"), DX.index("nv")
-STRENGTHS, as_array = (1, 2, 3, 4, 5), keras.ops.convert_to_numpy
+as_array = keras.ops.convert_to_numpy
 
 # --- Maps ----------------------------------------------------------------------------------------
 
@@ -158,15 +153,14 @@ def test_share_inside_of_a_flat_map_is_the_area():
     assert np.isnan(chapter.share_inside(-flat, mask)).all()
 
 
-def test_brightness_of_skin_and_corners():
+def test_colour_of_the_rim_and_brightness_of_the_corners():
     images = np.stack([lesion()[0], lesion(dark_corners=True)[0]])
-    assert chapter.skin_brightness(images) == pytest.approx(200, abs=3)
     assert chapter.rim_colour(images[:1]).tolist() == [[200, 200, 200]]
     bright, dark = chapter.corner_brightness(images)
     assert bright == pytest.approx(1, abs=0.02) and dark < 0.5
 
 
-# --- Worse images --------------------------------------------------------------------------------
+# --- Drawings on skin -----------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -185,37 +179,6 @@ def images():
 
 def changed(images, other):
     return np.abs(images.astype(float) - other).mean()
-
-
-@pytest.mark.parametrize("way", chapter.LEVELS)
-def test_corruption_grows_repeats_and_leaves_its_input(images, way):
-    before = images.copy()
-    worse = [chapter.corrupt(images, way, strength) for strength in STRENGTHS]
-    amounts = [changed(images, one) for one in worse]
-    assert all(one.dtype == np.uint8 and one.shape == images.shape for one in worse)
-    assert amounts == sorted(amounts) and 0 < amounts[0] < 0.7 * amounts[-1], amounts
-    assert np.array_equal(images, before)
-    assert np.array_equal(worse[2], chapter.corrupt(images, way, 3))
-    by_lot = way in ("noise", "brightness", "hue", "colour cast")
-    assert by_lot != np.array_equal(worse[2], chapter.corrupt(images, way, 3, seed=1))
-
-
-def test_each_way_does_what_it_is_called(images):
-    middle, square = np.full_like(images, 120), np.zeros((1, 28, 28, 3), np.uint8)
-    ratio = chapter.corrupt(middle, "brightness", 2).mean(axis=(1, 2, 3)) / 120
-    assert set(ratio.round(2)) == {0.8, 1.2}, "both ways"
-    turned = chapter.corrupt(images, "hue", 3)
-    assert turned.mean() == pytest.approx(images.mean(), abs=1) and changed(images, turned) > 3
-    assert np.array_equal(chapter.corrupt(middle, "hue", 5), middle), "grey has no hue"
-    square[0, 10:18, 10:18] = 200
-    larger = [chapter.corrupt(square, "zoom", strength) for strength in STRENGTHS]
-    sides = [np.sqrt((one[0, ..., 0] > 100).sum()) for one in larger]
-    assert sides == pytest.approx([8 * times for times in chapter.LEVELS["zoom"]], abs=1)
-    drawn = chapter.add_artefact(images, "dark corners")
-    for dark in (chapter.corrupt(images, "dark corners", 3), drawn):
-        assert (chapter.corner_brightness(dark) < 0.5).all()
-        assert changed(images[:, 12:16, 12:16], dark[:, 12:16, 12:16]) == 0
-    assert (chapter.corner_brightness(images) > 0.9).all()
 
 
 @pytest.mark.parametrize("name", chapter.ARTEFACTS)
@@ -247,105 +210,13 @@ def test_drawn_on_the_photograph_it_would_look_the_same(images, name):
         assert np.quantile(difference, 0.99) <= 8
 
 
-# --- For whom ------------------------------------------------------------------------------------
+def test_drawn_corners_are_dark_and_the_middle_stays(images):
+    drawn = chapter.add_artefact(images, "dark corners")
+    assert (chapter.corner_brightness(drawn) < 0.5).all()
+    assert changed(images[:, 12:16, 12:16], drawn[:, 12:16, 12:16]) == 0
+    assert (chapter.corner_brightness(images) > 0.9).all()
 
 
-def test_every_patient_has_one_group_of_each_kind():
-    no = "not known"
-    columns = ["age", "age group", "sex", "sex group", "localization", "site group"]
-    rows = [
-        (0, "under 40", "female", "female", "scalp", "head and neck"),
-        (39.9, "under 40", "male", "male", "back", "trunk"),
-        (40, "40 to 54", None, no, "hand", "hand or foot"),
-        (55, "55 to 69", "unknown", no, "unknown", no),
-        (69, "55 to 69", "male", "male", None, no),
-        (70, "70 and over", "male", "male", "acral", "hand or foot"),
-        (85, "70 and over", "female", "female", "lower extremity", "leg"),
-        (np.nan, no, "male", "male", "upper extremity", "arm"),
-    ]
-    metadata = pd.DataFrame(rows, columns=columns, index=[7, 3, 9, 1, 2, 5, 4, 6])
-    groups = chapter.patient_groups(metadata)
-    for ours, expected in zip(("age", "sex", "body site"), columns[1::2], strict=True):
-        assert groups[ours].tolist() == metadata[expected].tolist()
-    assert (groups.index == metadata.index).all()
-    order = [(by, name) for by, name, _ in chapter.members(groups)]
-    assert order[:6] == [("", "all"), *(("age", name) for name in [*chapter.AGES, no])]
-    assert order[-6:-1] == [("body site", name) for name in chapter.SITES]
-    known = set(load_ham10000(source="phantom").metadata["localization"].dropna())
-    assert known - {site for sites in chapter.SITES.values() for site in sites} <= {"unknown"}
-
-
-@pytest.fixture(scope="module")
-def judged():
-    """Two images of each of 40 lesions per class; a third of the melanomas are missed, by sex."""
-    rng = np.random.default_rng(0)
-    labels = np.repeat(np.arange(7), 80)
-    number = np.arange(len(labels))
-    lesions = np.array([f"L{k // 2:04}" for k in number])
-    sex = np.where(number // 2 % 2 == 0, "female", "male")
-    predicted = labels.copy()
-    predicted[(labels == MEL) & (sex == "male") & (number % 3 > 0)] = NV
-    predicted[(labels == NV) & (rng.random(len(labels)) < 0.2)] = MEL
-    return labels, predicted, lesions, sex
-
-
-def drawn(labels, lesions):
-    return np.concatenate([*resample_weights(labels, lesions, resamples=300)], axis=1)
-
-
-def test_shares_and_counts_are_those_of_the_group(judged):
-    labels, predicted, lesions, sex = judged
-    draws, rows = drawn(labels, lesions), {}
-    for _, name, member in chapter.members(pd.DataFrame({"sex": sex})):
-        row = rows[name] = chapter.judge(member, labels, predicted, lesions, draws)
-        mel, rest = member & (labels == MEL), member & (labels != MEL)
-        assert row["images"] == member.sum() and row["melanomas"] == mel.sum()
-        assert row["sensitivity"].value == pytest.approx((predicted[mel] == MEL).mean())
-        assert row["specificity"].value == pytest.approx((predicted[rest] != MEL).mean())
-        for number in (row["sensitivity"], row["specificity"]):
-            assert number.low <= number.value <= number.high
-    assert list(rows) == ["all", "female", "male"]
-    assert rows["male"]["sensitivity"].high < rows["female"]["sensitivity"].low
-
-
-def test_too_few_lesions_give_no_number(judged):
-    labels, predicted, lesions, _ = judged
-    for count in (9, 10):
-        member = np.zeros(len(labels), bool)
-        member[np.flatnonzero(labels == MEL)[: 2 * count]] = True
-        row = chapter.judge(member, labels, predicted, lesions, drawn(labels, lesions))
-        assert math.isnan(row["sensitivity"].value) == (count < 10)
-        assert str(row["specificity"]) == "– (– to –)"
-
-
-def test_gap_is_told_from_chance(judged):
-    labels, predicted, lesions, sex = judged
-    mel = labels == MEL
-    hit, lesions, sex = (predicted == MEL)[mel], lesions[mel], sex[mel]
-    gap, by_lot = chapter.gap_by_chance(chapter.by_lesion(hit, lesions, sex), shuffles=500)
-    assert gap == pytest.approx(hit[sex == "female"].mean() - hit[sex == "male"].mean())
-    assert (by_lot >= gap).mean() < 0.01
-    lot, rare = np.random.default_rng(3).permutation(sex[::2]).repeat(2), []
-    for seed in range(20):
-        noise = np.random.default_rng(seed).random(mel.sum()) < 0.7
-        gap, by_lot = chapter.gap_by_chance(chapter.by_lesion(noise, lesions, lot), shuffles=200)
-        rare.append((by_lot >= gap).mean())
-    assert 0.2 < np.mean(rare) < 0.8, "by chance, all shares are about equally likely"
-
-
-def test_small_and_unknown_groups_have_no_gap(judged):
-    labels, _, lesions, sex = judged
-    mel = np.flatnonzero(labels == MEL)
-    groups = np.where(np.arange(len(mel)) < 18, "few", sex[mel])
-    groups[-4:] = "not known"
-    table = chapter.by_lesion(groups != "few", lesions[mel], groups)
-    assert set(table["group"]) == {"female", "male"} and len(table) == 40 - 9 - 2
-    assert chapter.gap_by_chance(table, shuffles=5)[0] == 0
-
-
-def test_repeatability_tells_measuring_from_differing():
-    rng = np.random.default_rng(0)
-    lesions, own = np.array([f"L{k // 2}" for k in range(4000)]), rng.normal(0, 10, 2000).repeat(2)
-    same, other = chapter.repeatability(own + rng.normal(0, 3, 4000), lesions)
-    assert same == pytest.approx(3 * math.sqrt(2), rel=0.1)
-    assert other == pytest.approx(math.sqrt(2 * (100 + 9)), rel=0.1)
+def test_skin_gets_the_colour_that_is_wanted(images):
+    skin = chapter.rim_colour(chapter.with_skin(images, np.array([150, 130, 140])))
+    assert skin == pytest.approx(np.broadcast_to([150, 130, 140], skin.shape), abs=3)

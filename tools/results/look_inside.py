@@ -1,21 +1,21 @@
-"""The long computations of chapter 10, made once and stored in ``models/looking_inside.json``.
+"""The long computations of chapters 10 and 11, stored in ``models/looking_inside.json``.
 
-    python -m tools.results.look_inside     # what is out of date; all: some twenty minutes
+    python -m tools.results.look_inside     # what is out of date; all: some fifteen minutes
 
-The functions are the chapter's own. What is chosen (a layer, an amount of noise) is chosen on
-validation images; nothing is tuned on the test part. The file says which weights, data, split and
-functions it was made from, and `stale` compares.
+The functions are the chapters' own. What is chosen (a layer, an amount of noise) is chosen on
+validation images; nothing is tuned on the test part, nor on the outside test. The file says which
+weights, data, split and functions it was made from, and `stale` compares.
 """
 
 import ast
 import hashlib
 import json
 import sys
-import time
 from collections import Counter
 
 import nbformat
 import numpy as np
+import pandas as pd
 
 from tools.book import stamp
 from tools.book.chapter_code import definitions
@@ -23,91 +23,78 @@ from tools.book.course import ROOT, ChapterError, real_images
 from tools.results.card_measure import as_record
 from utils.augment import predict_averaged
 from utils.classes import DX
+from utils.data import load_external
 from utils.files import write_json
-from utils.metrics import decide, interval, resample_weights, weighted_auc
+from utils.metrics import decide, interval
 from utils.splits import lesion_groups, lesion_split
 from utils.training import class_shares
 from utils.weights import MODELS, STUDIES, load_weights, read_certificate, read_run, run_names
 
-CHAPTER, FILE = "10", MODELS / "looking_inside.json"
-WEIGHTS, FOLDS = ("best", "original"), "best-fold-"
-RESAMPLES = 1000
+CHAPTERS, FILE = ("10", "11"), MODELS / "looking_inside.json"
+WEIGHTS, RUNS = ("best", "original"), ("best-fold-", "without-")
+RESAMPLES, LOTS = 1000, 10_000
 EXPLAINED = 200  # images, one per lesion, whose answers are explained
 NOISE = (5, 10, 20, 40)  # grey levels, for SmoothGrad
 RANDOM_SEEDS = (1001, 1002, 1003)  # of random weights; none is the seed of a training
-LISTED = 200  # suspected labels that are stored by name
-MEL, NV = DX.index("mel"), DX.index("nv")
-# The chapter's functions that each part stands on: a change there makes the part stale, no other.
+LISTED = 12  # suspected labels that are stored by name
+THIRDS = ("darker third", "middle third", "lighter third")
+MEL = DX.index("mel")
+# The chapters' functions that each part stands on: a change there makes the part stale, no other.
 CODE = {
     "maps": "smoothgrad grad_cam occlusion randomised rank_correlation otsu_mask share_inside",
-    "shortcuts": "add_artefact rim_colour",
-    "corruptions": "corrupt judge",
-    "clinics": "CLINICS LEVELS as_bytes judge",
-    "subgroups": "patient_groups members judge by_lesion gap_by_chance skin_brightness",
-    "labels": "",
+    "shortcuts": "add_artefact",
+    "subgroups": "patient_groups skin_brightness resamples_of judge areas for_other_shares "
+    "by_lesion contrast",
+    "labels": "for_other_shares",
 }
-chapter = definitions(CHAPTER)
+inside, whom = map(definitions, CHAPTERS)
 
 
 class Material:
-    """The test part, both published networks with their way to answer, and the resamples."""
+    """The test part, how both published networks answer about it, and the resamples."""
 
     def __init__(self) -> None:
         self.dataset = real_images()
         self.split, self.groups = lesion_split(self.dataset), lesion_groups(self.dataset.metadata)
         rows = self.split.test
         self.images, self.labels = self.dataset.images[rows], self.dataset.labels[rows]
-        self.lesions = self.groups[rows]
         self.shares = class_shares(self.dataset.labels[self.split.train])
         self.networks = {name: load_weights(name, self.dataset, test=rows)[0] for name in WEIGHTS}
-        self.draws = _draws(self.labels, self.lesions)
+        self.weights = whom.resamples_of(self.labels == MEL, self.groups[rows], RESAMPLES)
         self.clean = {name: self.answer(name, self.images) for name in WEIGHTS}
 
     def answer(self, name: str, images: np.ndarray) -> np.ndarray:
-        """Probabilities, as each network is used: `best` averages over the symmetries."""
+        """Probabilities for the shares of the data: `original` learned on equal ones."""
         if name == "best":
             return predict_averaged(self.networks[name], images)
-        return self.networks[name].predict(images, batch_size=512, verbose=0)
-
-    def decided(self, name: str, probabilities: np.ndarray) -> np.ndarray:
-        """Classes, as each network is used: `original` was trained on balanced rows."""
-        return decide(probabilities, self.shares if name == "best" else None)
+        answers = self.shares * self.networks[name].predict(images, batch_size=512, verbose=0)
+        return answers / answers.sum(axis=1, keepdims=True)
 
     def mean(self, values: np.ndarray, among: np.ndarray | None = None) -> dict:
         """The mean of a number over images, with its interval over lesions."""
         among = np.ones(len(self.labels), bool) if among is None else among
-        values, draws = values[among].astype(float), self.draws[among]
-        return stored_as(values.mean(), values @ draws / draws.sum(axis=0))
-
-    def scores(self, name: str, images: np.ndarray) -> tuple[dict, np.ndarray]:
-        """Numbers of one set of images, and the balanced accuracy of every resample."""
-        predicted, all_images = self.decided(name, self.answer(name, images)), self.labels >= 0
-        given = self.labels, predicted, self.lesions, self.draws
-        own = [self.labels == k for k in range(len(DX))]
-        each = [chapter.share(k & (predicted == self.labels), k, *given[2:]) for k in own]
-        value, drawn = (np.mean(part, axis=0) for part in zip(*each, strict=True))
-        judged = chapter.judge(all_images, *given)
-        return {
-            "balanced accuracy": stored_as(value, drawn),
-            "melanoma sensitivity": as_record(judged["sensitivity"], digits=4),
-            "melanoma specificity": as_record(judged["specificity"], digits=4),
-        }, drawn
+        weights = self.weights[among]
+        return stored_as(values[among].astype(float) @ weights / weights.sum(axis=0))
 
 
-def stored_as(value: float, draws: np.ndarray) -> dict[str, float | None]:
-    """Return a number with the interval of its resamples, as it is stored."""
-    return as_record(interval(value, draws), digits=4)
+def stored_as(values: np.ndarray) -> dict[str, float | None]:
+    """Return a number, the first, with the interval of its resamples, as it is stored."""
+    return as_record(interval(values[0], values[1:]), digits=4)
 
 
-def _draws(labels, lesions):
-    return np.concatenate([*resample_weights(labels, lesions, resamples=RESAMPLES)], axis=1)
+def joined(prefix: str, counts: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return names (n,), labels (n,) and answers (n, 7) of the test parts of stored runs.
 
-
-def _out_of_fold() -> tuple[np.ndarray, ...]:
-    """Return names (n,), labels (n,) and answers (n, 7) of the images, each judged in its fold."""
-    folds = [read_run(name).parts["test"] for name in run_names(FOLDS)]
-    fields = ("image_ids", "labels", "probabilities")
-    return tuple(np.concatenate([getattr(fold, name) for fold in folds]) for name in fields)
+    `counts` are the images of each class: the answers are for their shares.
+    """
+    parts = [read_run(name).parts["test"] for name in run_names(prefix)]
+    learned = [counts - np.bincount(part.labels, minlength=len(DX)) for part in parts]
+    answers = [
+        whom.for_other_shares(part.probabilities, own, counts)
+        for part, own in zip(parts, learned, strict=True)
+    ]
+    named = (np.concatenate([getattr(p, key) for p in parts]) for key in ("image_ids", "labels"))
+    return *named, np.concatenate(answers)
 
 
 # --- The parts -----------------------------------------------------------------------------------
@@ -115,7 +102,7 @@ def _out_of_fold() -> tuple[np.ndarray, ...]:
 
 def maps(m: Material) -> dict:
     """Choose layer and noise on validation images; judge the maps on test images."""
-    network, sizes = m.networks["best"], chapter.stages(m.networks["best"])
+    network, sizes = m.networks["best"], inside.stages(m.networks["best"])
 
     def sample(rows):
         first = np.unique(m.groups[rows], return_index=True)[1]
@@ -124,47 +111,39 @@ def maps(m: Material) -> dict:
         return images, decide(network.predict(images, batch_size=512, verbose=0), m.shares)
 
     given = sample(m.split.validation)
-    fall = chapter.occlusion(network, *given)
+    fall = inside.occlusion(network, *given)
 
     def agreement(method, reference, **options):
-        alike = chapter.rank_correlation(method(network, *given, **options), reference)
+        alike = inside.rank_correlation(method(network, *given, **options), reference)
         return round(float(np.nanmean(alike)), 4)
 
-    size_of = np.abs(fall)
     chosen = {
-        "Grad-CAM": {str(n): agreement(chapter.grad_cam, fall, size=n) for n in sizes},
-        "SmoothGrad": {str(n): agreement(chapter.smoothgrad, size_of, noise=n) for n in NOISE},
-        "saliency": agreement(chapter.saliency, size_of),
+        "Grad-CAM": {str(n): agreement(inside.grad_cam, fall, size=n) for n in sizes},
+        "SmoothGrad": {str(n): agreement(inside.smoothgrad, abs(fall), noise=n) for n in NOISE},
+        "saliency": agreement(inside.saliency, abs(fall)),
     }
     given = images, _ = sample(m.split.test)
-    masks, names = chapter.otsu_mask(images), [layer.name for layer in network.layers]
+    masks, names = inside.otsu_mask(images), [layer.name for layer in network.layers]
     ends = [0, *(names.index(end) + 1 for end in sizes.values())]  # layers kept, by stages kept
-    methods = {
-        "saliency": chapter.saliency,
-        "SmoothGrad": chapter.smoothgrad,
-        "Grad-CAM": chapter.grad_cam,
-        "occlusion": chapter.occlusion,
-    }
-    inside, sanity = {}, {}
-    for name, method in methods.items():
-        learned = method(network, *given)
-        inside[name] = _mean(chapter.share_inside(learned, masks))
-        sanity[name] = {}
+    shares, sanity = {}, {}
+    for name in ("saliency", "SmoothGrad", "Grad-CAM", "occlusion"):
+        method = getattr(inside, name.lower().replace("-", "_"))
+        learned, sanity[name] = method(network, *given), {}
+        shares[name] = _mean(inside.share_inside(learned, masks))
         for kept in (4, 3, 2, 1, 0):
-            copies = (chapter.randomised(network, ends[kept], seed) for seed in RANDOM_SEEDS)
+            copies = (inside.randomised(network, ends[kept], seed) for seed in RANDOM_SEEDS)
             random = [method(copy, *given) for copy in copies]
-            alike = [chapter.rank_correlation(learned, one) for one in random]
+            alike = [inside.rank_correlation(learned, one) for one in random]
             sanity[name][str(kept)] = _mean(np.nanmean(alike, axis=0))
-        shares = [chapter.share_inside(one, masks) for one in random]  # where all are random
-        inside[f"{name}, random weights"] = _mean(np.nanmean(shares, axis=0))
-        print(f"    {name}", flush=True)
+        by_chance = [inside.share_inside(one, masks) for one in random]  # where all are random
+        shares[f"{name}, random weights"] = _mean(np.nanmean(by_chance, axis=0))
     grey = images.mean(axis=-1)
     dark = grey.max(axis=(1, 2), keepdims=True) - grey
-    inside["darkness of the pixel"] = _mean(chapter.share_inside(dark, masks))
-    inside["chance (share of the area)"] = _mean(masks.mean(axis=(1, 2)))
+    shares["darkness of the pixel"] = _mean(inside.share_inside(dark, masks))
+    shares["chance (share of the area)"] = _mean(masks.mean(axis=(1, 2)))
     return {
         "chosen on validation": {"agreement with occlusion": chosen},
-        "inside": inside,
+        "inside": shares,
         "rank correlation by stages kept": sanity,
     }
 
@@ -173,17 +152,17 @@ def _mean(values: np.ndarray) -> dict:
     """Mean with a bootstrap interval, where each value is of another lesion."""
     values = values[np.isfinite(values)]
     drawn = np.random.default_rng(0).integers(len(values), size=(RESAMPLES, len(values)))
-    return stored_as(values.mean(), values[drawn].mean(axis=1))
+    return stored_as(np.array([values.mean(), *values[drawn].mean(axis=1)]))
 
 
 def shortcuts(m: Material) -> dict:
     """Add each artefact to the test images and see what becomes of the answers."""
     mel, effects = m.labels == MEL, {name: {} for name in WEIGHTS}
     for name, by_artefact in effects.items():
-        before = m.decided(name, m.clean[name])
-        for artefact in chapter.ARTEFACTS:
-            answers = m.answer(name, chapter.add_artefact(m.images, artefact))
-            now, moved = m.decided(name, answers), answers[:, MEL] - m.clean[name][:, MEL]
+        before = decide(m.clean[name], m.shares)
+        for artefact in inside.ARTEFACTS:
+            answers = m.answer(name, inside.add_artefact(m.images, artefact))
+            now, moved = decide(answers, m.shares), answers[:, MEL] - m.clean[name][:, MEL]
             alarms = (now == MEL) * 1.0 - (before == MEL)
             by_artefact[artefact] = {
                 "changed decisions": m.mean(now != before),
@@ -191,131 +170,86 @@ def shortcuts(m: Material) -> dict:
                 "melanoma alarms on others": m.mean(alarms, ~mel),
                 "melanomas found": m.mean(alarms, mel),
             }
-    return {**effects, "skin of another series": {"best": _exchanged_skin(m, "best")}}
-
-
-def with_skin(images: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    """Give each image the three gains that make its rim, mostly skin, have one colour."""
-    rim = np.maximum(chapter.rim_colour(images).astype(float), 1)
-    return chapter.as_bytes(images * (colour / rim)[:, None, None])
-
-
-def _exchanged_skin(m: Material, name: str) -> dict:
-    """Exchange the skin of excised and of followed-up nevi; both colours are of training images."""
-    how = m.dataset.metadata["dx_type"].to_numpy()
-    watched, cut = ((m.dataset.labels == NV) & (how == w) for w in ("follow_up", "histo"))
-    rim, train = chapter.rim_colour(m.dataset.images), np.isin(np.arange(len(how)), m.split.train)
-    as_watched, as_cut = (np.median(rim[train & nevi], axis=0) for nevi in (watched, cut))
-    watched, cut, mel = watched[m.split.test], cut[m.split.test], m.labels == MEL
-    before, effects = m.decided(name, m.clean[name]) == MEL, {}
-    for case, among, colour in (
-        ("melanomas, skin of followed-up nevi", mel, as_watched),
-        ("excised nevi, skin of followed-up nevi", cut, as_watched),
-        ("followed-up nevi, skin of excised nevi", watched, as_cut),
-        ("melanomas, skin of excised nevi", mel, as_cut),
-    ):
-        answers, after = m.answer(name, with_skin(m.images[among], colour)), np.zeros_like(before)
-        after[among] = m.decided(name, answers) == MEL
-        effects[case] = {
-            "images": int(among.sum()),
-            "called melanoma": m.mean(before, among),
-            "called melanoma after": m.mean(after, among),
-        }
     return effects
 
 
-def colour_cast(images: np.ndarray, clinic: str, strength: int) -> np.ndarray:
-    """Give all images the cast of one clinic's camera."""
-    level = chapter.LEVELS["colour cast"][strength - 1]
-    return chapter.as_bytes(images * np.exp(level * np.array(chapter.CLINICS[clinic])))
-
-
-def _worse(m: Material, ways, make) -> dict:
-    """Judge both networks on test images that were made worse in several ways."""
-    results: dict = {}
-    for name in WEIGHTS:
-        clean, clean_draws = m.scores(name, m.images)
-        results[name] = {"clean": clean}
-        error = 1 - clean["balanced accuracy"]["value"]
-        for way in ways:
-            results[name][way] = {}
-            for strength in range(1, 6):
-                scores, drawn = m.scores(name, make(m.images, way, strength))
-                value = (1 - scores["balanced accuracy"]["value"]) / error
-                ratio = stored_as(value, (1 - drawn) / (1 - clean_draws))
-                results[name][way][str(strength)] = {**scores, "relative error": ratio}
-            print(f"    {name}, {way}", flush=True)
-    return results
-
-
 def subgroups(m: Material) -> dict:
-    """Judge by age, sex, body site, brightness and source: test part and cross-validation."""
-    metadata = m.dataset.metadata
+    """Judge by age, sex, body site, brightness and source, at home and on the outside test."""
+    metadata, skin = m.dataset.metadata, whom.skin_brightness(m.dataset.images)
     if metadata["dataset"].isna().any():
-        raise ChapterError(
-            "The column dataset is missing. Put the official HAM10000_metadata in place of "
-            "Kaggle's copy (data/README.md says where it comes from)."
-        )
-    groups, skin = chapter.patient_groups(metadata), chapter.skin_brightness(m.dataset.images)
-    cuts = np.quantile(skin[m.split.train], [1 / 3, 2 / 3])
-    thirds = np.array(["darker third", "middle third", "lighter third"])
-    groups["skin in the image"] = thirds[np.digitize(skin, cuts)]
+        raise ChapterError("Kaggle's copy of the metadata lacks the column dataset; take another.")
+    groups, third = whom.patient_groups(metadata), np.quantile(skin[m.split.train], [1 / 3, 2 / 3])
+    groups["skin in the image"] = np.array(THIRDS)[np.digitize(skin, third)]
     proofs = {"histo": "histology", "follow_up": "follow-up"}
     groups["label by"] = metadata["dx_type"].map(proofs).fillna("consensus or confocal")
-    with_source = groups.assign(source=metadata["dataset"])
-    row = {name: k for k, name in enumerate(metadata["image_id"])}
-    ids, _, answers = _out_of_fold()
-    judged = {n: (m.split.test, m.clean[n], m.decided(n, m.clean[n])) for n in WEIGHTS}
-    rows = np.array([row[name] for name in ids])
-    judged["cross-validation"] = rows, answers, decide(answers, m.shares)
-    tables, gaps = {}, {}
-    for name, (rows, answered, predicted) in judged.items():
-        given = m.dataset.labels[rows], predicted, m.groups[rows]
-        tables[name] = _table(*given, with_source.iloc[rows], answered[:, MEL])
-        gaps[name] = _gaps(*given, groups.iloc[rows])
-    return {"tables": tables, "gaps": gaps}
+    groups["source"] = metadata["dataset"]
+
+    def of_runs(prefix):  # every image was judged by one network
+        ids, _, answers = joined(prefix, np.bincount(m.dataset.labels))
+        rows = pd.Index(metadata["image_id"]).get_indexer(ids)
+        return m.dataset.labels[rows], answers, m.groups[rows], groups.iloc[rows]
+
+    rows = m.split.test
+    judged = {n: (m.labels, m.clean[n], m.groups[rows], groups.iloc[rows]) for n in WEIGHTS}
+    judged["cross-validation"] = of_runs("best-fold-")
+    *left_out, by_source = of_runs("without-")
+    judged["source left out"] = *left_out, by_source[["source"]]
+    outside = load_external()
+    lesions, by_source = lesion_groups(outside.metadata), outside.metadata[["dataset"]]
+    for name in WEIGHTS:
+        answers = m.answer(name, outside.images)
+        given = outside.labels, answers, lesions, by_source.rename(columns={"dataset": "source"})
+        judged[f"{name}, outside"] = given
+    return {
+        "tables": {name: _table(*given, m.shares) for name, given in judged.items()},
+        "contrasts": _contrasts(*judged["cross-validation"], m.shares),
+    }
 
 
-def _table(labels, predicted, lesions, groups, scores) -> list[dict]:
-    draws, rows = _draws(labels, lesions), []
-    weights = np.hstack([np.ones((len(labels), 1)), draws])
-    for by, group, member in chapter.members(groups):
-        judged = chapter.judge(member, labels, predicted, lesions, draws)
-        ends = {k: as_record(judged.pop(k), digits=4) for k in ("sensitivity", "specificity")}
-        judged["lesions"] = len(set(lesions[member]))
-        judged["melanoma lesions"] = len(set(lesions[member & (labels == MEL)]))
-        auc = weighted_auc(labels[member] == MEL, scores[member], weights[member])
-        if judged["melanoma lesions"] < chapter.FEWEST:
-            auc *= np.nan
-        ends["AUC"] = stored_as(auc[0], auc[1:])
-        rows.append({"by": by, "group": group, **judged, **ends})
+def _table(labels, answers, lesions, groups, shares) -> list[dict]:
+    melanoma, called, rows = labels == MEL, decide(answers, shares) == MEL, []
+    weights = whom.resamples_of(melanoma, lesions, RESAMPLES)
+    for by, group in [("", "all"), *_in_order(groups)]:
+        member = (groups[by] == group).to_numpy() if by else np.ones(len(labels), bool)
+        row = whom.judge(member, melanoma, called, lesions, weights)
+        row |= {key: as_record(row[key], digits=4) for key in ("sensitivity", "specificity")}
+        row["lesions"] = len(set(lesions[member]))
+        row["melanoma lesions"] = len(set(lesions[member & melanoma]))
+        area = dict.fromkeys(("melanoma", "all classes"), np.full(2, np.nan))
+        if row["melanoma lesions"] >= whom.FEWEST:
+            area = whom.areas(labels[member], answers[member], lesions[member], weights[member])
+        row |= {"AUC": stored_as(area["melanoma"]), "macro AUC": stored_as(area["all classes"])}
+        rows.append({"by": by, "group": group} | row)
     return rows
 
 
-def _gaps(labels, predicted, lesions, groups) -> dict:
-    gaps, right = {}, (predicted == MEL) == (labels == MEL)
-    for number, among in (("sensitivity", labels == MEL), ("specificity", labels != MEL)):
-        gaps[number] = {}
-        for by in groups:
-            if number == "sensitivity" and by == "label by":
-                continue  # every melanoma's label comes from histology
-            table = chapter.by_lesion(right[among], lesions[among], groups[by][among])
-            gap, lots = chapter.gap_by_chance(table)
-            gaps[number][by] = {
-                "gap": round(float(gap), 4),
-                "median gap by lot": round(float(np.median(lots)), 4),
-                "as large by lot": round(float((lots >= gap - 1e-12).mean()), 4),
-            }
-    return gaps
+def _contrasts(labels, answers, lesions, groups, shares) -> dict:
+    """Compare each group with all others of its kind, and with groups dealt out by lot."""
+    melanoma, called = labels == MEL, decide(answers, shares) == MEL
+    contrasts = {"sensitivity": [], "specificity": []}
+    for rows, among in zip(contrasts.values(), (melanoma, ~melanoma), strict=True):
+        right = (called == melanoma)[among]
+        for by, group in _in_order(groups):
+            table = whom.by_lesion(right, lesions[among], groups[by][among])
+            size = int((table["group"] == group).sum())
+            if whom.FEWEST <= size < len(table):
+                gap, as_large = whom.contrast(table, group, shuffles=LOTS)
+                row = {"by": by, "group": group, "lesions": size, "gap": round(float(gap), 4)}
+                rows.append(row | {"as large by lot": round(float(as_large), 4)})
+    return contrasts
+
+
+def _in_order(groups: pd.DataFrame) -> list[tuple[str, str]]:
+    place = {name: k for k, name in enumerate([*whom.AGES, *whom.SITES, *THIRDS, whom.UNKNOWN])}
+    names = {by: sorted(set(groups[by]), key=lambda n: (place.get(n, 0), n)) for by in groups}
+    return [(by, name) for by in names for name in names[by]]
 
 
 def labels(m: Material) -> dict:
     """Let cleanlab look for labels that the out-of-fold answers contradict."""
     from cleanlab.filter import find_label_issues
 
-    ids, given, answers = _out_of_fold()
-    answers = answers.astype(np.float64)
-    answers /= answers.sum(axis=1, keepdims=True)
+    ids, given, answers = joined("best-fold-", np.bincount(m.dataset.labels))
     ranked = find_label_issues(given, answers, return_indices_ranked_by="self_confidence", n_jobs=1)
     how = dict(zip(m.dataset.metadata["image_id"], m.dataset.metadata["dx_type"], strict=True))
     counts, doubted = Counter(how.values()), Counter(how[ids[k]] for k in ranked)
@@ -332,14 +266,7 @@ def labels(m: Material) -> dict:
     }
 
 
-PARTS = {
-    "maps": maps,
-    "shortcuts": shortcuts,
-    "corruptions": lambda m: _worse(m, chapter.LEVELS, chapter.corrupt),
-    "clinics": lambda m: _worse(m, chapter.CLINICS, colour_cast),
-    "subgroups": subgroups,
-    "labels": labels,
-}
+PARTS = {"maps": maps, "shortcuts": shortcuts, "subgroups": subgroups, "labels": labels}
 
 
 # --- What is out of date -------------------------------------------------------------------------
@@ -347,13 +274,12 @@ PARTS = {
 
 def made_from_files() -> dict:
     """Say which weights, stored runs and functions stand here; no images are needed for that."""
-    sums = {name: read_certificate(name).weights_sha256 for name in WEIGHTS}
-    runs = {name: read_certificate(name, folder=STUDIES) for name in run_names(FOLDS)}
-    (path,) = (ROOT / "chapters").glob(f"{CHAPTER}_*.ipynb")
-    source = stamp.source_of(nbformat.read(path, as_version=4))
+    runs = [name for prefix in RUNS for name in run_names(prefix)]
+    chapters = [path for n in CHAPTERS for path in (ROOT / "chapters").glob(f"{n}_*.ipynb")]
+    source = "\n".join(stamp.source_of(nbformat.read(path, as_version=4)) for path in chapters)
     return {
-        "weights": sums,
-        "folds": {name: run.weights_sha256 for name, run in runs.items()},
+        "weights": {name: read_certificate(name).weights_sha256 for name in WEIGHTS},
+        "runs": {n: read_certificate(n, folder=STUDIES).weights_sha256 for n in runs},
         "code": {part: code_hash(source, names.split()) for part, names in CODE.items()},
     }
 
@@ -379,34 +305,30 @@ def code_hash(source: str, names: list[str]) -> str:
 def stale(stored: dict, now: dict) -> list[str]:
     """Return the parts that are missing or were made from something that is another now."""
     before = stored.get("made_from", {})
-    if any(before.get(key) != value for key, value in now.items() if key != "code"):
+    if any(before.get(key) != value for key, value in now.items() if key not in ("code", "runs")):
         return list(CODE)
+    of_runs = () if before.get("runs") == now["runs"] else ("subgroups", "labels")
     code = before.get("code", {})
-    return [p for p in CODE if p not in stored or code.get(p) != now["code"][p]]
+    fits = [p for p in CODE if p in stored and p not in of_runs and code.get(p) == now["code"][p]]
+    return [p for p in CODE if p not in fits]
 
 
 def main() -> int:
     """Make what is missing or out of date; return the exit status."""
     try:
         m = Material()
+        stored = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
+        now = made_from_files() | {"data": m.dataset.fingerprint, "split": m.split.fingerprint}
+        old = stale(stored, now)
+        results = {part: stored[part] for part in PARTS if part not in old}
+        for part in old:
+            print(part, flush=True)
+            results[part] = PARTS[part](m)
+            in_order = {part: results[part] for part in PARTS if part in results}
+            write_json(FILE, {"made_from": now, **in_order})  # a stopped run goes on after this
     except ChapterError as error:
         print(error, file=sys.stderr)
         return 1
-    stored = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
-    now = made_from_files() | {"data": m.dataset.fingerprint, "split": m.split.fingerprint}
-    old = stale(stored, now)
-    results = {part: stored[part] for part in PARTS if part not in old}
-    for part in old:
-        start = time.perf_counter()
-        print(part, flush=True)
-        try:
-            results[part] = PARTS[part](m)
-        except ChapterError as error:
-            print(error, file=sys.stderr)
-            return 1
-        print(f"    {time.perf_counter() - start:.0f} s", flush=True)
-        in_order = {part: results[part] for part in PARTS if part in results}
-        write_json(FILE, {"made_from": now, **in_order})  # a stopped run goes on after this part
     return 0
 
 
