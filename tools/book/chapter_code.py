@@ -20,7 +20,6 @@ def definitions(number: str) -> types.ModuleType:
     if not paths:
         raise FileNotFoundError(f"chapters/ holds no notebook whose name begins with {number}_")
     module = types.ModuleType(f"chapter_{number}", f"Definitions of {paths[0].name}.")
-    module.QUICK = False
     for index, cell in enumerate(nbformat.read(paths[0], as_version=4).cells):
         own = not NOT_THE_CHAPTERS_OWN & set(cell.metadata.get("tags", ()))
         if cell.cell_type == "code" and own and index != 2:  # 2: the set-up cell
