@@ -63,6 +63,8 @@ def main(numbers: list[str], *, same: bool = False) -> None:
             print(f"[{number}/{len(todo)}] {path.stem}", flush=True)
             before[path] = path.read_bytes()
             seconds = execute(path, folder / path.name)
+            if path.name.startswith(TRAINS) and not same:
+                install_weights()  # before the stamp, which names them
             notebook = tidy(path, folder / path.name)
             made_from = {"source": dataset.source, "fingerprint": dataset.fingerprint}
             notebook.metadata["course"] = stamp.make(notebook, **made_from, seconds=seconds)
@@ -71,8 +73,6 @@ def main(numbers: list[str], *, same: bool = False) -> None:
                 print(*problems or ["the same"], sep="\n    ", flush=True)
                 continue
             print(f"    {seconds:.0f} s", flush=True)
-            if path.name.startswith(TRAINS):
-                install_weights()
             notebooks[path], problems = notebook, check(notebook)
             try:
                 notebook.cells[1].source = reading_time.box(notebook)
