@@ -163,6 +163,15 @@ def essay(answer: object, elements: Mapping[str, str | bool], *, fewest: int) ->
     return Feedback(False, message, show(answer), show("; ".join(elements)))
 
 
+def open_question(wanted: str, *, fewest: int, elements: Mapping[str, str], look: str) -> Callable:
+    """Make the self-check of an open question; see `exercise` and `essay`."""
+
+    def check(answer: object) -> Feedback:
+        return essay(answer, elements, fewest=fewest)
+
+    return exercise(wanted, look)(check)
+
+
 def mentions(text: str, stems: str | bool) -> bool:
     """Say whether a text holds words that a regular expression describes, in any case."""
     return stems if isinstance(stems, bool) else bool(re.search(stems, text, re.IGNORECASE))

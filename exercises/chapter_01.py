@@ -22,7 +22,7 @@ def exercise_1(answer, metadata):
     cancers = [c.dx for c in CLASSES if c.malignant]
     image, lesion = metadata["dx"].isin(cancers), lesions["dx"].isin(cancers)
     without_early = [table["dx"].isin(set(cancers) - {"akiec"}) for table in (metadata, lesions)]
-    known = [
+    return compare(got, [
         ((image.mean(), lesion.mean()),
          "The lesions' share is smaller: cancers were photographed more often."),
         ((lesion.mean(), image.mean()), "The two are exchanged: images first, then lesions."),
@@ -34,8 +34,7 @@ def exercise_1(answer, metadata):
         (bool({image.sum(), lesion.sum()} & set(got)),
          "This is a count; divide it by the number of all images or of all lesions."),
         (..., "At least one of the two is not the share of akiec, bcc and mel together."),
-    ]  # fmt: skip
-    return compare(got, known, "share of images, share of lesions", percent=True)
+    ], "share of images, share of lesions", percent=True)  # fmt: skip
 
 
 @exercise(
@@ -57,7 +56,12 @@ def exercise_2(answer, image):
         return got == [order(p) for p in range(image.size)]
 
     differ = [p for p in range(image.size) if got[p] != truth[p]]
-    known = [
+    place = expected = ""
+    if differ:
+        at = 1217 if 1217 in differ else differ[0]  # 1217 is the chapter's own
+        place = f"position {at}: " + ", ".join(f"{value:g}" for value in got[at])
+        expected = ", ".join(str(int(value)) for value in truth[at])
+    return compare(place, [
         (not differ, f"All {image.size:,} positions come out right."),
         (any(value % 1 for place in got for value in place),
          "A place is made of whole numbers: // divides without remainder, / does not."),
@@ -70,13 +74,7 @@ def exercise_2(answer, image):
         (gives(lambda p: tuple(n + 1 for n in truth[p])),
          "Rows, columns and channels are counted from 0, not from 1."),
         (..., "Not every position comes out right."),
-    ]  # fmt: skip
-    place = expected = ""
-    if differ:
-        at = 1217 if 1217 in differ else differ[0]  # 1217 is the chapter's own
-        place = f"position {at}: " + ", ".join(f"{value:g}" for value in got[at])
-        expected = ", ".join(str(int(value)) for value in truth[at])
-    return compare(place, known, expected)
+    ], expected)  # fmt: skip
 
 
 @exercise(
@@ -88,7 +86,9 @@ def exercise_3(answer):
     alphabet = _numbered(sorted(DX))
     by_name = _numbered(c.dx for c in sorted(CLASSES, key=lambda c: c.name.lower()))
     from_1 = {dx: code + 1 for dx, code in alphabet.items()}
-    known = [
+    order = ", ".join(f"{name} {got[name]}" for name in sorted(got, key=got.get))
+    shown = "" if got == alphabet else order
+    return compare(shown, [
         (got == alphabet, "These are the numbers of DermaMNIST: its coding is the alphabet's."),
         (set(got) != set(DX),
          f"The seven classes are {', '.join(alphabet)}; each needs one number."),
@@ -96,10 +96,7 @@ def exercise_3(answer):
         (got == by_name, "The full names are sorted here; the folders bear the abbreviations."),
         (got == from_1, "The order is right, but Python counts from 0."),
         (..., "This is not the alphabetical order of the abbreviations, counted from 0."),
-    ]  # fmt: skip
-    order = ", ".join(f"{name} {got[name]}" for name in sorted(got, key=got.get))
-    shown = "" if got == alphabet else order
-    return compare(shown, known, "seven abbreviations in alphabetical order, numbered from 0")
+    ], "seven abbreviations in alphabetical order, numbered from 0")  # fmt: skip
 
 
 LIMITS = {  # a limit of the data, and the beginnings of words that name it

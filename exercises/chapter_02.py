@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from exercises.base import compare, essay, exercise, number
+from exercises.base import compare, exercise, number, open_question
 
 
 @exercise(
@@ -17,7 +17,8 @@ def exercise_1(answer, metadata):
     votes = lesions["dx"].value_counts()
     winner, most = votes.idxmax(), votes.max()
     images = metadata["dx"] == winner
-    known = [
+    expected = f"lesions of the most frequent class, of all {len(lesions):,} lesions"
+    return compare(number(answer), [
         (most / len(lesions), "More than with images: nevi have the fewest images per lesion."),
         (images.mean(), "This is the share of the images; count each lesion once."),
         (most / len(metadata), "You divided lesions by images; divide lesions by lesions."),
@@ -25,9 +26,7 @@ def exercise_1(answer, metadata):
         (most, "This is a count; divide it by the number of all lesions.", 0),
         (images.sum(), "This is a count; divide it by the number of all lesions.", 0),
         (..., f"This is not the share of the lesions that are {winner}."),
-    ]  # fmt: skip
-    expected = f"lesions of the most frequent class, of all {len(lesions):,} lesions"
-    return compare(number(answer), known, expected, percent=True)
+    ], expected, percent=True)  # fmt: skip
 
 
 @exercise(
@@ -38,7 +37,7 @@ def exercise_2(answer, metadata):
     """Check the share of lesions that a guess from the body site alone gets right."""
     lesions = metadata.drop_duplicates("lesion_id")
     table, of_images = _by_site(lesions), _by_site(metadata)
-    known = [
+    return compare(number(answer), [
         (_guessed(table), "Hardly more than 'always nevus', and the image was not looked at."),
         (table.sum().max() / len(lesions),
          "This is one answer for all sites; give each site its own most frequent class."),
@@ -48,9 +47,7 @@ def exercise_2(answer, metadata):
          "Here a site with three lesions weighs as much as the back; add counts, not shares."),
         (table.max(axis=1).sum(), "This is the number of right guesses; divide by all lesions.", 0),
         (..., "For each site take its largest count; add these; divide by the number of lesions."),
-    ]  # fmt: skip
-    expected = "right guesses of all lesions, one guess per site"
-    return compare(number(answer), known, expected, within=0.003, percent=True)
+    ], "right guesses of all lesions, one guess per site", within=0.003, percent=True)  # fmt: skip
 
 
 @exercise(
@@ -65,7 +62,7 @@ def exercise_3(answer, photo):
     left = {name: light - np.min(image) for name, image in shrunk.items()}
     box, nearest = left.pop("BOX"), left.pop("NEAREST")
     got = number(answer)
-    known = [
+    return compare(got, [
         (box, f"Of {light - dark:.0f} levels {box:.0f} are left.", 2),
         (light - box, "This is the value of the darkest pixel; how far is it below the skin?", 1),
         (-box, "The size is right; darker is asked for, so give the difference without a sign.", 1),
@@ -76,11 +73,10 @@ def exercise_3(answer, photo):
         (any(abs(got - value) <= 1 for value in left.values()),
          "Another filter than the course's: give resize the filter Image.Resampling.BOX."),
         (..., "Shrink the picture with BOX, take the smallest value, subtract it from the skin."),
-    ]  # fmt: skip
-    return compare(got, known, "value of the skin minus the smallest value at 28 × 28")
+    ], "value of the skin minus the smallest value at 28 × 28")  # fmt: skip
 
 
-ELEMENTS = {
+exercise_4 = open_question('a text of three to five sentences, """…"""', fewest=15, elements={
     "the column with the days until the lesion was cut out": r"\b(day|wait|column)",
     "the decision: which of the columns the model may not have":
         r"n't\b|\b(not?\b|none|neither|nor\b|never|leak|leave|exclud|cannot|refuse|without|"
@@ -91,16 +87,7 @@ ELEMENTS = {
     "what makes the number of days large or small: who decides it, and by what":
         r"\b(suspic|suspect|danger|harmless|urgen|doctor|physician|decid|decision|judg|worr|"
         r"opinion|reveal|believ|fear|cancer|malignan|melanoma|diagnos)",
-}  # fmt: skip
-
-
-@exercise(
-    'a text of three to five sentences, """…"""',
-    "section 'Who says that it is a melanoma?', on leakage",
-)
-def exercise_4(answer):
-    """Look for time, cause and a verdict in a text."""
-    return essay(answer, ELEMENTS, fewest=15)
+}, look="section 'Who says that it is a melanoma?', on leakage")  # fmt: skip
 
 
 def _by_site(table: pd.DataFrame) -> pd.DataFrame:

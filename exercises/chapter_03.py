@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from exercises.base import WrongKind, array, compare, essay, exercise, number
+from exercises.base import WrongKind, array, compare, exercise, number, open_question
 from utils.classes import DX
 
 SIBLINGS = "section 'A split that looks right'"
@@ -19,7 +19,10 @@ def exercise_1(answer, lesion, train, test, *, merged=None):
     in_test, in_train = np.isin(lesion[test], lesion[train]), np.isin(lesion[train], lesion[test])
     several = np.unique(np.asarray(lesion, dtype=str), return_counts=True)[1] > 1
     of_test, of_training = len(set(lesion[test])), len(set(lesion[train]))
-    known = [
+    expected = "names that stand in lesion[train] and in lesion[test]"
+    if counts[0] < in_test.sum():
+        expected += f"; below {in_test.sum():,}"
+    return compare(got, [
         (got in counts,
          "Each of these lesions has an image on both sides; some bring two test images or more."),
         (in_test.sum(), "These are test images, not lesions; a lesion with two counts once."),
@@ -31,11 +34,7 @@ def exercise_1(answer, lesion, train, test, *, merged=None):
         (several.sum(), "These are all lesions with several images; some lie in one part alone."),
         (0 < got < 1, "This is a share; the question asks how many."),
         (..., "This is not the number of names that occur in both parts."),
-    ]  # fmt: skip
-    expected = "names that stand in lesion[train] and in lesion[test]"
-    if counts[0] < in_test.sum():
-        expected += f"; below {in_test.sum():,}"
-    return compare(got, known, expected, within=0)
+    ], expected, within=0)  # fmt: skip
 
 
 @exercise("a share between 0 and 1", SIBLINGS)
@@ -54,7 +53,8 @@ def exercise_2(answer, lesion, *, train=0.3, usual=0.7, test=0.2):
     )
     share = got / 100 if 1 < got <= 100 else got
     nearer = abs(share - truth) < abs(share - exchanged)
-    known = [
+    expected = f"the mean of a mask over the test images, with train_size={train}"
+    return compare(got, [
         (truth if nearer else False,
          f"With {100 * usual:.0f} % for training it was about {100 * before:.0f} %: same images, "
          "another cut."),
@@ -68,9 +68,7 @@ def exercise_2(answer, lesion, *, train=0.3, usual=0.7, test=0.2):
          0.001),
         ((others > 0).mean(), "This share of all images has a sibling, wherever it went.", 0.01),
         (..., "This is not the share of test images whose lesion is in the training part."),
-    ]  # fmt: skip
-    expected = f"the mean of a mask over the test images, with train_size={train}"
-    return compare(got, known, expected, within=0.03, percent=True)
+    ], expected, within=0.03, percent=True)  # fmt: skip
 
 
 @exercise("an array of row numbers", "section 'Making the rare classes count'")
@@ -84,7 +82,8 @@ def exercise_3(answer, labels, train, *, at_least=1000):
     rare = (before > 0) & (before < at_least)
     outside, gone = (~np.isin(rows, train)).sum(), (~np.isin(train, rows)).sum()
     right = not outside and not gone and bool((got == truth).all())
-    known = [
+    shown = _per_class(got)
+    return compare(f"{len(rows):,} rows: {shown}" if right else shown, [
         (right, f"{len(train):,} images and {len(rows) - len(train):,} copies, of the training "
                 "part only."),
         (rows.max() < len(DX), "These are labels, from 0 to 6; take the row numbers."),
@@ -102,12 +101,10 @@ def exercise_3(answer, labels, train, *, at_least=1000):
         ((got[rare] > truth[rare]).any(),
          f"Some classes have more than {at_least:,} rows now; they are filled up and no further."),
         (..., f"Some classes still have fewer than {at_least:,} rows."),
-    ]  # fmt: skip
-    shown = _per_class(got)
-    return compare(f"{len(rows):,} rows: {shown}" if right else shown, known, _per_class(truth))
+    ], _per_class(truth))  # fmt: skip
 
 
-ELEMENTS = {
+exercise_4 = open_question("a text of two to five sentences", fewest=25, elements={
     "what the tiles share (whose tissue is it?)": r"patient|slide|person|people|donor|individual",
     "where those tiles went, and what a network can do with that":
         r"both (part|side)|leak|sibling|overlap|\bseen|recogni|memor|by heart|remember|already|"
@@ -117,16 +114,7 @@ ELEMENTS = {
         r"whole)[^.;]{0,60}(patient|slide|person|people|donor|individual)|(patient|"
         r"slide)[- ](wise|level|grouped)|(other|new|unseen|another) (patient|hospital|"
         r"clinic)[^.;]{0,40}(test|part)",
-}  # fmt: skip
-
-
-@exercise(
-    "a text of two to five sentences",
-    "section 'The split, built in the open', with 'patient' for 'lesion'",
-)
-def exercise_4(answer):
-    """Look in the open answer for what tiles share, the leak, and a remedy."""
-    return essay(answer, ELEMENTS, fewest=25)
+}, look="section 'The split, built in the open', with 'patient' for 'lesion'")  # fmt: skip
 
 
 def _how_many(answer: object) -> float:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from exercises.base import WrongKind, compare, essay, exercise, numbers
+from exercises.base import WrongKind, compare, exercise, numbers, open_question
 
 
 @exercise(
@@ -17,7 +17,8 @@ def exercise_1(answer, patch, kernel):
     matrix = [float((patch @ k).sum()) for k in (kernel, kernel.T)]
     if isinstance(answer, tuple | list) and any(np.size(part) == 9 for part in answer):
         raise WrongKind("These are nine products; add them up, to one number.")
-    known = [
+    expected = "sum(patch × edge_kernel), sum(patch × edge_kernel.T), then max(0, the second)"
+    return compare(numbers(answer, 3), [
         ((across, down, max(down, 0)),
          "It gets lighter from left to right and darker from top to bottom; ReLU drops that."),
         ((across, down, -down), "ReLU does not take the sign away; it sets negative numbers to 0."),
@@ -30,9 +31,7 @@ def exercise_1(answer, patch, kernel):
         ((across, down), "The first two are right. The third is the larger of the second and 0."),
         (matrix, "The sign @ multiplies matrices; a convolution multiplies place by place: *."),
         (..., "Multiply number by number (nine products), then add up."),
-    ]  # fmt: skip
-    expected = "sum(patch × edge_kernel), sum(patch × edge_kernel.T), then max(0, the second)"
-    return compare(numbers(answer, 3), known, expected, within=0.5)
+    ], expected, within=0.5)  # fmt: skip
 
 
 @exercise(
@@ -46,7 +45,8 @@ def exercise_2(answer, model, *, size=5):
     (_, colours, first, _), (old, channels, filters, entering) = _two_convolutions(model)
     each = size * size * channels
     parameters, height = (each + 1) * filters, entering - size + 1
-    known = [
+    expected = f"parameters of {filters} kernels, and the places for a row of {size} on {entering}"
+    return compare(numbers(_with_height(answer), 2), [
         ((parameters, height),
          "More weights in each kernel, and a smaller map: fewer places to lay the kernel on."),
         (each * filters, f"One number per kernel is missing: the bias, {filters} of them."),
@@ -68,9 +68,7 @@ def exercise_2(answer, model, *, size=5):
         ((height, parameters), "The two are exchanged: the number of parameters comes first."),
         (parameters, "The number of parameters is right. At how many places does a kernel fit?"),
         (..., "Count the weights of one kernel, add its bias, times the number of kernels."),
-    ]  # fmt: skip
-    expected = f"parameters of {filters} kernels, and the places for a row of {size} on {entering}"
-    return compare(numbers(_with_height(answer), 2), known, expected, within=0)
+    ], expected, within=0)  # fmt: skip
 
 
 @exercise(
@@ -84,7 +82,7 @@ def exercise_3(answer, cautious, bold):
     worst = shares[1].min()
     if isinstance(answer, tuple | list) and any(np.size(part) > 1 for part in answer):
         raise WrongKind("These are losses of each lesion; a network's loss is their mean.")
-    known = [
+    return compare(numbers(answer, 2), [
         (losses, f"One answer costs bold most: {worst:.2f} for the truth costs "
                  f"{-np.log(worst):.2f} alone."),
         (-losses, "The minus is missing: the logarithm of a share below 1 is negative."),
@@ -100,11 +98,10 @@ def exercise_3(answer, cautious, bold):
         ([2 / 3, 2 / 3], "This is the share of right answers, the accuracy; it is the same here."),
         ([1 - p.mean() for p in shares], "This is 1 minus the mean; the loss takes logarithms."),
         (..., "This is not the mean of minus the logarithm of the three shares."),
-    ]  # fmt: skip
-    return compare(numbers(answer, 2), known, "for each the mean of -ln p", within=0.006)
+    ], "for each the mean of -ln p", within=0.006)  # fmt: skip
 
 
-ELEMENTS = {
+exercise_4 = open_question("a text of two to five sentences", fewest=25, elements={
     "why one of the seven names must come out":
         r"softmax|sum|add(s|ed)? up|100|hundred|\bseven\b|\b7\b|none of (these|them)|no other|"
         r"(must|has to|have to) (choose|answer|give|pick|divide|hand|name)|forced|normali[sz]|"
@@ -119,13 +116,7 @@ ELEMENTS = {
         r"cost|price|\bbut\b|however|still|miss|wrong|false|effort|\btime\b|money|delay|fewer|"
         r"also (refus|reject|turn)|(real|genuine) lesion|(more|extra|some) work|or work|"
         r"never complete|cannot|slips? through",
-}  # fmt: skip
-
-
-@exercise("a text of two to five sentences", "section 'Softmax', its last paragraph")
-def exercise_4(answer):
-    """Look in the open answer for the cause, a remedy and its cost."""
-    return essay(answer, ELEMENTS, fewest=25)
+}, look="section 'Softmax', its last paragraph")  # fmt: skip
 
 
 def _with_height(answer: object) -> object:

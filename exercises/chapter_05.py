@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from exercises.base import compare, essay, exercise, numbers
+from exercises.base import compare, exercise, numbers, open_question
 
 
 @exercise("two whole numbers, (steps in an epoch, steps in the run)", "section 'Batch size'")
@@ -15,7 +15,8 @@ def exercise_1(answer, rows, epochs, *, batch_size=512, before=128):
     n = int(rows) if isinstance(rows, int | np.integer) else len(rows)
     steps, usual = math.ceil(n / batch_size), math.ceil(n / before)
     rest = "The rows that are left over make a last, smaller batch; it is a step as well."
-    known = [
+    expected = f"{n:,} rows in batches of {batch_size}, rounded up; then times {epochs} epochs"
+    return compare(numbers(answer, 2), [
         ((steps, steps * epochs),
          f"With batches of {before} it is {usual:,} steps an epoch, {usual * epochs:,} in all: the "
          "weights are turned less often now."),
@@ -27,9 +28,7 @@ def exercise_1(answer, rows, epochs, *, batch_size=512, before=128):
         (n / batch_size, rest, 0.01),
         (batch_size, "This is how many rows a step has; the question is how many steps there are."),
         (..., f"How many batches are needed until each of the {n:,} rows was shown once?"),
-    ]  # fmt: skip
-    expected = f"{n:,} rows in batches of {batch_size}, rounded up; then times {epochs} epochs"
-    return compare(numbers(answer, 2), known, expected, within=0)
+    ], expected, within=0)  # fmt: skip
 
 
 @exercise(
@@ -55,7 +54,7 @@ def exercise_2(answer, history):
         )
     watched = _epochs(np.asarray(balanced or [np.nan], float), np.max)
     training = [np.asarray(history.get(k, [np.nan]), float) for k in ("loss", "accuracy")]
-    known = [
+    return compare((first, second), [
         (are(by_loss, by_accuracy), text),
         (are({e - 1 for e in by_loss}, {e - 1 for e in by_accuracy}),
          "These are counted from 0, as Python counts; the first epoch is number 1."),
@@ -71,9 +70,7 @@ def exercise_2(answer, history):
         (first in by_loss, "The first is right. The second is where val_accuracy is largest."),
         (second in by_accuracy, "The second is right. The first is where val_loss is smallest."),
         (..., "Neither is the epoch in which its number was best."),
-    ]  # fmt: skip
-    expected = "1 + the place of the smallest val_loss, and of the largest val_accuracy"
-    return compare((first, second), known, expected)
+    ], "1 + the place of the smallest val_loss, and of the largest val_accuracy")  # fmt: skip
 
 
 @exercise("a keras.callbacks.ModelCheckpoint", "section 'A checkpoint that watches nothing'")
@@ -87,7 +84,16 @@ def exercise_3(answer, log):
     weights_only = getattr(callback, "save_weights_only", False)
     by_epoch = getattr(callback, "save_freq", "epoch") == "epoch"
     right = watched in log and (watched, direction) == ("val_loss", "min") and by_epoch
-    known = [
+    shown = (
+        f"monitor={watched!r}, direction {direction}, save_best_only={best_only}, "
+        f"save_weights_only={weights_only}"
+    )
+    if isinstance(callback, str | int | float):
+        shown = callback
+    elif "ModelCheckpoint" not in kinds:
+        shown = f"the callback {kinds[0]}" if "Callback" in kinds else "something else"
+    expected = "watches val_loss, keeps the smallest, saves the best epoch only, and weights only"
+    return compare(shown, [
         (bool(right and best_only and weights_only),
          "A name that is logged, the right direction, and the best epoch only. Now look whether "
          "the file is there."),
@@ -104,18 +110,10 @@ def exercise_3(answer, log):
         (not best_only, "This saves after every epoch, better or not; the last one stays."),
         (not weights_only, "This saves the whole model; the task asks for the weights only."),
         (..., "save_freq counts batches here, but val_loss is known only after an epoch."),
-    ]  # fmt: skip
-    shown = (
-        f"monitor={watched!r}, direction {direction}, save_best_only={best_only}, "
-        f"save_weights_only={weights_only}"
-    )
-    expected = "watches val_loss, keeps the smallest, saves the best epoch only, and weights only"
-    if "ModelCheckpoint" not in kinds and not isinstance(callback, str | int | float):
-        callback = f"the callback {kinds[0]}" if "Callback" in kinds else "something else"
-    return compare(shown if "ModelCheckpoint" in kinds else callback, known, expected)
+    ], expected)  # fmt: skip
 
 
-ELEMENTS = {
+exercise_4 = open_question("a text of two to five sentences", fewest=25, elements={
     "what it may have learned in place of the disease (name something of the pictures)":
         r"by heart|memor|hair|corner|border|edge|ruler|\bink\b|marker|bubble|gel\b|light|colou?r|"
         r"background|camera|\bskin around|artefact|artifact|position|pixel|these (very )?(80|"
@@ -131,16 +129,7 @@ ELEMENTS = {
         r"mirror|flip|rotat|shift|crop|stop (early|earlier|before|in time)|early stop|gather|"
         r"fewer epoch|fewer cop|dropout|regulari|smaller network|class weight|vary|varied|"
         r"change[sd]? (each|the|every) cop",
-}  # fmt: skip
-
-
-@exercise(
-    "a text of two to five sentences",
-    "section 'How often each image is shown', the table and what follows it",
-)
-def exercise_4(answer):
-    """Look in the open answer for what was learned instead, a test of it, and a remedy."""
-    return essay(answer, ELEMENTS, fewest=25)
+}, look="section 'How often each image is shown', the table and what follows it")  # fmt: skip
 
 
 def _epochs(values: np.ndarray, best: Callable[[np.ndarray], float]) -> set[int]:

@@ -18,7 +18,8 @@ def exercise_1(answer, counts):
     rows, columns, diagonal = counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)
     found, spared = _grouped(counts, CANCER)
     only = diagonal[CANCER].sum() / rows[CANCER].sum()
-    known = [
+    expected = "called one of the three / the three rows; called one of the four / the four rows"
+    return compare(numbers(answer, 2), [
         ((found, spared),
          f"Found is {found:.3f}, although only {only:.3f} get the name of their own class: many "
          "mistakes are made between the three."),
@@ -34,9 +35,7 @@ def exercise_1(answer, counts):
          "The first is right. A nevus that is called bkl may stay as well: count it."),
         (found, "The first is right. The second: of four other rows, who is called none of three?"),
         (..., "Add up three rows and, within them, three columns; then the other four likewise."),
-    ]  # fmt: skip
-    expected = "called one of the three / the three rows; called one of the four / the four rows"
-    return compare(numbers(answer, 2), known, expected, percent=True)
+    ], expected, percent=True)  # fmt: skip
 
 
 @exercise("a share between 0 and 1", f"{BY_HAND}, on precision")
@@ -48,7 +47,8 @@ def exercise_2(answer, counts, common):
     sensitivity, here = hit / melanomas, hit / called
     hits = sensitivity * common
     alarms = hits + (called - hit) / (counts.sum() - melanomas) * (1 - common)
-    known = [
+    expected = f"hits / (hits + false alarms), with {common:.1%} melanomas"
+    return compare(number(answer), [
         (hits / alarms, f"In the test part it is {here:.3f}. The network has not changed; the "
                         "people are others."),
         (here, "This is the PPV of the test part, where melanomas are far more common."),
@@ -60,9 +60,7 @@ def exercise_2(answer, counts, common):
         (alarms, "This is the share of lesions that are called melanoma; how many of them are?"),
         (1 - hits / alarms, "This is the share of false alarms among those called; take the rest."),
         (..., "Take 10,000 lesions: how many melanomas are called, how many others are called?"),
-    ]  # fmt: skip
-    expected = f"hits / (hits + false alarms), with {common:.1%} melanomas"
-    return compare(number(answer), known, expected, within=0.003, percent=True)
+    ], expected, within=0.003, percent=True)  # fmt: skip
 
 
 @exercise("a share between 0 and 1", "section 'From one threshold to all of them', on the AUC")
@@ -74,7 +72,7 @@ def exercise_3(answer, truth, probabilities):
     in_order = float(np.mean([(others < one).mean() for one in own]))
     called = probabilities.argmax(axis=1) == MEL
     found, spared = called[melanoma].mean(), (~called[~melanoma]).mean()
-    known = [
+    return compare(number(answer), [
         (in_order, "It is the AUC of the row mel: it asks for the order alone, for no threshold."),
         (1 - in_order, "These are the other pairs: count those where the melanoma's is larger."),
         ((own > others.mean()).mean(), "Compare with each of the others, not with their mean."),
@@ -82,8 +80,7 @@ def exercise_3(answer, truth, probabilities):
         ((found + spared) / 2, "This is the mean of sensitivity and specificity: one threshold."),
         (own.mean() - others.mean(), "This is how far two means lie apart; count pairs."),
         (..., "For each melanoma: which share of the others has a smaller bar? Then the mean."),
-    ]  # fmt: skip
-    return compare(number(answer), known, "pairs in the right order / all pairs", percent=True)
+    ], "pairs in the right order / all pairs", percent=True)  # fmt: skip
 
 
 COSTS = (

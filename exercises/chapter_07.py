@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from exercises.base import compare, essay, exercise, numbers
+from exercises.base import compare, exercise, numbers, open_question
 from utils.classes import DX
 
 MEL = DX.index("mel")
@@ -24,7 +24,10 @@ def exercise_1(
     found, price = _alarm(*test, threshold)
     got = numbers(answer, 2)
     got[0] = got[0] / 100 if got[0] > 1 else got[0]
-    known = [
+    expected = (
+        f"at the largest threshold with {goal:.0%} on validation: two numbers of the test part"
+    )
+    return compare(got, [
         ((found, price),
          f"The goal was {goal:.0%}. What a threshold keeps on new lesions is seen only there."),
         (_alarm(*validation, threshold), "These are of the validation part; report the test part."),
@@ -37,11 +40,7 @@ def exercise_1(
         ((found, price * found), "This divides by all melanomas; divide by those that are found."),
         (found, "The sensitivity is right. Divide all alarms by the melanomas among them."),
         (..., "Fix the threshold on the validation part, then count alarms on the test part."),
-    ]  # fmt: skip
-    expected = (
-        f"at the largest threshold with {goal:.0%} on validation: two numbers of the test part"
-    )
-    return compare(got, known, expected, within=(0.005, 0.05))
+    ], expected, within=(0.005, 0.05))  # fmt: skip
 
 
 @exercise("two shares, (promised, kept)", "section 'The melanoma bar'")
@@ -53,7 +52,7 @@ def exercise_2(answer, truth, mended, probabilities, *, low=0.1, high=0.3):
     promised, kept = _kept(melanoma, mended, low, high)
     trained = _kept(melanoma, probabilities[:, MEL], low, high)
     inside = (mended >= low) & (mended < high)
-    known = [
+    return compare(got, [
         ((promised, kept),
          f"As trained, {trained[0]:.3f} were promised and {trained[1]:.3f} kept, on other images."),
         ((kept, promised), "The two are exchanged: mean bar first, then the share of melanomas."),
@@ -67,9 +66,7 @@ def exercise_2(answer, truth, mended, probabilities, *, low=0.1, high=0.3):
          "This is the promise twice; the second number comes from the true classes."),
         (promised, "The promise is right. Kept is the mean of is_melanoma over the same images."),
         (..., "Make a mask of the images whose melanoma bar lies in the band, then two means."),
-    ]  # fmt: skip
-    expected = f"two means over the images with {low:g} <= mended < {high:g}"
-    return compare(got, known, expected, percent=True)
+    ], f"two means over the images with {low:g} <= mended < {high:g}", percent=True)  # fmt: skip
 
 
 @exercise(
@@ -82,7 +79,8 @@ def exercise_3(answer, truth, mended, *, risk=0.2, before=0.1):
     melanoma, weight = truth == MEL, risk / (1 - risk)
     right, everybody = _benefit(melanoma, mended, risk, weight), np.ones(len(truth))
     all_cut = _benefit(melanoma, everybody, risk, weight)
-    known = [
+    expected = "(hits - weight * false alarms) / images, for two plans, four decimals"
+    return compare(numbers(answer, 2), [
         ((right, all_cut),
          f"Below 0, a plan does worse than cutting out none; {risk:.0%} is above the share of "
          "melanomas."),
@@ -97,12 +95,10 @@ def exercise_3(answer, truth, mended, *, risk=0.2, before=0.1):
         (right * len(truth), "This is the sum; divide by the number of images."),
         (right, "The first is right. The second: every image raises the alarm."),
         (..., "Count hits and false alarms at this risk, weigh the second, divide by all images."),
-    ]  # fmt: skip
-    expected = "(hits - weight * false alarms) / images, for two plans, four decimals"
-    return compare(numbers(answer, 2), known, expected, within=0.0005)
+    ], expected, within=0.0005)  # fmt: skip
 
 
-ELEMENTS = {
+exercise_4 = open_question("a text of two to five sentences", fewest=25, elements={
     "what the 18 refer to (of which hundred lesions?)":
         r"of (a|one|every|each|\d+) ?hundred|in (a|one|every|each|\d+) ?hundred|(of|in|"
         r"out of) 100|calibrat|honest|those (images|lesions|people)|which (images|lesions|hundred|"
@@ -119,16 +115,7 @@ ELEMENTS = {
         r"photograph|see|seen|come|check)\w* (her |it |again|back|once more)|examin|decid|"
         r"together|explain|tell her|talk|ask her|three months|two weeks|fortnight|sends? (her|"
         r"judith)|skin (doctor|clinic)|appointment",
-}  # fmt: skip
-
-
-@exercise(
-    "a text of two to five sentences",
-    "section 'What is a melanoma worth?', and exercise 2",
-)
-def exercise_4(answer):
-    """Look in the open answer for what the number refers to, what is weighed, and what is done."""
-    return essay(answer, ELEMENTS, fewest=25)
+}, look="section 'What is a melanoma worth?', and exercise 2")  # fmt: skip
 
 
 def _threshold(positive: np.ndarray, scores: np.ndarray, goal: float) -> float:

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from exercises.base import WrongKind, compare, essay, exercise, number, numbers
+from exercises.base import WrongKind, compare, exercise, number, numbers, open_question
 from utils.classes import DX
 
 PAIR = "a pair of shares: (accuracy, balanced accuracy)"
@@ -19,7 +19,7 @@ def exercise_1(answer, trained_on, tested_on):
     # Both are row numbers of images.
     is_known = np.isin(tested_on, trained_on)
     share = is_known.mean()
-    known = [
+    return compare(number(answer), [
         (share, "With this chance the other split gave an image to training."),
         # Of the images that were trained on, as large a share is tested on.
         (1 - share, "This is the share of new ones, or of the images trained on. "
@@ -29,9 +29,7 @@ def exercise_1(answer, trained_on, tested_on):
         (share**2, "Images are in the second test part already; only one draw is left to chance."),
         (0.8, "This is the chapter's number; these splits give another share to training."),
         (..., "Ask of one test image: with which chance did the first split train on it?"),
-    ]  # fmt: skip
-    expected = "a share within the second test part"
-    return compare(number(answer), known, expected, within=0.02, percent=True)
+    ], "a share within the second test part", within=0.02, percent=True)  # fmt: skip
 
 
 @exercise(PAIR, "section 'Step 3: weights of one split, judged on another', the mask `unseen`")
@@ -42,7 +40,8 @@ def exercise_2(answer, run):
     lesions = np.asarray(list(run.certificate.train_lesions))
     met = np.isin(other.lesions, lesions)
     accuracy, balanced = _scores(other, ~met)
-    known = [
+    expected = "(accuracy, balanced accuracy) on the lesions of `other` never met"
+    return compare(numbers(answer, 2), [
         ((accuracy, balanced), "So much is left when no lesion is an old acquaintance."),
         ((balanced, accuracy), "The two numbers are exchanged: accuracy first."),
         ((accuracy, accuracy), "Both are the accuracy; the second is the mean over the classes."),
@@ -55,9 +54,7 @@ def exercise_2(answer, run):
         (_scores(own, ~np.isin(own.lesions, lesions)),
          "This is the run's own test part; take `other`, that of the second split."),
         (..., "Make the mask from other.lesions and record.train_lesions, then score within it."),
-    ]  # fmt: skip
-    expected = "(accuracy, balanced accuracy) on the lesions of `other` never met"
-    return compare(numbers(answer, 2), known, expected, percent=True)
+    ], expected, percent=True)  # fmt: skip
 
 
 @exercise(PAIR, "section 'Step 7: accuracy, and what it is made of', the table of contributions")
@@ -68,7 +65,7 @@ def exercise_3(answer, share, recognised, *, nevi=0.9):
     nv = np.arange(len(DX)) == DX.index("nv")
     balanced, of_nevi = found.mean(), nevi * found[nv].sum()
     mixed = of_nevi + (1 - nevi) * np.average(found[~nv], weights=share[~nv])
-    known = [
+    return compare(numbers(answer, 2), [
         # Equal shares of the rest come near in the accuracy; the other may have two digits only.
         ((mixed, balanced),
          "The accuracy moved with the mix of images, the network did not.", (0.003, 0.006)),
@@ -82,9 +79,7 @@ def exercise_3(answer, share, recognised, *, nevi=0.9):
         (of_nevi, "These are the nevi alone; a part of the others is recognised too."),
         ((share * found).sum(), "This accuracy is that of the test part; put in the new shares."),
         (..., "Multiply each class's new share by `recognised`, and add up."),
-    ]  # fmt: skip
-    expected = "(sum of new share × recognised, mean of recognised)"
-    return compare(numbers(answer, 2), known, expected, percent=True)
+    ], "(sum of new share × recognised, mean of recognised)", percent=True)  # fmt: skip
 
 
 # The invented abstract of exercise 4, held against the checklist's twelve questions.
@@ -109,7 +104,7 @@ def exercise_4(answer):
     if 8 in got:
         answered += " What spoils the measures of 8 happened before they were taken."
     missing = len(SPOILED) - len(got)
-    known = [
+    return compare(sorted(got), [
         (got == set(SPOILED), "Parts, order and choice: no number of this paper can be judged."),
         (bool(unknown),
          f"The checklist has twelve questions; there is no number {min(unknown, default=0)}."),
@@ -117,12 +112,10 @@ def exercise_4(answer):
          f"The abstract is silent on {_list(got & SILENT)}: a question to ask, no flaw to find."),
         (bool(got & ANSWERED), answered),
         (..., f"Right so far: {SPOILED.get(min(got))}. {missing} of the flaws still missing."),
-    ]  # fmt: skip
-    expected = "the questions whose answer stands in the text and makes the number worthless"
-    return compare(sorted(got), known, expected)
+    ], "the questions whose answer stands in the text and makes the number worthless")  # fmt: skip
 
 
-ELEMENTS = {
+exercise_5 = open_question("a text of some sentences", fewest=15, elements={
     "why the printed number does not hold for a new lesion":
         r"\b(?:train|memor|by heart|cop(?:y|ies|ied)|leak|sibling|overlap|acquaint|another split|"
         r"other split|already (?:seen|met|knew|known|stud)|seen before|fitted|learn(?:ed|t)|"
@@ -136,16 +129,7 @@ ELEMENTS = {
         r"new (?:lesion|patient)|by lesion|interval|external|independent|prospective|"
         r"other (?:clinic|hospital)|another (?:clinic|hospital)|never (?:seen|met|trained)|"
         r"lesions? (?:kept )?(?:apart|together)|not seen)",
-}  # fmt: skip
-
-
-@exercise(
-    "a text of some sentences",
-    "section 'Step 3: weights of one split, judged on another', and 'Step 8'",
-)
-def exercise_5(answer):
-    """Look for reason, consequence and something to ask for in the letter to the clinic."""
-    return essay(answer, ELEMENTS, fewest=15)
+}, look="section 'Step 3: weights of one split, judged on another', and 'Step 8'")  # fmt: skip
 
 
 def _scores(judged: object, part: np.ndarray) -> tuple[float, float]:

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from exercises.base import WrongKind, array, compare, essay, exercise, number, numbers
+from exercises.base import WrongKind, array, compare, exercise, number, numbers, open_question
 from utils.classes import CLASSES, DX
 
 
@@ -20,7 +20,7 @@ def exercise_1(answer, probabilities, shares):
     first, second = got = tuple(_class_name(part) for part in answer)
     p, shares = np.asarray(probabilities, float), np.asarray(shares, float)
     likely, divided = DX[p.argmax()], DX[(p / shares).argmax()]
-    known = [
+    return compare(got, [
         (got == (likely, divided), "The same probabilities, two decisions."),
         (got == (divided, likely), "The two are exchanged: the most probable class comes first."),
         (first != likely, "The first is the class with the highest probability, nothing divided."),
@@ -29,8 +29,7 @@ def exercise_1(answer, probabilities, shares):
         (second == DX[(p * shares).argmax()], "You multiplied; divide, or the common classes win."),
         (second == DX[np.argsort(-p)[1]], "The second most probable class; compute all quotients."),
         (..., "Divide each probability by the share of its class; the largest quotient wins."),
-    ]  # fmt: skip
-    return compare(got, known, "(most probable class, class with the largest probability / share)")
+    ], "(most probable class, class with the largest probability / share)")  # fmt: skip
 
 
 @exercise("an array of 7 probabilities", "section 'Averaging when you predict'")
@@ -44,7 +43,11 @@ def exercise_2(answer, network, image):
     of_mean = np.asarray(network.predict_on_batch(views.mean(axis=0, keepdims=True)))[0]
     alone, turns, flips = "This is the answer to a single orientation.", eight[:4], eight[4:]
     some = "Some orientations are missing: four turns, each as it is and mirrored."
-    known = [
+    if got.shape != eight.shape:
+        got = numbers(answer, len(DX))
+    expected = "the mean over eight answers, an array of 7 numbers"
+    # Rounded to three digits is near.
+    return compare(got, [
         (eight.mean(axis=0), "Turned or not, this lesion now gets the same answer."),
         (got.shape == eight.shape, "These are eight answers; take their mean, axis=0."),
         *((one, alone) for one in eight),
@@ -55,12 +58,7 @@ def exercise_2(answer, network, image):
         (eight.sum(axis=0), "This is the sum; the probabilities must add up to 1."),
         (of_mean, "You averaged the pictures; average the answers to them."),
         (..., "Four turns, each as it is and mirrored: eight answers, then their mean."),
-    ]
-    if got.shape != eight.shape:
-        got = numbers(answer, len(DX))
-    expected = "the mean over eight answers, an array of 7 numbers"
-    # Rounded to three digits is near.
-    return compare(got, known, expected, within=6e-4, percent=got.ndim == 1)
+    ], expected, within=6e-4, percent=got.ndim == 1)  # fmt: skip
 
 
 @exercise(
@@ -79,7 +77,7 @@ def exercise_3(answer, aucs):
     right = steps(lambda after, before: after.min() > before.max())
     extra = min(got - right, default=names[1])
     after, before = aucs[extra], aucs[names[max(names.index(extra), 1) - 1]]
-    known = [
+    return compare(sorted(name[:2] for name in got), [
         (got == right, "After these steps every seed is ahead of every seed before."),
         (names[0] in got, f"{names[0][:2]} is where it begins; it has no step before it."),
         (got == steps(lambda after, before: after.mean() > before.mean()),
@@ -95,9 +93,7 @@ def exercise_3(answer, aucs):
         (extra in got - right, f"After {extra} the worst seed has {after.min():.4f}, "
          f"the best one before it {before.max():.4f}."),
         (..., "These are right, but some are missing: go through all pairs of neighbours."),
-    ]  # fmt: skip
-    expected = "steps with min(after) > max(before)"
-    return compare(sorted(name[:2] for name in got), known, expected)
+    ], "steps with min(after) > max(before)")  # fmt: skip
 
 
 @exercise(
@@ -112,7 +108,7 @@ def exercise_4(answer, labels, *, gain=0.01):
     exact = len(DX) * plain
     truth, of_accuracy = (np.ceil(values - 1e-9) for values in (exact, plain))
     seven = "You forgot the seven classes: each counts for a seventh only."
-    known = [
+    return compare(got, [
         (truth, "A handful of images of the rarest class moves the number.", 0),
         (truth[::-1], "The two are exchanged: dermatofibroma comes first.", 0),
         (of_accuracy, seven, 0),
@@ -122,11 +118,10 @@ def exercise_4(answer, labels, *, gain=0.01):
         (exact, "An image is recognised or it is not: round up to whole images.", 0.06),
         (np.floor(exact), "Rounded down, the gain stays below the hundredth: round up.", 0),
         (..., "One more image of a class raises the balanced accuracy by 1 / (7 × its images)."),
-    ]  # fmt: skip
-    return compare(got, known, "the smallest whole numbers whose gain is a hundredth or more")
+    ], "the smallest whole numbers whose gain is a hundredth or more")  # fmt: skip
 
 
-ELEMENTS = {
+exercise_5 = open_question("a text of some sentences", fewest=15, elements={
     "what choosing on the test lesions does to their number":
         r"\b(?:cho(?:se|os|ic)|pick|select|used up|tun(?:e|ing)|best of|twelve|tried|tries|trying|"
         r"validation|opened)",
@@ -137,16 +132,8 @@ ELEMENTS = {
         r"\b(?:clinic|camera|hospital|dermatoscope|device|population|elsewhere|other place|"
         r"other patient|skin (?:type|colou?r|tone)|dark(?:er)? skin|same (?:two )?places|external|"
         r"equipment|from there|(?:its|their) own|transfer|generali[sz])",
-}  # fmt: skip
-
-
-@exercise(
-    "a text of some sentences",
-    "sections 'The rules of the game', 'The test lesions, once' and 'What this says …'",
-)
-def exercise_5(answer):
-    """Look in the open answer for choosing by the test part, chance, and another clinic."""
-    return essay(answer, ELEMENTS, fewest=15)
+}, look="sections 'The rules of the game', 'The test lesions, once' and "
+        "'What this says …'")  # fmt: skip
 
 
 def _class_name(part: object) -> str:

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from exercises.base import compare, essay, exercise, number, numbers
+from exercises.base import compare, exercise, number, numbers, open_question
 from utils.classes import DX
 
 MEL, NV = DX.index("mel"), DX.index("nv")
@@ -22,7 +22,7 @@ def exercise_1(answer, images, masks):
     def inside(maps: np.ndarray) -> float:
         return float(np.nanmean((maps * masks).sum(axis=(1, 2)) / maps.sum(axis=(1, 2))))
 
-    known = [
+    return compare(number(answer), [
         (inside(dark), "No network has seen anything, and the map lies on the lesion."),
         (masks.mean(), "This is the share of the area, which a flat map would reach: chance."),
         (1 - inside(dark), "This is the share outside; the mask is True inside the lesion."),
@@ -30,8 +30,7 @@ def exercise_1(answer, images, masks):
         ((dark * masks).sum() / dark.sum(),
          "All images in one pot: compute a share for each image, then the mean of those."),
         (..., "For each image: the darkness inside the mask, divided by all darkness; the mean."),
-    ]  # fmt: skip
-    return compare(number(answer), known, "the mean over the images, a share", percent=True)
+    ], "the mean over the images, a share", percent=True)  # fmt: skip
 
 
 @exercise(
@@ -49,7 +48,7 @@ def exercise_2(answer, truth, probabilities, label_by):
         return float(roc_auc_score(truth[rows] == code, p[rows, code]))
 
     of_all, without = auc(everything), auc(~followed)
-    known = [
+    return compare(numbers(answer, 2), [
         ((of_all, without), "Which nevi are in the test part moves the number that much."),
         ((without, of_all), "The two are exchanged: all images come first."),
         ((of_all, of_all), "Twice the AUC on all images: leave out label_by == 'follow_up'."),
@@ -58,9 +57,7 @@ def exercise_2(answer, truth, probabilities, label_by):
          "You kept the followed-up nevi and left out the rest: turn the condition round."),
         (auc(everything, NV), "This is the AUC of the nevi; take truth == mel and the column mel."),
         (..., "roc_auc_score(truth == mel, answers[:, mel]), once with all rows, once with fewer."),
-    ]  # fmt: skip
-    expected = "(AUC of melanoma on all images, the same without label_by == 'follow_up')"
-    return compare(numbers(answer, 2), known, expected)
+    ], "(AUC of melanoma on all images, the same without label_by == 'follow_up')")  # fmt: skip
 
 
 @exercise(
@@ -72,7 +69,8 @@ def exercise_3(answer, truth, probabilities):
     truth, top = np.asarray(truth), np.asarray(probabilities, float).argmax(axis=1)
     alarm, ill = top == MEL, truth == MEL
     share, price = alarm[ill].mean(), alarm.sum() / max((alarm & ill).sum(), 1)
-    known = [
+    expected = "(share of melanomas with top == mel, all alarms over the right ones)"
+    return compare(numbers(answer, 2), [
         ((share, price), "Fewer are found, and each is cheaper: the rule moves along one curve."),
         ((price, share), "The two are exchanged: the share comes first."),
         ((share, price - 1), "You counted false alarms only; the right ones are cut out as well."),
@@ -82,12 +80,10 @@ def exercise_3(answer, truth, probabilities):
         ((alarm.mean(), None), "This is the share of all images; take that among the melanomas."),
         ((1 - share, None), "This is the share that is missed; you want the share found."),
         (..., "The share of melanomas with top == mel; then all alarms over the right ones."),
-    ]  # fmt: skip
-    expected = "(share of melanomas with top == mel, all alarms over the right ones)"
-    return compare(numbers(answer, 2), known, expected, within=(0.005, 0.02))
+    ], expected, within=(0.005, 0.02))  # fmt: skip
 
 
-ELEMENTS = {
+exercise_4 = open_question("a text of some sentences", fewest=15, elements={
     "that a map can look right without a good network behind it":
         r"\b(?:random|untrained|chance|dark(?:er|est|ness)?|look(?:s|ed)? right|no network|"
         r"without (?:a|any) network|same map|pretty|convinc|persuasi|proves? nothing|sanity|"
@@ -99,12 +95,4 @@ ELEMENTS = {
         r"\b(?:test|measur|compar|other clinic|another clinic|hospital|sensitiv|specific|interval|"
         r"groups?|subgroup|corrupt|exchang|chang|new images|new lesions|own patients|ask|validat|"
         r"trial|stud(?:y|ies)|recall|false (?:positive|alarm)|catch|how many|provide|our patients)",
-}  # fmt: skip
-
-
-@exercise(
-    "a text of some sentences", "sections 'What it looks at' and 'A shortcut that is really there'"
-)
-def exercise_4(answer):
-    """Look in the open answer for maps that look right anyway, where against what, what to ask."""
-    return essay(answer, ELEMENTS, fewest=15)
+}, look="sections 'What it looks at' and 'A shortcut that is really there'")  # fmt: skip

@@ -2,23 +2,21 @@
 
 import numpy as np
 
-from exercises.base import compare, essay, exercise, number, numbers
+from exercises.base import compare, exercise, number, numbers, open_question
 
 
 @exercise("one probability between 0 and 1", "section 'For whom', the picture of all groups")
 def exercise_1(answer, groups):
     """Check the probability that at least one of so many 95 % intervals misses by chance."""
     none = 0.95**groups
-    known = [
+    return compare(number(answer), [
         (1 - none, "So one that stands out is what you must expect."),
         (0.05, "This is the chance that one given interval misses; there are many of them.", 0.001),
         (none, "This is the probability that none misses; you want the opposite."),
         (0.05 * groups, "This is how many miss on average, and no probability: it grows beyond 1."),
         (0.05**groups, "This is the probability that all of them miss.", 1e-4),
         (..., "All are right with 0.95 times itself, once for each group; 1 minus that."),
-    ]  # fmt: skip
-    expected = f"1 minus a power of 0.95, {groups} groups"
-    return compare(number(answer), known, expected, percent=True)
+    ], f"1 minus a power of 0.95, {groups} groups", percent=True)  # fmt: skip
 
 
 @exercise(
@@ -36,7 +34,8 @@ def exercise_2(answer, melanoma, scores, foreign, threshold):
 
     hit, false = shares(foreign)
     right = (rings == melanoma)[foreign]
-    known = [
+    expected = "(share of the foreign melanomas at or above the threshold, the same of the others)"
+    return compare(numbers(answer, 2), [
         ((hit, false), "The threshold is the one from home; nobody has asked these clinics."),
         ((false, hit), "The two are exchanged: the melanomas come first."),
         (shares(melanoma | ~melanoma), "These are all images; take those where foreign is True."),
@@ -49,9 +48,7 @@ def exercise_2(answer, melanoma, scores, foreign, threshold):
          "The second is the share of false ones among the alarms; divide by all others instead."),
         ((right.mean(), None), "The first is the accuracy; take the melanomas alone."),
         (..., "The mean of scores >= threshold among foreign & melanoma, then & ~melanoma."),
-    ]  # fmt: skip
-    expected = "(share of the foreign melanomas at or above the threshold, the same of the others)"
-    return compare(numbers(answer, 2), known, expected)
+    ], expected)  # fmt: skip
 
 
 @exercise(
@@ -66,7 +63,7 @@ def exercise_3(answer, melanoma, scores, foreign):
     def promised(among):
         return scores[among].sum() / melanoma[among].sum()
 
-    known = [
+    return compare(number(answer), [
         (promised(foreign), "A sum of probabilities is a number of patients to expect."),
         (1 / promised(foreign), "This is found over promised; turn it round."),
         (promised(melanoma | ~melanoma), "These are all images; take the foreign ones."),
@@ -80,11 +77,10 @@ def exercise_3(answer, melanoma, scores, foreign):
         (scores[foreign].sum() - melanoma[foreign].sum(),
          "This is the difference; you want promised divided by found."),
         (..., "scores[foreign].sum() divided by melanoma[foreign].sum()."),
-    ]  # fmt: skip
-    return compare(number(answer), known, "sum of probabilities over number of melanomas")
+    ], "sum of probabilities over number of melanomas")  # fmt: skip
 
 
-ELEMENTS = {
+exercise_4 = open_question("a text of some sentences", fewest=20, elements={
     "a test on the hospital's own images before the first patient":
         r"\b(?:(?:own|their|your|our) (?:images|patients|cameras?|lesions)|local|here|hundred|100|"
         r"pilot|test(?:ed)?|valid|new (?:images|patients)|consecutive|collect)",
@@ -95,10 +91,4 @@ ELEMENTS = {
         r"\b(?:few|interval|wide|uncertain|rare|too small|only \w+ melanomas|cannot|can't|"
         r"not enough|chance|skin (?:tone|type|colou?r)|dark|groups?|luck|noise|later|again|"
         r"monitor|watch|drift)",
-}  # fmt: skip
-
-
-@exercise("a text of some sentences", "sections 'The outside test' and 'What would mend it?'")
-def exercise_4(answer):
-    """Look in the open answer for a local test, what to look at, and what it cannot show."""
-    return essay(answer, ELEMENTS, fewest=20)
+}, look="sections 'The outside test' and 'What would mend it?'")  # fmt: skip

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from exercises.base import close, compare, essay, exercise, number, numbers
+from exercises.base import close, compare, exercise, number, numbers, open_question
 
 REFUSAL = "section 'How strange is an image?'"
 
@@ -16,7 +16,7 @@ def exercise_1(answer, own, strange, threshold, *, lesions=500):
     a_share = f"This is the share that is refused; the question asks how many of {lesions:,}."
     got = number(answer)
     rounded = got == round(share * lesions)  # other parts may give a number near by
-    known = [
+    return compare(got, [
         (rounded or close(got, share * lesions, 0.06),
          f"Some {share * lesions:.0f} people would be sent away unanswered."),
         (share, a_share, 0.0006),
@@ -25,9 +25,7 @@ def exercise_1(answer, own, strange, threshold, *, lesions=500):
         (0.03 * lesions, "3 % is the share of the validation images; take the test's.", 0.01),
         ((1 - share) * lesions, "These get an answer; the question asks how many get none."),
         (..., "Take the share of test images above the threshold, times the lesions."),
-    ]  # fmt: skip
-    expected = f"the refused share of the test images, times {lesions:,}"
-    return compare(got, known, expected, within=0.51)
+    ], f"the refused share of the test images, times {lesions:,}", within=0.51)  # fmt: skip
 
 
 @exercise("two shares, (of the test images, of the far spots)", REFUSAL)
@@ -41,7 +39,8 @@ def exercise_2(answer, validation, own, spots):
         return np.array([(own > threshold).mean(), (spots > threshold).mean()])
 
     truth = above(validation, 0.9)
-    known = [
+    expected = "shares above the 0.9 quantile of the validation images, test images first"
+    return compare(numbers(answer, 2), [
         (truth, "More strangers are caught, and more patients are sent away."),
         (truth[::-1], "The order is turned round: test images first, far spots second."),
         (above(own, 0.9), "This threshold comes from the test images; these may only be judged."),
@@ -49,9 +48,7 @@ def exercise_2(answer, validation, own, spots):
         (above(validation, 0.97), "This is the old threshold, for 3 % of the validation images."),
         (1 - truth, "These are the shares that get an answer; the question asks for the refused."),
         (..., "Set the threshold on the validation images, then count who is above it."),
-    ]  # fmt: skip
-    expected = "shares above the 0.9 quantile of the validation images, test images first"
-    return compare(numbers(answer, 2), known, expected, percent=True)
+    ], expected, percent=True)  # fmt: skip
 
 
 @exercise("an AUC between 0 and 1", "section 'A softmax always answers'")
@@ -65,7 +62,7 @@ def exercise_3(answer, own_probabilities, strange_probabilities, own, strange):
     margin = roc_auc_score(foreign, second - first)
     got = number(answer)
     mean = "This is a mean probability; the AUC compares every stranger with every lesion."
-    known = [
+    return compare(got, [
         (got == round(auc, 2) or close(got, auc, 0.0015),
          "How sure a network is says little about whether it should answer."),
         (1 - auc, "This takes the sure ones for strangers; a stranger should be the unsure one."),
@@ -76,12 +73,10 @@ def exercise_3(answer, own_probabilities, strange_probabilities, own, strange):
         (margin, "This compares the two largest probabilities; the score is 1 minus the largest.",
          0.0015),
         (..., "The label is 1 for strangers, the score 1 minus the largest probability."),
-    ]  # fmt: skip
-    expected = "roc_auc_score(1 for strangers, 1 - largest probability)"
-    return compare(got, known, expected, within=0.006)
+    ], "roc_auc_score(1 for strangers, 1 - largest probability)", within=0.006)  # fmt: skip
 
 
-ELEMENTS = {
+exercise_4 = open_question("a text of some sentences", fewest=25, elements={
     "who is harmed, and how":
         r"\b(harm|exclu|denied|denies|deny|unequal|inequal|unfair|fair|access|delay|miss|later|"
         r"worse|left|discriminat|disadvantag|benefit|late|wait|longer|danger|risk|undetected|calm)",
@@ -91,10 +86,4 @@ ELEMENTS = {
     "what to do about it":
         r"\b(collect|test|measure|validat|report|tell|inform|warn|label|monitor|doctor|dermatolog|"
         r"refer|stop|withdraw|retrain|study|gather|recruit|diverse|advis|physician|publish)",
-}  # fmt: skip
-
-
-@exercise("a text of some sentences", "section 'The lamp grows old'")
-def exercise_4(answer):
-    """Look for harm, cause and remedy in a reasoned answer; whether it convinces, nobody checks."""
-    return essay(answer, ELEMENTS, fewest=25)
+}, look="section 'The lamp grows old'")  # fmt: skip
