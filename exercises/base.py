@@ -66,9 +66,8 @@ class WrongKind(Exception):
 def exercise(wanted: str, look: str) -> Callable[[Callable[..., Feedback]], Callable]:
     """Make a function a self-check that survives every answer, its first argument.
 
-    `wanted` says what an answer is ("an array of 7 shares"): it stands in the feedback to an open
-    answer (``None``, ``...`` or a tuple or dict of these) and to one of another kind. `look` says
-    where in the chapter to look after a mistake.
+    `wanted` says what an answer is ("an array of 7 shares"), if it is still open (``None``, ``...``
+    or a tuple or dict of these) or of another kind; `look` where to look after a mistake.
     """
 
     def decorate(check: Callable[..., Feedback]) -> Callable[..., Feedback]:
@@ -104,13 +103,13 @@ def compare(
     within: float | tuple[float, ...] = 0.005,
     percent: bool = False,
 ) -> Feedback:
-    """Find an answer among those that a check knows: the right one first, then the mistakes.
+    """Find the answer `got`, as it was read, among those that a check knows.
 
-    `got` is the answer as it was read. `known` holds (value, message) or (value, message, within):
-    the right answer, each mistake and its name, and ``...`` for every other answer. A value is a
-    number or several (fewer where only the first matter, None where any will do), or True or
-    False, where the check has decided itself. `expected` does not give the answer away. Numbers
-    may lie `within` so much of each other; with `percent`, 12.3 may stand for 0.123 as well.
+    `known` holds (value, message) or (value, message, within): the right answer first, then each
+    mistake, last ``...`` for every other answer. A value is a number or several (fewer where only
+    the first matter, None where any will do), or True or False, where the check has decided
+    itself. `expected` does not give the answer away. Numbers may lie `within` so much of each
+    other; with `percent`, 12.3 may stand for 0.123 as well.
     """
     for place, (value, message, *own) in enumerate(known):
         if value is ... or close(got, value, *(own or [within]), percent=percent):
@@ -132,18 +131,11 @@ def close(got: object, value: object, within: object = 0.005, *, percent: bool =
     return percent and 1 < max(got) <= 100 and close(got / 100, value, within)
 
 
-SEEN = (
-    "Your answer names all that is looked for. The check looks for words and cannot judge "
-    "the argument: compare with the solution."
-)
-
-
 def essay(answer: object, elements: Mapping[str, str | bool], *, fewest: int) -> Feedback:
-    """Look in the text that answers an open question for what it should name.
+    """Look in the text that answers an open question for what it should name, and say so.
 
-    Only words are looked for, which the feedback says: an argument cannot be judged here. Each
-    element has a regular expression for word stems that show it (in any case; white space counts as
-    one blank), or says itself whether it is there. `fewest` words are the least for an argument.
+    Each element has a regular expression for word stems that show it (white space counts as one
+    blank), or says itself whether it is there. `fewest` words are the least for an argument.
     """
     if not isinstance(answer, str):
         raise WrongKind("This is no text. A text in quotation marks is wanted.")
@@ -159,7 +151,9 @@ def essay(answer: object, elements: Mapping[str, str | bool], *, fewest: int) ->
         message = f"The check looks for words only, and did not find: {lacking}. "
         message += "If it is there in other words, trust yourself."
     else:
-        return Feedback(True, SEEN, got=f"{words} words")
+        message = "Your answer names all that is looked for. The check looks for words and cannot "
+        message += "judge the argument: compare with the solution."
+        return Feedback(True, message, f"{words} words")
     return Feedback(False, message, show(answer), show("; ".join(elements)))
 
 
@@ -197,7 +191,10 @@ def numbers(answer: object, count: int | None = None) -> np.ndarray:
     if count is not None and values.size != count:
         few = {0: "There is no number in it", 1: "This is one number"}
         these = few.get(values.size, f"These are {values.size:,} numbers")
-        raise WrongKind(f"{these}; {WORDS[count]} {'is' if count == 1 else 'are'} wanted.")
+        these += f"; {WORDS[count]} {'is' if count == 1 else 'are'} wanted."
+        if count == 1 and isinstance(answer, tuple) and len(answer) == values.size == 2:
+            these += " A comma divides numbers: write 12832, not 12,832."
+        raise WrongKind(these)
     return values
 
 
@@ -231,12 +228,14 @@ def array(answer: object, *, one: bool = False) -> np.ndarray:
 
 
 def _text(answer: str, wanted: str) -> str:
+    if re.fullmatch(r"\s*[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?\s*", answer):
+        answer = answer.replace(",", "")  # between thousands, as in 12,832
     figure = re.fullmatch(r"\s*([-+]?\d*[.,]?\d+)\s*(%|per ?cent|)\s*", answer)
     if not figure:
         return f"This is a text; {wanted}."
     value = float(figure[1].replace(",", "."))
-    as_number = f"{value / 100:g}" if figure[2] else f"{value:g}"
-    return f"This is a text; write the number without quotation marks: {as_number}."
+    value = value / 100 if figure[2] else value
+    return f"This is a text; write the number without quotation marks: {value:.10g}."
 
 
 def _open(answer: object) -> bool:
@@ -258,21 +257,25 @@ def show(value: object) -> str:
     """Return a value in at most 80 letters (a text in 200), numbers rounded to four digits."""
     if isinstance(value, str):
         return value if len(value) <= 200 else value[:197] + "…"
-    if isinstance(value, bool | np.bool_):
-        return str(bool(value))
+    if value is None or isinstance(value, bool | np.bool_):
+        return str(value)
     if callable(value) and hasattr(value, "__name__"):
         return f"the function {value.__name__}"
     if isinstance(value, kinds.Real):
         if float(value).is_integer():
             return f"{int(value):,}"
         return f"{float(value):.4g}" if abs(value) < 1000 else f"{float(value):,.1f}"
-    if isinstance(value, np.ndarray) and value.size > 12:
-        return f"an array of {' × '.join(map(str, value.shape))} values"
+    if hasattr(value, "__array__"):
+        with contextlib.suppress(Exception):  # a tensor may lie on another device
+            value = np.asarray(value)
     if isinstance(value, np.ndarray):
-        value = value.tolist()
-    if isinstance(value, list | tuple):
-        text = ", ".join(show(part) for part in value)
+        if value.size <= 12:
+            return show(value.tolist())
+        return f"an array of {' × '.join(map(str, value.shape))} values"
+    if isinstance(value, Mapping):
+        text = ", ".join(f"{show(key)}: {show(part)}" for key, part in value.items())
+    elif isinstance(value, list | tuple | set | frozenset):
+        text = ", ".join(map(show, value))
     else:
-        text = re.sub(r" at 0x\w+", "", " ".join(repr(value).split()))
-        text = f"something of the kind {type(value).__name__}" if text[0] == "<" else text
-    return text if len(text) <= 80 else text[:77] + "…"
+        text = f"something of the kind {type(value).__name__}"  # its repr may hold a path
+    return (text if len(text) <= 80 else text[:77] + "…") or "nothing"

@@ -32,17 +32,16 @@ def exercise_2(answer, dataset):
     """Check the mean of the red values of all images, uint8 of shape (N, 28, 28, 3)."""
     images = dataset.images
     red, green, blue = images.mean(axis=(0, 1, 2))
-    expected = "the mean of dataset.images over images, rows and columns, red only"
     return compare(number(answer), [
         (red, "Skin is bright in red; green and blue are darker.", 0.5),
         (red / 255, "This is a share of 255; the question asks on the scale from 0 to 255.", 0.003),
         (images.mean(), "These are red, green and blue together; take red alone first."),
         (images[0, ..., 0].mean(), "This is the first image alone; the question is about all."),
         (images[:, 0].mean(), "This is the first row of each image; colour is the last direction."),
-        (green, "This is another colour; red is number 0 of the last direction."),
-        (blue, "This is another colour; red is number 0 of the last direction."),
+        *((other, "This is another colour; red is number 0 of the last direction.")
+          for other in (green, blue)),
         (..., "This is not the mean of the red values."),
-    ], expected, within=0.3)  # fmt: skip
+    ], "the mean of dataset.images over all directions, red only", within=0.3)  # fmt: skip
 
 
 @exercise("a share between 0 and 1", "section 'A table: rows with names', on masks")

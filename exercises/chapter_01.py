@@ -71,8 +71,7 @@ def exercise_2(answer, image):
          "Row and column are exchanged: a row of the picture is written out before the next."),
         (gives(lambda p: (p // columns, p % columns, p % colours)),
          "Each pixel takes three places: divide by 3 before you ask for row and column."),
-        (gives(lambda p: tuple(n + 1 for n in truth[p])),
-         "Rows, columns and channels are counted from 0, not from 1."),
+        (gives(lambda p: tuple(n + 1 for n in truth[p])), "All are counted from 0, not from 1."),
         (..., "Not every position comes out right."),
     ], expected)  # fmt: skip
 
@@ -90,8 +89,7 @@ def exercise_3(answer):
     shown = "" if got == alphabet else order
     return compare(shown, [
         (got == alphabet, "These are the numbers of DermaMNIST: its coding is the alphabet's."),
-        (set(got) != set(DX),
-         f"The seven classes are {', '.join(alphabet)}; each needs one number."),
+        (set(got) != set(DX), f"The classes are {', '.join(alphabet)}; each needs one number."),
         (got == _numbered(DX), "This is the table's order, the Kaggle coding; sort abbreviations."),
         (got == by_name, "The full names are sorted here; the folders bear the abbreviations."),
         (got == from_1, "The order is right, but Python counts from 0."),

@@ -17,7 +17,6 @@ def exercise_1(answer, metadata):
     votes = lesions["dx"].value_counts()
     winner, most = votes.idxmax(), votes.max()
     images = metadata["dx"] == winner
-    expected = f"lesions of the most frequent class, of all {len(lesions):,} lesions"
     return compare(number(answer), [
         (most / len(lesions), "More than with images: nevi have the fewest images per lesion."),
         (images.mean(), "This is the share of the images; count each lesion once."),
@@ -26,7 +25,7 @@ def exercise_1(answer, metadata):
         (most, "This is a count; divide it by the number of all lesions.", 0),
         (images.sum(), "This is a count; divide it by the number of all lesions.", 0),
         (..., f"This is not the share of the lesions that are {winner}."),
-    ], expected, percent=True)  # fmt: skip
+    ], f"lesions of the most frequent class, of all {len(lesions):,}", percent=True)  # fmt: skip
 
 
 @exercise(
@@ -35,8 +34,9 @@ def exercise_1(answer, metadata):
 )
 def exercise_2(answer, metadata):
     """Check the share of lesions that a guess from the body site alone gets right."""
-    lesions = metadata.drop_duplicates("lesion_id")
-    table, of_images = _by_site(lesions), _by_site(metadata)
+    images = metadata.fillna({"localization": "unknown"})
+    lesions = images.drop_duplicates("lesion_id")
+    table, of_images = [pd.crosstab(part["localization"], part["dx"]) for part in (lesions, images)]
     return compare(number(answer), [
         (_guessed(table), "Hardly more than 'always nevus', and the image was not looked at."),
         (table.sum().max() / len(lesions),
@@ -88,10 +88,6 @@ exercise_4 = open_question('a text of three to five sentences, """…"""', fewes
         r"\b(suspic|suspect|danger|harmless|urgen|doctor|physician|decid|decision|judg|worr|"
         r"opinion|reveal|believ|fear|cancer|malignan|melanoma|diagnos)",
 }, look="section 'Who says that it is a melanoma?', on leakage")  # fmt: skip
-
-
-def _by_site(table: pd.DataFrame) -> pd.DataFrame:
-    return pd.crosstab(table["localization"].fillna("unknown"), table["dx"])
 
 
 def _guessed(counts: pd.DataFrame) -> float:

@@ -11,8 +11,7 @@ SIBLINGS = "section 'A split that looks right'"
 @exercise("a whole number of lesions", SIBLINGS)
 def exercise_1(answer, lesion, train, test, *, merged=None):
     """Check how many lesions have an image in the training and in the test part."""
-    # `lesion` and `merged` hold the lesion of each of N images, the latter with known duplicates
-    # under one name: the number counted in it is right as well. `train` and `test` are row numbers.
+    # `merged` has known duplicates under one name: the number counted in it is right as well.
     got = _how_many(answer)
     names = [lesion] if merged is None else [lesion, merged]
     counts = [len(set(name[train]) & set(name[test])) for name in names]
@@ -40,20 +39,15 @@ def exercise_1(answer, lesion, train, test, *, merged=None):
 @exercise("a share between 0 and 1", SIBLINGS)
 def exercise_2(answer, lesion, *, train=0.3, usual=0.7, test=0.2):
     """Check the share of test images with a sibling in a training part of another size."""
-    # Expected is the chance of it: an image whose lesion has m - 1 others lacks a sibling in the
-    # training part only if all of them miss it. Any seed comes near. `lesion` holds the lesion of
-    # each image; `train`, `usual` and `test` are shares of the images.
+    # `train`, `usual` and `test` are shares of the images. Any seed comes near the chance of it: an
+    # image whose lesion has m - 1 others lacks a sibling only if all of them miss that part.
     got = number(answer)
-    _, place, sizes = np.unique(
-        np.asarray(lesion, dtype=str), return_inverse=True, return_counts=True
-    )
+    names = np.asarray(lesion, dtype=str)
+    _, place, sizes = np.unique(names, return_inverse=True, return_counts=True)
     others = sizes[place] - 1
-    truth, before, exchanged = (
-        (1 - (1 - share) ** others).mean() for share in (train, usual, test)
-    )
+    truth, before, exchanged = [(1 - (1 - s) ** others).mean() for s in (train, usual, test)]
     share = got / 100 if 1 < got <= 100 else got
     nearer = abs(share - truth) < abs(share - exchanged)
-    expected = f"the mean of a mask over the test images, with train_size={train}"
     return compare(got, [
         (truth if nearer else False,
          f"With {100 * usual:.0f} % for training it was about {100 * before:.0f} %: same images, "
@@ -62,20 +56,17 @@ def exercise_2(answer, lesion, *, train=0.3, usual=0.7, test=0.2):
         (exchanged, "These are training images with a sibling in test: the parts are exchanged."),
         (before, f"This is the share with {100 * usual:.0f} % for training; change train_size."),
         (1 - truth, "This is the share without a sibling; the question asks for those with one."),
-        (1, "All of them? A part that holds the test images themselves was looked through: take "
-            "few_train.", 0.001),
-        (0, "That is so where no lesion crosses; this split is by image: few_train and few_test.",
-         0.001),
+        (1, "All of them? That part holds the test images themselves: take few_train.", 0.001),
+        (0, "So it is where no lesion crosses; this split is by image: take few_train.", 0.001),
         ((others > 0).mean(), "This share of all images has a sibling, wherever it went.", 0.01),
         (..., "This is not the share of test images whose lesion is in the training part."),
-    ], expected, within=0.03, percent=True)  # fmt: skip
+    ], f"the mean of a mask, with train_size={train}", within=0.03, percent=True)  # fmt: skip
 
 
 @exercise("an array of row numbers", "section 'Making the rare classes count'")
 def exercise_3(answer, labels, train, *, at_least=1000):
     """Check row numbers of the training part with every class at `at_least` rows or more."""
-    # Any draw and any order pass. `labels` holds the class of each of N images, `train` row
-    # numbers.
+    # Any draw and any order pass.
     rows = _row_numbers(answer, len(labels))
     before, got = (np.bincount(labels[part], minlength=len(DX)) for part in (train, rows))
     truth = np.where(before > 0, np.maximum(before, at_least), 0)
@@ -89,8 +80,7 @@ def exercise_3(answer, labels, train, *, at_least=1000):
         (rows.max() < len(DX), "These are labels, from 0 to 6; take the row numbers."),
         (set(rows.tolist()) == set(range(len(train))),
          "These are positions within the training part; take split.train at these positions."),
-        (outside > 0,
-         f"{outside:,} of these rows are not in the training part: draw from split.train only."),
+        (outside > 0, f"{outside:,} rows are not in the training part: draw from split.train."),
         ((got == before.max())[before > 0].all() and not gone,
          "This fills all classes up to the largest; the task stops earlier (sampling_strategy)."),
         ((got == truth - before)[before < at_least].all(),
@@ -119,8 +109,8 @@ exercise_4 = open_question("a text of two to five sentences", fewest=25, element
 
 def _how_many(answer: object) -> float:
     """Return a number as it is, and count names: a set, list or array of texts."""
-    if isinstance(answer, set | frozenset | list | tuple | np.ndarray):
-        parts = list(np.ravel(answer)) if isinstance(answer, np.ndarray) else list(answer)
+    if isinstance(answer, set | frozenset | list | tuple) or np.ndim(answer) == 1:
+        parts = list(answer)
         if len(parts) != 1 and all(isinstance(part, str) for part in parts):
             return float(len(set(parts)))
     return number(answer)

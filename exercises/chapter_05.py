@@ -14,8 +14,6 @@ def exercise_1(answer, rows, epochs, *, batch_size=512, before=128):
     # `rows` are the row numbers that are trained on, or how many there are.
     n = int(rows) if isinstance(rows, int | np.integer) else len(rows)
     steps, usual = math.ceil(n / batch_size), math.ceil(n / before)
-    rest = "The rows that are left over make a last, smaller batch; it is a step as well."
-    expected = f"{n:,} rows in batches of {batch_size}, rounded up; then times {epochs} epochs"
     return compare(numbers(answer, 2), [
         ((steps, steps * epochs),
          f"With batches of {before} it is {usual:,} steps an epoch, {usual * epochs:,} in all: the "
@@ -24,11 +22,11 @@ def exercise_1(answer, rows, epochs, *, batch_size=512, before=128):
         (usual, f"These are the steps with batches of {before}; they hold {batch_size} rows now."),
         ((steps, steps), f"Both are the steps of one epoch; the run has {epochs} epochs."),
         (steps, "The steps of an epoch are right. How many are there in all epochs together?"),
-        (n // batch_size, rest),
-        (n / batch_size, rest, 0.01),
+        *((value, "The rows left over make a last, smaller batch; it is a step as well.", 0.01)
+          for value in (n // batch_size, n / batch_size)),
         (batch_size, "This is how many rows a step has; the question is how many steps there are."),
         (..., f"How many batches are needed until each of the {n:,} rows was shown once?"),
-    ], expected, within=0)  # fmt: skip
+    ], f"{n:,} rows / {batch_size}, rounded up; then times {epochs} epochs", within=0)  # fmt: skip
 
 
 @exercise(
@@ -48,10 +46,8 @@ def exercise_2(answer, history):
     text = "Another number to watch, another network."
     if balanced := history.get("val_balanced_accuracy"):
         a, b = (balanced[min(epochs) - 1] for epochs in (by_loss, by_accuracy))
-        text = (
-            f"Their balanced accuracy is {a:.3f} and {b:.3f}; the best epoch by that number has "
-            f"{max(balanced):.3f}."
-        )
+        text = f"Their balanced accuracy is {a:.3f} and {b:.3f}; the best epoch by that number has "
+        text += f"{max(balanced):.3f}."
     watched = _epochs(np.asarray(balanced or [np.nan], float), np.max)
     training = [np.asarray(history.get(k, [np.nan]), float) for k in ("loss", "accuracy")]
     return compare((first, second), [
@@ -65,8 +61,7 @@ def exercise_2(answer, history):
          "These are the epochs of the training values; take those that begin with val_."),
         (first % 1 > 0 or second % 1 > 0, "These are values, not epochs: where do they stand?"),
         (are(by_loss, watched),
-         "The first is right. The second is the best by val_balanced_accuracy; val_accuracy is "
-         "asked for."),
+         "The first is right. The second is best by val_balanced_accuracy; take val_accuracy."),
         (first in by_loss, "The first is right. The second is where val_accuracy is largest."),
         (second in by_accuracy, "The second is right. The first is where val_loss is smallest."),
         (..., "Neither is the epoch in which its number was best."),
@@ -75,8 +70,7 @@ def exercise_2(answer, history):
 
 @exercise("a keras.callbacks.ModelCheckpoint", "section 'A checkpoint that watches nothing'")
 def exercise_3(answer, log):
-    """Check a checkpoint that keeps the weights of the epoch with the smallest validation loss."""
-    # `log` is a history: its names are those that can be watched.
+    """Check a checkpoint that keeps the epoch of the smallest loss; `log` is a history."""
     callback = answer[0] if isinstance(answer, list | tuple) and len(answer) == 1 else answer
     kinds = [kind.__name__ for kind in type(callback).__mro__]
     watched, direction = getattr(callback, "monitor", ""), _direction(callback)
@@ -84,15 +78,12 @@ def exercise_3(answer, log):
     weights_only = getattr(callback, "save_weights_only", False)
     by_epoch = getattr(callback, "save_freq", "epoch") == "epoch"
     right = watched in log and (watched, direction) == ("val_loss", "min") and by_epoch
-    shown = (
-        f"monitor={watched!r}, direction {direction}, save_best_only={best_only}, "
-        f"save_weights_only={weights_only}"
-    )
+    shown = f"monitor={watched!r}, direction {direction}, save_best_only={best_only}, "
+    shown += f"save_weights_only={weights_only}"
     if isinstance(callback, str | int | float):
         shown = callback
     elif "ModelCheckpoint" not in kinds:
         shown = f"the callback {kinds[0]}" if "Callback" in kinds else "something else"
-    expected = "watches val_loss, keeps the smallest, saves the best epoch only, and weights only"
     return compare(shown, [
         (bool(right and best_only and weights_only),
          "A name that is logged, the right direction, and the best epoch only. Now look whether "
@@ -101,16 +92,14 @@ def exercise_3(answer, log):
         ("EarlyStopping" in kinds, "This stops early and writes no file; a checkpoint is wanted."),
         ("ModelCheckpoint" not in kinds,
          "This is no ModelCheckpoint; it begins with keras.callbacks.ModelCheckpoint( … )."),
-        (watched not in log,
-         f"No number is logged under this name: {watched}. Keras warns, and goes on."),
+        (watched not in log, f"No number is logged as {watched}. Keras warns, and goes on."),
         (watched == "loss", "That is the training loss, which falls on while it learns by heart."),
-        (watched != "val_loss",
-         f"This watches {watched}; the task asks for the loss on the validation images."),
+        (watched != "val_loss", f"This watches {watched}; take the loss on the validation images."),
         (direction != "min", "A loss is the better the smaller it is; this keeps the largest."),
         (not best_only, "This saves after every epoch, better or not; the last one stays."),
         (not weights_only, "This saves the whole model; the task asks for the weights only."),
         (..., "save_freq counts batches here, but val_loss is known only after an epoch."),
-    ], expected)  # fmt: skip
+    ], "watches val_loss, keeps the smallest, saves the best epoch only, weights only")  # fmt: skip
 
 
 exercise_4 = open_question("a text of two to five sentences", fewest=25, elements={
@@ -142,6 +131,5 @@ def _direction(callback: object) -> str:
     mode, better = getattr(callback, "mode", None), getattr(callback, "monitor_op", None)
     if mode in ("min", "max"):
         return mode
-    if better is not None:
-        return "min" if bool(better(0.0, 1.0)) else "max"
-    return "min" if str(getattr(callback, "monitor", "")).endswith("loss") else "max"
+    is_loss = str(getattr(callback, "monitor", "")).endswith("loss")
+    return "min" if (is_loss if better is None else better(0.0, 1.0)) else "max"

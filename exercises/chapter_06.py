@@ -13,12 +13,10 @@ BY_HAND = "section 'Four numbers for one class, by hand'"
 @exercise("two shares, (sensitivity, specificity)", BY_HAND)
 def exercise_1(answer, counts):
     """Check sensitivity and specificity of the question "is it one of the three cancers?"."""
-    # `counts` is the confusion matrix, true classes in rows, int of shape (7, 7).
     counts = np.asarray(counts, float)
     rows, columns, diagonal = counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)
     found, spared = _grouped(counts, CANCER)
     only = diagonal[CANCER].sum() / rows[CANCER].sum()
-    expected = "called one of the three / the three rows; called one of the four / the four rows"
     return compare(numbers(answer, 2), [
         ((found, spared),
          f"Found is {found:.3f}, although only {only:.3f} get the name of their own class: many "
@@ -35,19 +33,17 @@ def exercise_1(answer, counts):
          "The first is right. A nevus that is called bkl may stay as well: count it."),
         (found, "The first is right. The second: of four other rows, who is called none of three?"),
         (..., "Add up three rows and, within them, three columns; then the other four likewise."),
-    ], expected, percent=True)  # fmt: skip
+    ], "called one of three / three rows; called one of 4 / 4 rows", percent=True)  # fmt: skip
 
 
 @exercise("a share between 0 and 1", f"{BY_HAND}, on precision")
 def exercise_2(answer, counts, common):
     """Check the precision (PPV) of "melanoma" where melanomas are the share `common` of lesions."""
-    # `counts` is the confusion matrix, true classes in rows, int of shape (7, 7).
     counts = np.asarray(counts, float)
     hit, melanomas, called = counts[MEL, MEL], counts[MEL].sum(), counts[:, MEL].sum()
     sensitivity, here = hit / melanomas, hit / called
     hits = sensitivity * common
     alarms = hits + (called - hit) / (counts.sum() - melanomas) * (1 - common)
-    expected = f"hits / (hits + false alarms), with {common:.1%} melanomas"
     return compare(number(answer), [
         (hits / alarms, f"In the test part it is {here:.3f}. The network has not changed; the "
                         "people are others."),
@@ -60,13 +56,12 @@ def exercise_2(answer, counts, common):
         (alarms, "This is the share of lesions that are called melanoma; how many of them are?"),
         (1 - hits / alarms, "This is the share of false alarms among those called; take the rest."),
         (..., "Take 10,000 lesions: how many melanomas are called, how many others are called?"),
-    ], expected, within=0.003, percent=True)  # fmt: skip
+    ], f"hits / (hits + false alarms), at {common:.1%}", within=0.003, percent=True)  # fmt: skip
 
 
 @exercise("a share between 0 and 1", "section 'From one threshold to all of them', on the AUC")
 def exercise_3(answer, truth, probabilities):
     """Check the share of pairs, a melanoma and another image, in which the melanoma's is larger."""
-    # `truth` has the shape (n,), `probabilities` (n, 7).
     bar, melanoma = probabilities[:, MEL], truth == MEL
     own, others = bar[melanoma], bar[~melanoma]
     in_order = float(np.mean([(others < one).mean() for one in own]))
@@ -83,30 +78,24 @@ def exercise_3(answer, truth, probabilities):
     ], "pairs in the right order / all pairs", percent=True)  # fmt: skip
 
 
-COSTS = (
-    r"\bmiss|sent home|go(es)? home|overlook|too late|\bdie|\bkill|\bdeath|delay|harm|grow|spread"
-)
-FIRST = (
-    r"threshold|doctor|dermatolog|second look|another look|look at|patients|practice|other people|"
-    r"(common|rare|frequent)|sensitivity|baseline|always nevus|carcinoma|bcc|akiec|dark skin|tested"
-)
-
-
 @exercise(
     "a text of two to five sentences",
     "section 'Who is taken for whom', and 'What this model may not be used for'",
 )
 def exercise_4(answer, counts):
     """Look in the open answer for the melanomas called nevus, what that costs, what comes first."""
-    # `counts` is the confusion matrix, true classes in rows, int of shape (7, 7).
     missed, called = counts[MEL, NV], counts[:, NV].sum()
     shares = (missed / called, missed / counts[MEL].sum())
     numbers_of = "|".join([rf"\b{missed}\b", *(rf"{100 * share:.0f} ?%" for share in shares)])
     elements = {
         "how many melanomas are among those called nevus (a number)":
             rf"{numbers_of}|{100 * shares[0]:.1f}|one in \w+",
-        "what that means for these people": COSTS,
-        "what to know or to do first": FIRST,
+        "what that means for these people":
+            r"\b(miss|die|kill|death)|(sent|go|goes) home|overlook|too late|delay|harm|grow|spread",
+        "what to know or to do first":
+            r"threshold|doctor|dermatolog|second look|another look|look at|patients|practice|"
+            r"other people|(common|rare|frequent)|sensitivity|baseline|always nevus|carcinoma|bcc|"
+            r"akiec|dark skin|tested",
     }  # fmt: skip
     return essay(answer, elements, fewest=25)
 

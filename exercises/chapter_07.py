@@ -16,7 +16,6 @@ def exercise_1(
     answer, truth, probabilities, validation_truth, validation_answers, *, goal=0.95, before=0.9
 ):
     """Check what an alarm does on the test part whose threshold reaches `goal` on validation."""
-    # Numbers may come with their intervals. True classes have the shape (n,), probabilities (n, 7);
     # `before` is the chapter's goal.
     test = truth == MEL, probabilities[:, MEL]
     validation = validation_truth == MEL, validation_answers[:, MEL]
@@ -24,9 +23,7 @@ def exercise_1(
     found, price = _alarm(*test, threshold)
     got = numbers(answer, 2)
     got[0] = got[0] / 100 if got[0] > 1 else got[0]
-    expected = (
-        f"at the largest threshold with {goal:.0%} on validation: two numbers of the test part"
-    )
+    expected = f"two numbers of the test part, at the threshold with {goal:.0%} on validation"
     return compare(got, [
         ((found, price),
          f"The goal was {goal:.0%}. What a threshold keeps on new lesions is seen only there."),
@@ -46,8 +43,7 @@ def exercise_1(
 @exercise("two shares, (promised, kept)", "section 'The melanoma bar'")
 def exercise_2(answer, truth, mended, probabilities, *, low=0.1, high=0.3):
     """Check the mean melanoma bar and the share of melanomas of images within a band."""
-    # The band goes from `low` on to below `high`. `mended`, the melanoma bars put right, and the
-    # true classes have the shape (n,); `probabilities`, as trained, (n, 7).
+    # The band goes from `low` on to below `high`.
     got, melanoma = numbers(answer, 2), truth == MEL
     promised, kept = _kept(melanoma, mended, low, high)
     trained = _kept(melanoma, probabilities[:, MEL], low, high)
@@ -75,11 +71,10 @@ def exercise_2(answer, truth, mended, probabilities, *, low=0.1, high=0.3):
 )
 def exercise_3(answer, truth, mended, *, risk=0.2, before=0.1):
     """Check the net benefit of acting on the bars from `risk` on, and of cutting out all."""
-    # `truth` and `mended` have the shape (n,); `before` is the chapter's risk.
+    # `before` is the chapter's risk.
     melanoma, weight = truth == MEL, risk / (1 - risk)
     right, everybody = _benefit(melanoma, mended, risk, weight), np.ones(len(truth))
     all_cut = _benefit(melanoma, everybody, risk, weight)
-    expected = "(hits - weight * false alarms) / images, for two plans, four decimals"
     return compare(numbers(answer, 2), [
         ((right, all_cut),
          f"Below 0, a plan does worse than cutting out none; {risk:.0%} is above the share of "
@@ -95,7 +90,7 @@ def exercise_3(answer, truth, mended, *, risk=0.2, before=0.1):
         (right * len(truth), "This is the sum; divide by the number of images."),
         (right, "The first is right. The second: every image raises the alarm."),
         (..., "Count hits and false alarms at this risk, weigh the second, divide by all images."),
-    ], expected, within=0.0005)  # fmt: skip
+    ], "(hits - weight * false alarms) / images, twice, four decimals", within=0.0005)  # fmt: skip
 
 
 exercise_4 = open_question("a text of two to five sentences", fewest=25, elements={

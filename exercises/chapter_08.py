@@ -16,7 +16,6 @@ PAIR = "a pair of shares: (accuracy, balanced accuracy)"
 )
 def exercise_1(answer, trained_on, tested_on):
     """Check the share of test images of one random split that another split trained on."""
-    # Both are row numbers of images.
     is_known = np.isin(tested_on, trained_on)
     share = is_known.mean()
     return compare(number(answer), [
@@ -40,7 +39,6 @@ def exercise_2(answer, run):
     lesions = np.asarray(list(run.certificate.train_lesions))
     met = np.isin(other.lesions, lesions)
     accuracy, balanced = _scores(other, ~met)
-    expected = "(accuracy, balanced accuracy) on the lesions of `other` never met"
     return compare(numbers(answer, 2), [
         ((accuracy, balanced), "So much is left when no lesion is an old acquaintance."),
         ((balanced, accuracy), "The two numbers are exchanged: accuracy first."),
@@ -54,7 +52,7 @@ def exercise_2(answer, run):
         (_scores(own, ~np.isin(own.lesions, lesions)),
          "This is the run's own test part; take `other`, that of the second split."),
         (..., "Make the mask from other.lesions and record.train_lesions, then score within it."),
-    ], expected, percent=True)  # fmt: skip
+    ], "(accuracy, balanced accuracy) on lesions of `other` never met", percent=True)  # fmt: skip
 
 
 @exercise(PAIR, "section 'Step 7: accuracy, and what it is made of', the table of contributions")
@@ -106,8 +104,7 @@ def exercise_4(answer):
     missing = len(SPOILED) - len(got)
     return compare(sorted(got), [
         (got == set(SPOILED), "Parts, order and choice: no number of this paper can be judged."),
-        (bool(unknown),
-         f"The checklist has twelve questions; there is no number {min(unknown, default=0)}."),
+        (bool(unknown), f"Of twelve questions there is no number {min(unknown, default=0)}."),
         (bool(got & SILENT),
          f"The abstract is silent on {_list(got & SILENT)}: a question to ask, no flaw to find."),
         (bool(got & ANSWERED), answered),

@@ -14,7 +14,6 @@ from utils.classes import CLASSES, DX
 )
 def exercise_1(answer, probabilities, shares):
     """Check both decisions on one image: most probable, and highest probability by share."""
-    # `probabilities` and `shares` have the shape (7,).
     if not isinstance(answer, tuple | list | np.ndarray) or len(answer) != 2:
         raise WrongKind("Two classes are wanted: the most probable one, and the one written down.")
     first, second = got = tuple(_class_name(part) for part in answer)
@@ -35,7 +34,6 @@ def exercise_1(answer, probabilities, shares):
 @exercise("an array of 7 probabilities", "section 'Averaging when you predict'")
 def exercise_2(answer, network, image):
     """Check the mean of the network's answers to the eight orientations of an image."""
-    # `image` has the shape (size, size, 3).
     got = array(answer)
     turned = [np.rot90(image, k) for k in range(4)]
     views = np.stack([*turned, *(one[:, ::-1] for one in turned)])
@@ -45,8 +43,6 @@ def exercise_2(answer, network, image):
     some = "Some orientations are missing: four turns, each as it is and mirrored."
     if got.shape != eight.shape:
         got = numbers(answer, len(DX))
-    expected = "the mean over eight answers, an array of 7 numbers"
-    # Rounded to three digits is near.
     return compare(got, [
         (eight.mean(axis=0), "Turned or not, this lesion now gets the same answer."),
         (got.shape == eight.shape, "These are eight answers; take their mean, axis=0."),
@@ -58,7 +54,7 @@ def exercise_2(answer, network, image):
         (eight.sum(axis=0), "This is the sum; the probabilities must add up to 1."),
         (of_mean, "You averaged the pictures; average the answers to them."),
         (..., "Four turns, each as it is and mirrored: eight answers, then their mean."),
-    ], expected, within=6e-4, percent=got.ndim == 1)  # fmt: skip
+    ], "the mean of eight answers, 7 numbers", within=6e-4, percent=got.ndim == 1)  # fmt: skip
 
 
 @exercise(
@@ -102,7 +98,6 @@ def exercise_3(answer, aucs):
 )
 def exercise_4(answer, labels, *, gain=0.01):
     """Check how many more images of df, or of nv, raise the balanced accuracy by `gain`."""
-    # `labels` are the true classes of the test images.
     got, labels = numbers(answer, 2), np.asarray(labels)
     plain = gain * np.array([(labels == DX.index(dx)).sum() for dx in ("df", "nv")])
     exact = len(DX) * plain

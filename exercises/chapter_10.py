@@ -15,7 +15,6 @@ MEL, NV = DX.index("mel"), DX.index("nv")
 )
 def exercise_1(answer, images, masks):
     """Check the mean share of the darkness map that lies inside the masks."""
-    # `images` have the shape (n, size, size, 3), `masks` (n, size, size), True inside the lesion.
     grey, masks = np.asarray(images, float).mean(axis=-1), np.asarray(masks, bool)
     dark = grey.max(axis=(1, 2), keepdims=True) - grey
 
@@ -39,7 +38,6 @@ def exercise_1(answer, images, masks):
 )
 def exercise_2(answer, truth, probabilities, label_by):
     """Check the AUC of melanoma on all images and on those whose label is not from follow-up."""
-    # `truth` and `label_by` have the shape (n,), `probabilities` (n, 7).
     truth, p = np.asarray(truth), np.asarray(probabilities, float)
     followed = np.asarray(label_by, dtype=str) == "follow_up"
     everything = np.ones(len(truth), bool)
@@ -69,18 +67,16 @@ def exercise_3(answer, truth, probabilities):
     truth, top = np.asarray(truth), np.asarray(probabilities, float).argmax(axis=1)
     alarm, ill = top == MEL, truth == MEL
     share, price = alarm[ill].mean(), alarm.sum() / max((alarm & ill).sum(), 1)
-    expected = "(share of melanomas with top == mel, all alarms over the right ones)"
     return compare(numbers(answer, 2), [
         ((share, price), "Fewer are found, and each is cheaper: the rule moves along one curve."),
         ((price, share), "The two are exchanged: the share comes first."),
         ((share, price - 1), "You counted false alarms only; the right ones are cut out as well."),
-        ((None, alarm.sum() / ill.sum()),
-         "You divided by all melanomas; divide by those that are found."),
+        ((None, alarm.sum() / ill.sum()), "You divided by all melanomas; divide by those found."),
         ((None, 1 / price), "This is melanomas for each alarm; you want the inverse."),
         ((alarm.mean(), None), "This is the share of all images; take that among the melanomas."),
         ((1 - share, None), "This is the share that is missed; you want the share found."),
         (..., "The share of melanomas with top == mel; then all alarms over the right ones."),
-    ], expected, within=(0.005, 0.02))  # fmt: skip
+    ], "(share of melanomas with top == mel, alarms / hits)", within=(0.005, 0.02))  # fmt: skip
 
 
 exercise_4 = open_question("a text of some sentences", fewest=15, elements={

@@ -25,7 +25,6 @@ def exercise_1(answer, groups):
 )
 def exercise_2(answer, melanoma, scores, foreign, threshold):
     """Check what a threshold from home does on the images of foreign clinics."""
-    # `melanoma`, `scores` and `foreign` have the shape (n,).
     melanoma, foreign = np.asarray(melanoma, bool), np.asarray(foreign, bool)
     rings = np.asarray(scores, float) >= threshold
 
@@ -34,7 +33,6 @@ def exercise_2(answer, melanoma, scores, foreign, threshold):
 
     hit, false = shares(foreign)
     right = (rings == melanoma)[foreign]
-    expected = "(share of the foreign melanomas at or above the threshold, the same of the others)"
     return compare(numbers(answer, 2), [
         ((hit, false), "The threshold is the one from home; nobody has asked these clinics."),
         ((false, hit), "The two are exchanged: the melanomas come first."),
@@ -48,7 +46,7 @@ def exercise_2(answer, melanoma, scores, foreign, threshold):
          "The second is the share of false ones among the alarms; divide by all others instead."),
         ((right.mean(), None), "The first is the accuracy; take the melanomas alone."),
         (..., "The mean of scores >= threshold among foreign & melanoma, then & ~melanoma."),
-    ], expected)  # fmt: skip
+    ], "(share of foreign melanomas at or above the threshold, the same of others)")  # fmt: skip
 
 
 @exercise(

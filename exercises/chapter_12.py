@@ -11,7 +11,6 @@ REFUSAL = "section 'How strange is an image?'"
 @exercise("a number of lesions, such as 40", REFUSAL)
 def exercise_1(answer, own, strange, threshold, *, lesions=500):
     """Check how many of `lesions` real lesions a practice would be sent away with."""
-    # `own` and `strange` say how strange each test image and each other picture is.
     share, foreign = ((np.asarray(part) > threshold).mean() for part in (own, strange))
     a_share = f"This is the share that is refused; the question asks how many of {lesions:,}."
     got = number(answer)
@@ -31,7 +30,6 @@ def exercise_1(answer, own, strange, threshold, *, lesions=500):
 @exercise("two shares, (of the test images, of the far spots)", REFUSAL)
 def exercise_2(answer, validation, own, spots):
     """Check the shares above a threshold that 10 % of the validation images exceed."""
-    # Each array says how strange the images are.
     validation, own, spots = (np.asarray(part) for part in (validation, own, spots))
 
     def above(images: np.ndarray, share: float) -> np.ndarray:
@@ -39,7 +37,6 @@ def exercise_2(answer, validation, own, spots):
         return np.array([(own > threshold).mean(), (spots > threshold).mean()])
 
     truth = above(validation, 0.9)
-    expected = "shares above the 0.9 quantile of the validation images, test images first"
     return compare(numbers(answer, 2), [
         (truth, "More strangers are caught, and more patients are sent away."),
         (truth[::-1], "The order is turned round: test images first, far spots second."),
@@ -48,30 +45,27 @@ def exercise_2(answer, validation, own, spots):
         (above(validation, 0.97), "This is the old threshold, for 3 % of the validation images."),
         (1 - truth, "These are the shares that get an answer; the question asks for the refused."),
         (..., "Set the threshold on the validation images, then count who is above it."),
-    ], expected, percent=True)  # fmt: skip
+    ], "shares above the 0.9 quantile of validation, test images first", percent=True)  # fmt: skip
 
 
 @exercise("an AUC between 0 and 1", "section 'A softmax always answers'")
 def exercise_3(answer, own_probabilities, strange_probabilities, own, strange):
     """Check the AUC of "not sure" (1 minus the largest probability) for finding strangers."""
-    # Probabilities have the shape (n, 7) and (m, 7); `own` and `strange` say how strange each is.
     sure = [np.asarray(p).max(axis=1) for p in (own_probabilities, strange_probabilities)]
     foreign = np.repeat([0, 1], [len(part) for part in sure])
     auc = roc_auc_score(foreign, 1 - np.concatenate(sure))
     second, first = np.sort(np.concatenate([own_probabilities, strange_probabilities]))[:, -2:].T
     margin = roc_auc_score(foreign, second - first)
     got = number(answer)
-    mean = "This is a mean probability; the AUC compares every stranger with every lesion."
     return compare(got, [
         (got == round(auc, 2) or close(got, auc, 0.0015),
          "How sure a network is says little about whether it should answer."),
         (1 - auc, "This takes the sure ones for strangers; a stranger should be the unsure one."),
         (roc_auc_score(foreign, np.concatenate([own, strange])),
          "This is the AUC of the strangeness; here the largest probability is asked to do it."),
-        (sure[0].mean(), mean),
-        (sure[1].mean(), mean),
-        (margin, "This compares the two largest probabilities; the score is 1 minus the largest.",
-         0.0015),
+        *((part.mean(), "This is a mean probability; the AUC compares strangers with lesions.")
+          for part in sure),
+        (margin, "This compares the two largest; the score is 1 minus the largest.", 0.0015),
         (..., "The label is 1 for strangers, the score 1 minus the largest probability."),
     ], "roc_auc_score(1 for strangers, 1 - largest probability)", within=0.006)  # fmt: skip
 

@@ -1,5 +1,7 @@
 """The base of the self-checks: every answer gets feedback, whatever it is."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -68,6 +70,9 @@ def test_the_first_known_answer_that_fits_is_named(answer, message):
         (count_to_seven, "seven", "This is a text; one number is wanted."),
         (count_to_seven, "7", "without quotation marks: 7."),
         (halves, ("50 %", 0.25), "without quotation marks: 0.5."),
+        (count_to_seven, "12,832", "without quotation marks: 12832."),
+        (count_to_seven, "0,125", "without quotation marks: 0.125."),
+        (count_to_seven, (12, 832), "A comma divides numbers: write 12832"),
         (count_to_seven, True, "True or False"),
         (count_to_seven, [1, 2, 3], "These are 3 numbers; one is wanted."),
         (count_to_seven, [], "There is no number in it; one is wanted."),
@@ -142,6 +147,9 @@ def test_values_are_shown_short():
     assert show(3250.0) == "3,250"
     assert show([1, 0.5]) == "1, 0.5" and len(show(list(range(1000)))) <= 80
     assert show(True) == "True" and len(show("x" * 500)) <= 200
+    assert show([]) == "nothing" and show(pd.Series([1, None])) == "1, nan"
+    for machine in (np, Path.cwd(), object(), {"a": [np, Path.cwd()]}, {np}, pd.Series([np])):
+        assert "something of the kind " in show(machine) and "/" not in show(machine)
 
 
 def test_percent_passes_only_where_a_check_accepts_it():
