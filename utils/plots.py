@@ -1,17 +1,15 @@
 """Figures that more than one chapter draws, all with the classes' own colours."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from utils.classes import COLOURS, DX
 from utils.data import LesionImages
 
-__all__ = ["GREY", "class_bars", "label_source", "lesion_grid", "use_style"]
+__all__ = ["GREY", "label_source", "lesion_grid", "use_style"]
 
 GREY = "#555555"
 
@@ -65,20 +63,3 @@ def lesion_grid(
                 axis.plot([0, 1], [1, 1], color=colours[k], linewidth=5, **bar)
     figure.tight_layout(pad=0.4)
     return figure
-
-
-def class_bars(counts: Mapping[str, float], *, axis: Axes | None = None) -> Axes:
-    """Draw one bar per class in its colour, with the number above it.
-
-    Parameters
-    ----------
-    counts : mapping of str to number of images, by ``dx``
-    axis : Axes, where to draw; a new figure by default
-    """
-    if axis is None:
-        _, axis = plt.subplots(figsize=(7, 3.2))
-    names = [dx for dx in DX if dx in counts]
-    bars = axis.bar(names, [counts[dx] for dx in names], color=[COLOURS[dx] for dx in names])
-    axis.bar_label(bars, [f"{counts[dx]:,}" for dx in names], padding=2, fontsize=10)
-    axis.set(xlabel="diagnosis (dx)", ylabel="images")
-    return axis

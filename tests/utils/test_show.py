@@ -44,9 +44,3 @@ def test_phantom_figures_carry_the_word(source, word):
     assert any(word in t.get_text() and "3 images" in t.get_text() for t in figure.texts)
     assert sum(bool(axis.images) for axis in figure.axes) == 3
     plt.close(figure)
-
-
-def test_bars_are_as_high_as_their_counts():
-    axis = plots.class_bars({"nv": 1200, "mel": 30})
-    assert [bar.get_height() for bar in axis.patches] == [1200, 30]
-    assert [t.get_text() for t in axis.texts] == ["1,200", "30"]
