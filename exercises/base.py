@@ -260,7 +260,7 @@ def show(value: object) -> str:
     if value is None or isinstance(value, bool | np.bool_):
         return str(value)
     if callable(value) and hasattr(value, "__name__"):
-        return f"the function {value.__name__}"
+        return f"the function {value.__name__.strip('<>')}"
     if isinstance(value, kinds.Real):
         if float(value).is_integer():
             return f"{int(value):,}"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from exercises.base import Feedback, WrongKind, compare, essay, exercise, mentions, numbers
+from exercises.base import Feedback, WrongKind, compare, essay, exercise, mentions, numbers, show
 from utils.classes import CLASSES, DX
 
 
@@ -158,5 +158,5 @@ def _coding(answer: object) -> dict[str, int]:
     if all(isinstance(value, str) for value in answer.values()):
         answer = {name: number for number, name in answer.items()}
     full = {c.name.lower(): c.dx for c in CLASSES}
-    names = (str(name).strip().lower() for name in answer)
+    names = (show(name).strip().lower() for name in answer)
     return dict(zip((full.get(n, n) for n in names), map(int, answer.values()), strict=True))

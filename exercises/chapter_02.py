@@ -28,10 +28,7 @@ def exercise_1(answer, metadata):
     ], f"lesions of the most frequent class, of all {len(lesions):,}", percent=True)  # fmt: skip
 
 
-@exercise(
-    "a share between 0 and 1, or percent",
-    "section 'Where on the body?': the table that crosstab counts",
-)
+@exercise("a share between 0 and 1, or percent", "section 'Where on the body?': the crosstab")
 def exercise_2(answer, metadata):
     """Check the share of lesions that a guess from the body site alone gets right."""
     images = metadata.fillna({"localization": "unknown"})
@@ -51,8 +48,7 @@ def exercise_2(answer, metadata):
 
 
 @exercise(
-    "a difference in grey levels, 0 to 255",
-    "section 'What is lost at 28 × 28 pixels?': the line with resize",
+    "a difference in grey levels, 0 to 255", "section 'What is lost at 28 × 28 pixels?': resize"
 )
 def exercise_3(answer, photo):
     """Check how much darker than the skin the darkest pixel is after shrinking to 28 × 28."""

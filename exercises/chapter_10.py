@@ -10,8 +10,7 @@ MEL, NV = DX.index("mel"), DX.index("nv")
 
 
 @exercise(
-    "one share between 0 and 1",
-    "section 'Does it lie on the lesion?', the two lines above the table",
+    "one share between 0 and 1", "section 'Does it lie on the lesion?', the lines above the table"
 )
 def exercise_1(answer, images, masks):
     """Check the mean share of the darkness map that lies inside the masks."""

@@ -50,8 +50,7 @@ def exercise_2(answer, melanoma, scores, foreign, threshold):
 
 
 @exercise(
-    "one number, above 1 if too many are promised",
-    "section 'Are the probabilities still true?', the table",
+    "one number, above 1 if too many are promised", "section 'Are the probabilities still true?'"
 )
 def exercise_3(answer, melanoma, scores, foreign):
     """Check how many melanomas are promised among the foreign images, for each that is there."""

@@ -60,7 +60,8 @@ MISTAKES = {
         (["akiec", "bcc", "bkl", "df", "nv", "mel", "vasc"], "full names are sorted"),
         ({dx: n + 1 for dx, n in ALPHABET.items()}, "counts from 0"),
         (sorted(DX, reverse=True), "not the alphabetical order"),
-        ({"mel": 4}, "each needs one number"), (set(DX), "no order"), ("akiec", "one text")],
+        ({"mel": 4}, "each needs one number"), (set(DX), "no order"), ("akiec", "one text"),
+        ([np, pd], "each needs one number")],
     4: [("Skin type and sole are missing; they should be there.", "argument needs at least 15"),
         ("Nobody knows the skin type of the people in the data, so nobody should believe this "
          "number at all.", "only the skin's colour"),
