@@ -257,6 +257,7 @@ def show(value: object) -> str:
     """Return a value in at most 80 letters (a text in 200), numbers rounded to four digits."""
     if isinstance(value, str):
         return value if len(value) <= 200 else value[:197] + "…"
+    value = getattr(value, "value", value)  # a number with its interval
     if value is None or isinstance(value, bool | np.bool_):
         return str(value)
     if callable(value) and hasattr(value, "__name__"):
