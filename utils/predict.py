@@ -16,7 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from utils.augment import averaged
 from utils.classes import LesionClass, by_dx
 
-__all__ = ["PredictError", "predict"]
+__all__ = ["predict"]
 
 MOST_PIXELS = 100_000_000  # more would take 300 MB and more, and the network sees 784
 SIZE = 28
