@@ -1,6 +1,7 @@
 """The plan of the house: how large the rooms are, who may import whom, who uses a public name."""
 
 import ast
+import re
 from graphlib import TopologicalSorter
 
 import nbformat
@@ -146,3 +147,18 @@ def test_chapters_import_public_names_only():
         for module, name in stamp.used(tree, stamp.imports(tree, ROOT)):
             known = not module.startswith("utils") or (module, name) in public
             assert known, f"{path.name} uses {module}.{name}, which is not in its __all__"
+
+
+def test_pages_name_code_that_is_there():
+    """What stands in a page's backticks as `module.name`, with a module of utils, exists."""
+    files = {"py", "npz", "json"}  # endings
+    names = {}
+    for module, tree in UTILS.items():
+        inner = {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+        top = {name for node in tree.body for name in stamp.defined(node)}
+        names[module.rpartition(".")[2]] = inner | top
+    for page in (*ROOT.glob("*.md"), *ROOT.glob("teaching/*.md"), *ROOT.glob("data/*.md")):
+        text = page.read_text(encoding="utf-8")
+        for module, name in re.findall(r"`(?:utils\.)?(\w+)\.(\w+)(?=[`(])", text):
+            known = module not in names or name in names[module] | files
+            assert known, f"{page.name} names {module}.{name}, which is not there"
