@@ -40,7 +40,7 @@ ENDS = ["## In one minute", "## Exercises", "## Check yourself", "## Further rea
 OPTIONAL = ENDS[1:3]
 OF_THE_END = {"exercise", "solution", "quiz"}  # tags of cells that are not the chapter's own
 
-# How long a chapter may be: words of Markdown, open code cells (without set-up, parameters,
+# How long a chapter may be: words of Markdown, open code cells (parameters too, without set-up,
 # exercises and quiz), half of which have no more lines than MEDIAN; and lines of a cell by its tag.
 WORDS, OPEN, MEDIAN = 3500, 20, 5
 LINES = {"hide-input": 25, "solution": 15}
@@ -136,7 +136,7 @@ def _folded_everywhere(cell, in_book=None):
 
 
 def _length(notebook, least):
-    not_open = {"hide-input", "parameters", *OF_THE_END}
+    not_open = {"hide-input", *OF_THE_END}
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     shown = [lines(cell) for cell in code if not not_open & set(tags(cell))]
     if not least <= len(shown) <= OPEN:
