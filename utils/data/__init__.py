@@ -24,6 +24,7 @@ RAW_DIR = ROOT / "data" / "raw"
 CACHE_DIR = Path(os.environ.get("HAM10000_CACHE") or ROOT / "data" / "cache").expanduser()
 # Change it when the readers or the form of the cache change: old files are then left alone.
 _CACHE_FORM = "2"
+_VARIABLE = "the environment variable HAM10000_DIR"
 _BY_NAME = {
     "kaggle": tables.find_csv, "dermamnist": tables.find_npz, "dataverse": photographs.find_zips,
 }  # fmt: skip
@@ -101,14 +102,12 @@ def _choose(size: int, source: str | Path, rows: int) -> Source:
         return _BY_NAME[source](RAW_DIR, size, expected_rows=rows)
     asked_by = "source"
     if source == "auto" and (named := os.environ.get("HAM10000_DIR")):
-        source, asked_by = named, "the environment variable HAM10000_DIR"
+        source, asked_by = named, _VARIABLE
     if source == "phantom":
         return _phantom(size)
     if source == "auto":
         return find(RAW_DIR, size, expected_rows=rows) or _download(size, rows)
-    folder = Path(source).expanduser()
-    if not folder.is_dir():
-        raise DataError(f"The folder {folder} (from {asked_by}) does not exist. Correct the path.")
+    folder = _folder(source, asked_by)
     if chosen := find(folder, size, expected_rows=rows):
         return chosen
     raise DataError(
@@ -119,13 +118,20 @@ def _choose(size: int, source: str | Path, rows: int) -> Source:
     )
 
 
+def _folder(path: str | Path, asked_by: str) -> Path:
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        raise DataError(f"The folder {folder} (from {asked_by}) does not exist. Correct the path.")
+    return folder
+
+
 def _choose_external(size: int) -> Source:
     """Return the test images of other clinics, or synthetic ones."""
     named = os.environ.get("HAM10000_DIR", "")
     if named == "phantom":
         return _phantom(size, ELSEWHERE)
     ids = set(EXTERNAL_IDS.read_text(encoding="utf-8").split()[1:])
-    for folder in (Path(named or RAW_DIR).expanduser(), RAW_DIR):
+    for folder in ([_folder(named, _VARIABLE)] if named else []) + [RAW_DIR]:
         if source := photographs.find_external(folder, size, ids):
             return source
     try:

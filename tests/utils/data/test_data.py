@@ -162,11 +162,18 @@ def test_a_source_that_is_not_there_is_fetched(monkeypatch, source, form):
     assert load(source).source == NAMES[form]
 
 
-def test_a_source_folder_or_size_that_cannot_be_had_is_an_error_not_the_phantom(tmp_path):
+def test_a_source_folder_or_size_that_cannot_be_had_is_an_error_not_the_phantom(
+    tmp_path, monkeypatch
+):
     with pytest.raises(download.DownloadError, match="By hand"):
         load("kaggle")
     with pytest.raises(DataError, match="from source. does not exist"):
         load(tmp_path / "nowhere")
+    for call in (load_ham10000, load_external):
+        monkeypatch.setenv("HAM10000_DIR", str(tmp_path / "nowhere"))
+        with pytest.raises(DataError, match="variable HAM10000_DIR. does not exist"):
+            call()
+    monkeypatch.delenv("HAM10000_DIR")
     with pytest.raises(DataError, match="the phantom has images of 28 × 28 pixels, not 64 × 64"):
         load("phantom", size=64)
     with pytest.raises(DataError, match="'auto' downloads has .*source='dataverse'"):
