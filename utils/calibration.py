@@ -9,11 +9,35 @@ from sklearn.metrics import log_loss, roc_curve
 
 from utils.metrics import MEL, Interval, interval, rates, resample_weights
 
-__all__ = ["apply_temperature", "fit_temperature", "operating_point", "threshold_for_sensitivity"]
+__all__ = [
+    "apply_temperature", "fit_temperature", "for_shares", "operating_point",
+    "threshold_for_sensitivity",
+]  # fmt: skip
 
 # Probabilities below this count as this: their logarithm stays finite. The smallest float32.
 FLOOR = float(np.finfo(np.float32).tiny)
 TEMPERATURES = (0.02, 50.0)  # where the best temperature is looked for
+
+
+def for_shares(
+    probabilities: np.ndarray, shares: np.ndarray, learned: np.ndarray | float = 1
+) -> np.ndarray:
+    """Let probabilities answer for other class shares than those they were learned at.
+
+    By Bayes' rule, as chapter 7 shows (Saerens, Latinne, Decaestecker, Neural Computation
+    14:21-41, 2002). `training.train` does the same to a network, once and for all.
+
+    Parameters
+    ----------
+    probabilities : ndarray of float, shape (n, 7)
+    shares, learned : ndarray of float, shape (7,), up to a factor; `learned` is equal by default
+
+    Returns
+    -------
+    ndarray of float64, shape (n, 7)
+    """
+    answers = probabilities * (shares / np.asarray(learned))
+    return answers / answers.sum(axis=1, keepdims=True)
 
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:

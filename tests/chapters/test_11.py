@@ -102,12 +102,8 @@ def test_a_difference_is_told_from_chance(judged):
     assert len(chapter.by_lesion(called[mel], lesions[mel], unknown)) == 38
 
 
-def test_other_shares_and_a_shift_bring_promises_to_what_is_there():
+def test_a_shift_brings_promises_to_what_is_there():
     rng = np.random.default_rng(0)
-    answers = rng.dirichlet(np.ones(3), 5)
-    there = chapter.for_other_shares(answers, np.array([1, 2, 3]), np.array([3, 2, 1]))
-    back = chapter.for_other_shares(there, np.array([3, 2, 1]), np.array([1, 2, 3]))
-    assert there.sum(axis=1) == pytest.approx(1) and back == pytest.approx(answers)
     p = rng.uniform(0.01, 0.6, 4000)
     melanoma, first = rng.random(4000) < p / 2, np.arange(4000) < 2000
     mended = chapter.shifted(p, melanoma, first)

@@ -7,6 +7,7 @@ import pytest
 from scipy.special import softmax
 from sklearn.metrics import log_loss
 
+from tools.book.chapter_code import definitions
 from utils import calibration
 from utils.classes import DX
 
@@ -131,3 +132,14 @@ def test_an_alarm_needs_images_of_both_kinds(melanomas, nevi):
         calibration.operating_point(*given, threshold=0.5)
     with pytest.raises(ValueError, match="one kind is absent"):
         calibration.threshold_for_sensitivity(*given[:2])
+
+
+def test_other_shares_and_back_are_the_answers_and_chapter_7_shows_the_rule():
+    answers = np.random.default_rng(0).dirichlet(np.ones(7), 5)
+    few, many = np.arange(1, 8), np.arange(7, 0, -1)
+    there = calibration.for_shares(answers, few, many)
+    assert there.sum(axis=1) == pytest.approx(1)
+    assert calibration.for_shares(there, many, few) == pytest.approx(answers)
+    chapter = definitions("07")
+    chapter.shares = few / few.sum()
+    assert chapter.put_right(answers) == pytest.approx(calibration.for_shares(answers, few))

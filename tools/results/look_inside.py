@@ -22,6 +22,7 @@ from tools.book.chapter_code import definitions
 from tools.book.course import ROOT, ChapterError, real_images
 from tools.results.card_measure import as_record
 from utils.augment import predict_averaged
+from utils.calibration import for_shares
 from utils.classes import DX
 from utils.data import load_external
 from utils.files import write_json
@@ -43,9 +44,8 @@ MEL = DX.index("mel")
 CODE = {
     "maps": "smoothgrad grad_cam occlusion randomised rank_correlation otsu_mask share_inside",
     "shortcuts": "add_artefact",
-    "subgroups": "patient_groups skin_brightness resamples_of judge areas for_other_shares "
-    "by_lesion contrast",
-    "labels": "for_other_shares",
+    "subgroups": "patient_groups skin_brightness resamples_of judge areas by_lesion contrast",
+    "labels": "",
 }
 inside, whom = map(definitions, CHAPTERS)
 
@@ -67,8 +67,8 @@ class Material:
         """Probabilities for the shares of the data: `original` learned on equal ones."""
         if name == "best":
             return predict_averaged(self.networks[name], images)
-        answers = self.shares * self.networks[name].predict(images, batch_size=512, verbose=0)
-        return answers / answers.sum(axis=1, keepdims=True)
+        answers = self.networks[name].predict(images, batch_size=512, verbose=0)
+        return for_shares(answers, self.shares)
 
     def mean(self, values: np.ndarray, among: np.ndarray | None = None) -> dict:
         """The mean of a number over images, with its interval over lesions."""
@@ -90,7 +90,7 @@ def joined(prefix: str, counts: np.ndarray) -> tuple[np.ndarray, ...]:
     parts = [read_run(name).parts["test"] for name in run_names(prefix)]
     learned = [counts - np.bincount(part.labels, minlength=len(DX)) for part in parts]
     answers = [
-        whom.for_other_shares(part.probabilities, own, counts)
+        for_shares(part.probabilities, counts, own)
         for part, own in zip(parts, learned, strict=True)
     ]
     named = (np.concatenate([getattr(p, key) for p in parts]) for key in ("image_ids", "labels"))

@@ -109,8 +109,8 @@ class Study:
         return certificate, answers
 
     def _train(self, seed: int) -> tuple[BirthCertificate, dict[str, Judged]]:
-        kept = {"name": self.name if seed == self.seed else f"{self.name}-seed-{seed}"}
-        kept["seed"] = seed
+        name = self.name if seed == self.seed else f"{self.name}-seed-{seed}"
+        kept = {"name": name, "seed": seed}
         if self.rows is None:
             model, certificate = training.train(self.dataset, self.split, self.recipe, **kept)
         else:
