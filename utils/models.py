@@ -2,12 +2,21 @@
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 import keras
 import numpy as np
 from keras import layers, ops
 
-__all__ = ["Augment", "original_cnn", "small_resnet"]
+__all__ = ["Augment", "efficientnet_lite0", "original_cnn", "pretrained_body", "small_resnet"]
+
+IMAGENET = Path(__file__).resolve().parent.parent / "models" / "imagenet.weights.h5"
+# The stages of EfficientNet-Lite0: how many times a block widens what comes in, the feature maps
+# that leave it, blocks, side of the kernel, stride of the first block.
+STAGES = (
+    (1, 16, 1, 3, 1), (6, 24, 2, 3, 2), (6, 40, 2, 5, 2), (6, 80, 3, 3, 2), (6, 112, 3, 5, 1),
+    (6, 192, 4, 5, 2), (6, 320, 1, 3, 1),
+)  # fmt: skip
 
 
 def original_cnn() -> keras.Model:
@@ -78,7 +87,62 @@ def _residual_block(x, width, *, stride):
     return layers.Activation("relu")(layers.Add()([x, y]))
 
 
+def pretrained_body(size: int = 128) -> keras.Model:
+    """Build EfficientNet-Lite0 without its last layer, as it is after a million photographs.
+
+    3,413,024 parameters. Tan and Le, ICML 2019 (EfficientNet); the Lite variant has no
+    squeeze-and-excitation and ReLU6 for swish. The weights are those of ImageNet, in half precision
+    (``models/imagenet.json`` says from where). Input: images of shape (batch, size, size, 3) with
+    raw values 0 to 255. Output: features of shape (batch, 1280).
+    """
+    body = _body(size)
+    if not IMAGENET.exists():
+        raise FileNotFoundError(
+            f"{IMAGENET} is missing: the weights that the network has from ImageNet. They are part "
+            "of the repository; get that file again."
+        )
+    body.load_weights(IMAGENET)
+    return body
+
+
+def efficientnet_lite0(size: int = 128, *, dropout: float = 0.2) -> keras.Model:
+    """Build `pretrained_body` with a new head for the seven classes, not compiled.
+
+    3,421,991 parameters. Output: seven probabilities per image, as `original_cnn` has them.
+    """
+    body = pretrained_body(size)
+    x = layers.Dropout(dropout)(body.output)
+    x = layers.Dense(7, activation="softmax", name="probabilities")(x)
+    return keras.Model(body.input, x, name="efficientnet_lite0")
+
+
+def _body(size):
+    """Build the body with weights by chance."""
+    image = keras.Input((size, size, 3), name="image")
+    x = layers.Rescaling(1 / 128, offset=-127 / 128)(image)
+    options = {"padding": "same", "use_bias": False}
+    x = _normed(layers.Conv2D(32, 3, strides=2, name="stem", **options)(x))
+    for widening, width, blocks, kernel, first_stride in STAGES:
+        for number in range(blocks):
+            before, stride = x, first_stride if number == 0 else 1
+            if widening > 1:
+                x = _normed(layers.Conv2D(widening * x.shape[-1], 1, **options)(x))
+            x = _normed(layers.DepthwiseConv2D(kernel, strides=stride, **options)(x))
+            x = _normed(layers.Conv2D(width, 1, **options)(x), relu=False)
+            if number > 0:
+                x = layers.Add()([before, x])
+    x = _normed(layers.Conv2D(1280, 1, **options)(x))
+    return keras.Model(image, layers.GlobalAveragePooling2D()(x), name="body")
+
+
+def _normed(x, *, relu=True):
+    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-3)(x)
+    return layers.ReLU(6)(x) if relu else x
+
+
+PIXELS = (64, 96, 128, 160)  # sides of the images that chapter 10 compares
 BUILDERS = {"original_cnn": original_cnn, "small_resnet": small_resnet}
+BUILDERS |= {f"efficientnet_lite0_{size}": partial(efficientnet_lite0, size) for size in PIXELS}
 
 
 @keras.saving.register_keras_serializable("reading_skin")

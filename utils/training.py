@@ -20,8 +20,8 @@ from utils.splits import Split
 from utils.weights import RUNS, BirthCertificate, make_certificate, save_weights
 
 __all__ = [
-    "BEST", "ORIGINAL", "BalancedAccuracy", "EpochLine", "Recipe", "Rows", "class_shares",
-    "compiled", "optimizer_of", "oversampled_indices", "train",
+    "BEST", "ORIGINAL", "BalancedAccuracy", "EpochLine", "FineTuning", "Recipe", "Rows",
+    "class_shares", "compiled", "optimizer_of", "oversampled_indices", "train",
 ]  # fmt: skip
 
 
@@ -64,6 +64,17 @@ class Recipe:
         for field, allowed in choices.items():
             if (value := getattr(self, field)) not in allowed:
                 raise ValueError(f"{field} is {value!r}; it can be {', '.join(allowed)}")
+
+
+@dataclass(frozen=True)
+class FineTuning(Recipe):
+    """How a network that has learned from other photographs learns further, found in chapter 10."""
+
+    network: str = "efficientnet_lite0_128"
+    epochs: int = 14
+    batch_size: int = 64
+    body_rate: float = 0.2  # learning rate of all but the last layer, as a share of the last one's
+    shift: float = 9.0
 
 
 BEST = Recipe()
@@ -229,9 +240,22 @@ def optimizer_of(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
     averaging = {"use_ema": True, "ema_momentum": recipe.average} if recipe.average else {}
     if not recipe.weight_decay:
         return keras.optimizers.Adam(rate, **averaging)
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, **averaging)
+    if isinstance(recipe, FineTuning):
+        optimizer = _TwoRates(rate, weight_decay=recipe.weight_decay, name="two_rates", **averaging)
+        optimizer.body_rate = recipe.body_rate
+    else:
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, **averaging)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
+
+
+class _TwoRates(keras.optimizers.AdamW):
+    """AdamW with smaller steps for the body than for the last layer, which has a column a class."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        if variable.shape[-1] != len(CLASSES):  # backends pass on no name that would tell
+            learning_rate = learning_rate * self.body_rate
+        super().update_step(gradient, variable, learning_rate)
 
 
 def compiled(network: keras.Model, recipe: Recipe, *, steps: int, seed: int = 0) -> keras.Model:
@@ -305,4 +329,6 @@ def train(
         name=name, recipe=dataclasses.asdict(recipe), dataset=dataset, split=split, seed=seed,
         history=history.history, seconds=time.perf_counter() - start,
     )  # fmt: skip
-    return network, save_weights(network, certificate, folder=folder)
+    certificate = save_weights(network, certificate, folder=folder)
+    network.load_weights(folder / f"{name}.weights.h5")  # as it is stored, to the last digit
+    return network, certificate

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib import metadata as packages
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 
@@ -78,6 +79,8 @@ def save_weights(
 ) -> BirthCertificate:
     """Write ``name.weights.h5`` and ``name.json``, its birth certificate, into `folder`.
 
+    A network of more than a million weights is written in half precision.
+
     Parameters
     ----------
     model : keras.Model, of which only the weights are written, not the state of its optimiser
@@ -91,10 +94,28 @@ def save_weights(
     if model.compiled:  # Keras would write the optimiser's state too, twice as much again
         compiled, model = model, type(model).from_config(model.get_config())
         model.set_weights(compiled.get_weights())
+    content = weights_file(model, half=model.count_params() > 1e6)
+    return write_pair(certificate, "weights.h5", content, folder=folder)
+
+
+def weights_file(model: keras.Model, *, half: bool = False) -> bytes:
+    """Return the content of a ``.weights.h5`` file; kernels in half precision where asked for."""
     with tempfile.TemporaryDirectory() as temporary:
-        file = Path(temporary) / "model.weights.h5"
-        model.save_weights(file)
-        return write_pair(certificate, "weights.h5", file.read_bytes(), folder=folder)
+        whole, halved = Path(temporary) / "whole.weights.h5", Path(temporary) / "half.weights.h5"
+        model.save_weights(whole)
+        if not half:
+            return whole.read_bytes()
+        with h5py.File(whole) as old, h5py.File(halved, "w") as new:
+
+            def copy(name, item):
+                if isinstance(item, h5py.Dataset):
+                    values = item[()]
+                    new[name] = values.astype(np.float16) if values.ndim > 1 else values
+                else:
+                    new.require_group(name).attrs.update(item.attrs)
+
+            old.visititems(copy)
+        return halved.read_bytes()
 
 
 def write_pair(

@@ -26,7 +26,7 @@ from utils.splits import Split, image_split, lesion_folds, lesion_groups, lesion
 from utils.training import BEST, ORIGINAL, EpochLine, Recipe, oversampled_indices
 from utils.weights import MODELS, RUNS, STUDIES, BirthCertificate, CertificateError, Judged
 
-SEEDS, FOLDS = 5, 5
+SEEDS, FOLDS, OLDER_SEEDS = 5, 5, 3
 RESIDUAL = "12-residual-network"  # the step that larger images are compared with
 # A fourth of the images to choose by: of the rare classes ten images would decide too little.
 # The test lesions are those of every other split with seed 0, and stay untouched.
@@ -283,7 +283,7 @@ def older_studies(dataset: LesionImages, main: Split) -> list[Study]:
         rows = oversampled_indices(dataset.labels, shuffled, seed=0)
         held_back = np.unique(rows[int(len(rows) * (1 - OLDER["validation_split"])) :])
         split = dataclasses.replace(split, validation=held_back)
-        studies.append(Study(name, dataset, OLDER, split, parts, rows=rows))
+        studies.append(Study(name, dataset, OLDER, split, parts, seeds=OLDER_SEEDS, rows=rows))
     rows = oversampled_indices(dataset.labels, np.arange(len(dataset.labels)), seed=0)
     rows = np.random.default_rng(0).permutation(rows)
     train, test = np.split(rows, [round(0.8 * len(rows))])
