@@ -8,7 +8,6 @@ and ``models/imagenet.json``. The file is in the package ``efficientnet-lite0-py
 import sys
 from pathlib import Path
 
-import h5py
 import keras
 import numpy as np
 
@@ -53,8 +52,8 @@ def main(arguments: list[str]) -> int:
     body = models._body(224)
     convert({name: values.numpy() for name, values in state.items()}, body)
     replace_file(models.IMAGENET, weights_file(body, half=True))
-    facts = SOURCE | {"source_sha256": hash_file(path), "weights_sha256": hash_file(models.IMAGENET)}
-    write_json(MODELS / "imagenet.json", facts)
+    sums = {"source_sha256": hash_file(path), "weights_sha256": hash_file(models.IMAGENET)}
+    write_json(MODELS / "imagenet.json", SOURCE | sums)
     return 0
 
 
