@@ -1,4 +1,4 @@
-"""`make studies`: the long runs whose results chapters 6 to 9 show, made once and stored.
+"""`make studies`: the long runs whose results chapters 6 to 10 show, made once and stored.
 
 Each run is stored as soon as it is finished, so a stopped command goes on where it was. A run
 that fits its recipe, data and split is not made again.
@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import keras
@@ -23,7 +23,7 @@ from utils.augment import predict_averaged
 from utils.classes import CLASSES
 from utils.data import DataError, LesionImages, load_ham10000
 from utils.splits import Split, image_split, lesion_folds, lesion_groups, lesion_split
-from utils.training import BEST, ORIGINAL, EpochLine, Recipe, oversampled_indices
+from utils.training import BEST, ORIGINAL, EpochLine, FineTuning, Recipe, oversampled_indices
 from utils.weights import MODELS, RUNS, STUDIES, BirthCertificate, CertificateError, Judged
 
 SEEDS, FOLDS, OLDER_SEEDS = 5, 5, 3
@@ -33,6 +33,7 @@ RESIDUAL = "12-residual-network"  # the step that larger images are compared wit
 TO_CHOOSE_BY = 0.25
 FEWER = "made with fewer seeds"
 PIXELS = 64  # of the comparison with larger images, where the data source has them
+SOURCES = ("rosendahl", "vidir_modern", "vienna_dias", "vidir_molemax")
 # The whole procedure of the older notebook, mistakes included, for chapter 8. One thing is
 # repaired, because nothing could be judged otherwise: the checkpoint watches ``val_accuracy``,
 # which exists, so it is really written.
@@ -73,6 +74,11 @@ class Study:
     seed: int = 0
     seeds: int = 1  # trainings that differ in the seed only, from `seed` on; a part for each
     rows: np.ndarray | None = None  # in the order in which the older notebook shows them
+    pixels: int = 28  # side of the images; others than those of `dataset` are loaded when needed
+
+    def images(self) -> LesionImages:
+        """Return the data set in the size of this run."""
+        return self.dataset if self.pixels == 28 else _larger(self.pixels)
 
     def stale(self, *, folder: Path = STUDIES) -> str:
         """Say why the stored run cannot stand, in a few words; empty where it can."""
@@ -85,7 +91,7 @@ class Study:
         stored = run.certificate
         if (stored.recipe, stored.seed) != (as_dict(self.recipe), self.seed):
             return "made with another recipe"
-        if stored.data["fingerprint"] != self.dataset.fingerprint:
+        if stored.data["fingerprint"] != self.images().fingerprint:
             return "made from other data"
         if stored.split["fingerprint"] != self.split.fingerprint:
             return "made on another split"
@@ -110,21 +116,26 @@ class Study:
 
     def _train(self, seed: int) -> tuple[BirthCertificate, dict[str, Judged]]:
         name = self.name if seed == self.seed else f"{self.name}-seed-{seed}"
-        kept = {"name": name, "seed": seed}
+        kept, dataset = {"name": name, "seed": seed}, self.images()
         if self.rows is None:
-            model, certificate = training.train(self.dataset, self.split, self.recipe, **kept)
+            model, certificate = training.train(dataset, self.split, self.recipe, **kept)
         else:
             start = time.perf_counter()
             given = {"epochs": self.recipe["epochs"], "seed": seed}
-            model, history = train_as_before(self.dataset, self.rows, **given)
-            kept |= {"recipe": self.recipe, "dataset": self.dataset, "split": self.split}
+            model, history = train_as_before(dataset, self.rows, **given)
+            kept |= {"recipe": self.recipe, "dataset": dataset, "split": self.split}
             kept |= {"history": history, "seconds": time.perf_counter() - start}
             certificate = weights.make_certificate(**kept)
         averaged = as_dict(self.recipe).get("symmetries", False)
         return certificate, {
-            part: judged(self.dataset, model, rows, averaged=averaged)
+            part: judged(dataset, model, rows, averaged=averaged)
             for part, rows in self.parts.items()
         }
+
+
+@lru_cache(maxsize=1)  # 128 pixels are half a gigabyte
+def _larger(pixels: int) -> LesionImages:
+    return load_ham10000(pixels)
 
 
 def as_dict(recipe: Recipe | dict) -> dict:
@@ -213,7 +224,7 @@ def without_one_source(dataset: LesionImages) -> list[Study]:
         return []
     sources, lesions = dataset.metadata["dataset"], lesion_groups(dataset.metadata)
     studies = []
-    for source in ("rosendahl", "vidir_modern", "vienna_dias", "vidir_molemax"):
+    for source in SOURCES:
         left_out = (sources == source).to_numpy()
         seen = ~np.isin(lesions, lesions[left_out])  # no lesion on both sides
         split = splits.split_of_parts(dataset, np.where(left_out, 2, np.where(seen, 0, 1)))
@@ -223,22 +234,59 @@ def without_one_source(dataset: LesionImages) -> list[Study]:
     return studies
 
 
-def larger_images() -> list[Study]:
-    """Return the study of chapter 9 with 64 pixels; none where the data source has but 28.
+def larger_images(dataset: LesionImages, to_choose: Split) -> list[Study]:
+    """Return the studies with larger images; none where the data source has but 28 pixels.
 
-    It differs from the step ``12-residual-network`` in the pixels, and in a shift that is as
-    large a part of the image as there.
+    The step with 64 pixels differs from ``12-residual-network`` in the pixels, and in a shift that
+    is as large a part of the image as there. The others are those of chapter 10.
     """
     try:
-        dataset = load_ham10000(PIXELS)
+        _larger(PIXELS)
     except DataError:
         return []
     network, shift = f"small_resnet_{PIXELS}", round(BEST.shift * PIXELS / 28, 1)
     recipe = ablation()[f"step-{RESIDUAL}"]
     recipe = dataclasses.replace(recipe, network=network, shift=shift)
-    split = lesion_split(dataset, validation=TO_CHOOSE_BY)
-    parts = {"validation": split.validation}
-    return [Study(f"step-15-or-{PIXELS}-pixels", dataset, recipe, split, parts)]
+    chosen_by, main = {"validation": to_choose.validation}, lesion_split(dataset)
+    name = f"step-15-or-{PIXELS}-pixels"
+    studies = [Study(name, dataset, recipe, to_choose, chosen_by, pixels=PIXELS)]
+
+    def add(name: str, split: Split, parts: dict[str, np.ndarray], pixels: int = 128) -> None:
+        studies.append(
+            Study(f"transfer-{name}", dataset, tuned(pixels), split, parts, pixels=pixels)
+        )
+
+    for pixels in models.PIXELS:
+        add(f"{pixels}-pixels", to_choose, chosen_by, pixels)
+    for share in (2, 4, 8):
+        fewer = part_of(dataset, to_choose, share)
+        name = f"small-part-{share}"
+        studies.append(Study(name, dataset, BEST, fewer, chosen_by))
+        add(f"part-{share}", fewer, chosen_by)
+    add("published", main, {"validation": main.validation, "test": main.test})
+    for study in without_one_source(dataset):
+        add(study.name, study.split, study.parts)
+    for number, fold in enumerate(lesion_folds(dataset, folds=FOLDS)):
+        add(f"fold-{number}", fold, {"test": fold.test})
+    return studies
+
+
+def tuned(pixels: int) -> FineTuning:
+    """Return the recipe of chapter 10 for images of another size."""
+    shift = round(FineTuning.shift * pixels / 128, 1)
+    return FineTuning(network=f"efficientnet_lite0_{pixels}", shift=shift)
+
+
+def part_of(dataset: LesionImages, split: Split, share: int) -> Split:
+    """Return a split with one of so many lesions to train on, drawn within each class."""
+    groups, chosen = lesion_groups(dataset.metadata), []
+    for label in range(len(CLASSES)):
+        of_class = np.unique(groups[split.train[dataset.labels[split.train] == label]])
+        chosen.append(np.random.default_rng(label).permutation(of_class)[::share])
+    part = np.full(len(dataset.labels), 3)  # not used
+    part[split.train[np.isin(groups[split.train], np.concatenate(chosen))]] = 0
+    part[split.validation], part[split.test] = 1, 2
+    return splits.split_of_parts(dataset, part)
 
 
 def all_studies(dataset: LesionImages) -> list[Study]:
@@ -264,7 +312,7 @@ def all_studies(dataset: LesionImages) -> list[Study]:
             for name, recipe in ablation().items()
         ),
         *without_one_source(dataset),
-        *larger_images(),
+        *larger_images(dataset, to_choose),
         *older_studies(dataset, main),
     ]
 
