@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from utils import models
 from utils.augment import symmetry
-from utils.models import Augment, original_cnn, small_resnet
+from utils.models import Augment, efficientnet_lite0, original_cnn, small_resnet
 
 IMAGES = np.random.default_rng(0).integers(0, 256, size=(6, 28, 28, 3), dtype=np.uint8)
 
@@ -26,6 +27,17 @@ def test_networks_have_their_published_sizes(build, parameters, trained):
     assert sum(int(np.prod(w.shape)) for w in network.trainable_weights) == trained
     assert network.input_shape == (None, 28, 28, 3) and network.output_shape == (None, 7)
     assert small_resnet(size=64).input_shape == (None, 64, 64, 3)
+
+
+def test_the_pretrained_network_has_its_published_size_and_a_new_head(monkeypatch, tmp_path):
+    network = efficientnet_lite0(64)
+    assert network.count_params() == 3_421_991 and network.output_shape == (None, 7)
+    body = models.pretrained_body(64)
+    for own, given in zip(network.weights, body.weights, strict=False):
+        np.testing.assert_array_equal(own, given)
+    monkeypatch.setattr(models, "IMAGENET", tmp_path / "imagenet.weights.h5")
+    with pytest.raises(FileNotFoundError, match="get that file again"):
+        efficientnet_lite0(64)
 
 
 def test_augmentation_rests_outside_training():

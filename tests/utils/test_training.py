@@ -174,3 +174,13 @@ def test_kept_weights_are_the_running_mean_with_the_prior_and_the_seed_decides(
     np.testing.assert_allclose(moved - bias, prior, atol=1e-4)
     with pytest.raises(ValueError, match="this split has none"):
         train(fold, keep="best")
+
+
+def test_fine_tuning_takes_smaller_steps_in_the_body_than_in_the_head():
+    recipe = training.FineTuning(weight_decay=0.001, average=0, schedule="constant", body_rate=0.1)
+    variables = [keras.Variable(np.zeros(shape, "float32")) for shape in ((5, 4), (4, 7), (7,))]
+    gradients = [keras.ops.ones(variable.shape) for variable in variables]
+    training.optimizer_of(recipe, 10).apply(gradients, variables)
+    body, kernel, bias = (np.abs(np.asarray(variable)).mean() for variable in variables)
+    assert kernel == pytest.approx(recipe.learning_rate, rel=1e-3) == bias
+    assert body == pytest.approx(0.1 * kernel, rel=1e-3)

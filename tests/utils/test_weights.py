@@ -5,12 +5,13 @@ import shutil
 from contextlib import nullcontext
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 from small_dataset import small_dataset
 
 from tools.results.studies import write_run
-from utils import weights
+from utils import models, weights
 from utils.files import hash_file
 from utils.models import original_cnn
 from utils.splits import image_split, lesion_groups, lesion_split
@@ -55,6 +56,17 @@ def test_a_certificate_says_what_the_weights_have_seen(saved, dataset, split):
     assert born.best_epoch == 1
     assert certificate(dataset, split, keep="last").best_epoch == 2
     assert born.device == weights.device_name() and "keras" in born.versions
+
+
+def test_a_large_network_is_saved_in_half_precision(dataset, split, tmp_path):
+    network = models.efficientnet_lite0(64)
+    weights.save_weights(network, certificate(dataset, split), folder=tmp_path)
+    assert (tmp_path / "tiny.weights.h5").stat().st_size < 8e6
+    again = keras.models.clone_model(network)  # other weights
+    again.load_weights(tmp_path / "tiny.weights.h5")
+    for own, read in zip(network.weights, again.weights, strict=True):
+        wanted = np.asarray(own).astype(np.float16 if own.ndim > 1 else np.float32)
+        np.testing.assert_array_equal(wanted.astype(np.float32), read)
 
 
 def test_weights_alone_are_saved_and_predict_as_before(saved, dataset, split):
