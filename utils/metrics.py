@@ -71,10 +71,7 @@ def decide(probabilities: np.ndarray, shares: np.ndarray | None = None) -> np.nd
 
 
 def class_auc(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Compute each class's area under the ROC curve against the rest, ndarray of float, shape (7,).
-
-    Takes what `headline` does.
-    """
+    """Compute each class's area under the ROC curve against the rest, (7,), as `headline` does."""
     labels, probabilities = _checked(labels, probabilities)
     return np.array([roc_auc_score(labels == k, probabilities[:, k]) for k in LABELS])
 
@@ -159,8 +156,7 @@ def bootstrap(
 
     Parameters
     ----------
-    labels, probabilities, shares : as in `headline`
-    lesions, resamples, seed : as in `resample_weights`
+    labels, probabilities, shares : as in `headline`; the rest as in `resample_weights`
     """
     labels, probabilities = _checked(labels, probabilities)
     k = len(DX)
@@ -247,16 +243,11 @@ def weighted_auc(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) 
 
 
 def interval(value: float, draws: np.ndarray) -> Interval:
-    """Put the middle 95 % of the resampled numbers around the observed one.
+    """Put the middle 95 % of the resampled numbers, (resamples,), around the observed one.
 
-    (Efron, Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.)
-
-    Parameters
-    ----------
-    value : float
-    draws : ndarray of float, shape (resamples,)
-        Resamples in which the number is undefined (a PPV without one alarm) are left out; if
-        they are more than 5 % of all, the interval is undefined (NaN) too.
+    (Efron, Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.) Resamples in which the
+    number is undefined (a PPV without one alarm) are left out; if they are more than 5 % of all,
+    the interval is undefined (NaN) too.
     """
     draws = np.asarray(draws, dtype=float)
     defined = draws[~np.isnan(draws)]

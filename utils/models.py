@@ -201,10 +201,7 @@ class Augment(keras.layers.Layer):
         return ops.einsum("nlk,nikc->nilc", self._matrix(images, width, scale), images)
 
     def _matrix(self, images, size, scale):
-        """Return the weights of the old pixels (last axis) in each new one, (n, size, size).
-
-        They interpolate linearly; beyond the edge the last pixel is repeated.
-        """
+        """Return the weights of the old pixels (last axis) in each new one, (n, size, size)."""
         place = ops.arange(size, dtype=self.compute_dtype)
         centre = (size - 1) / 2
         shift = self._uniform(images, (1,), -self.shift, self.shift)

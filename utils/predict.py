@@ -46,11 +46,9 @@ class PredictError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Answerer:
-    """A model that can be asked, and its manifest: what has to be known to use it rightly.
+    """A model that can be asked, and its manifest: what has to be known to use it rightly."""
 
-    `ask` takes float32 images (n, 28, 28, 3) and returns probabilities (n, 7) and strangeness (n,).
-    """
-
+    # From float32 images (n, 28, 28, 3) to probabilities (n, 7) and strangeness (n,).
     ask: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
     manifest: dict
 
@@ -163,10 +161,7 @@ def keras_answerer() -> Answerer:
 
 
 def open_image(image: object) -> tuple[Image.Image, list[str]]:
-    """Return an image, given as `predict` takes it, upright, in RGB, on white ground, with notes.
-
-    The notes say what was done to it, a sentence each; PredictError says why it cannot be read.
-    """
+    """Return an image, given as `predict` takes it, upright, in RGB, on white, and notes on it."""
     if isinstance(image, np.ndarray):
         image = _from_array(image)
     if isinstance(image, Image.Image):

@@ -2,11 +2,13 @@
 
 import html
 import json
+from functools import partial
 from pathlib import Path
 
 __all__ = ["show_quiz"]
 
 FOLDER = Path(__file__).resolve().parents[1] / "teaching" / "quizzes"
+_escaped = partial(html.escape, quote=False)
 WITHOUT_SCRIPT = (
     "The questions to click appear here where JavaScript runs (in JupyterLab: if the notebook is "
     "trusted). Without it, read them below."
@@ -14,11 +16,7 @@ WITHOUT_SCRIPT = (
 
 
 def show_quiz(chapter: str) -> None:
-    """Show the quiz of a chapter, by the number its file has, "03": to click and, below, to read.
-
-    What to read needs no JavaScript. The same questions give the same output, letter for letter,
-    and nothing in it is fetched from another site.
-    """
+    """Show the quiz of a chapter, by its file's number, "03": to click and, below, to read."""
     from IPython.display import display
 
     display(as_output(read_quiz(chapter)), raw=True)
@@ -75,7 +73,3 @@ def _name_and_data(answer: dict) -> tuple[str, str]:
         name = f"A number from {low} to just below {high}"
         return name, f' data-low="{low}" data-high="{high}"'
     return "Any other number", ""
-
-
-def _escaped(text: str) -> str:
-    return html.escape(text, quote=False)

@@ -22,12 +22,8 @@ __all__ = ["answer_averaged", "features", "with_strangeness"]
 def features(model: keras.Model, *, stage: int = 0) -> keras.Model:
     """Return a model that describes images by the feature maps at the end of a stage.
 
-    Images (n, 28, 28, 3) go in; mean and spread of each feature map come out, (n, 2 * maps).
-
-    Parameters
-    ----------
-    model : keras.Model, from ``utils.models.small_resnet``
-    stage : int, 0 to 2; each residual block ends one. The first tells strangers best
+    Images (n, 28, 28, 3) go in; mean and spread of each feature map come out, (n, 2 * maps). Each
+    residual block of a `small_resnet` ends a stage, 0 to 2; the first tells strangers best.
     """
     ends = [layer.output for layer in model.layers if isinstance(layer, layers.Add)]
     if stage not in range(len(ends)):
@@ -50,12 +46,8 @@ def with_strangeness(
     Outputs by name: ``probabilities`` (n, 7), as before, and ``strangeness`` (n,): about 1 for an
     image like the training images, more for one unlike them.
 
-    Parameters
-    ----------
-    model, stage : as in `features`
-    centre, whiten : ndarray of float32, shapes (k,) and (k, k)
-        The cloud of the training lesions: the mean of their features, and the matrix that turns
-        features into directions in which training lesions have spread 1.
+    The cloud of the training lesions: `centre`, (k,), is the mean of their `features`, and
+    `whiten`, (k, k), turns features into directions in which training lesions have spread 1.
     """
     apart = features(model, stage=stage).output - centre
     distance = ops.sqrt(ops.mean(ops.square(ops.matmul(apart, whiten)), axis=1))

@@ -46,10 +46,7 @@ def lesion_groups(metadata: pd.DataFrame) -> np.ndarray:
     ----------
     metadata : DataFrame, N rows
         With columns ``image_id`` and ``lesion_id``; a `ValueError` if lesion ids are missing.
-
-    Returns
-    -------
-    ndarray of str, shape (N,); lesions known to be one carry the same name
+        Returned is an ndarray of str, shape (N,).
     """
     missing = metadata["lesion_id"].isna()
     if missing.any():
@@ -112,14 +109,8 @@ def lesion_split(
 def image_split(dataset: LesionImages, *, test: float = 0.2, seed: int = 0) -> Split:
     """Divide the images at random, whatever lesion they show: how it should not be done.
 
-    The older notebook did it so. Images of one lesion land on both sides; chapter 8 shows what
-    that does to a result.
-
-    Parameters
-    ----------
-    dataset : LesionImages
-    test : float, share of the images, between 0 and 1; `validation` stays empty
-    seed : int
+    The older notebook did it so; chapter 8 shows what that does to a result. `test` is a share of
+    the images; `validation` stays empty.
     """
     if not 0 < test < 1:
         raise ValueError(f"test must be between 0 and 1; got {test}")
@@ -132,19 +123,8 @@ def image_split(dataset: LesionImages, *, test: float = 0.2, seed: int = 0) -> S
 def lesion_folds(dataset: LesionImages, *, folds: int = 5, seed: int = 0) -> list[Split]:
     """Divide the images into folds for cross-validation; no lesion is in two of them.
 
-    See scikit-learn's ``StratifiedGroupKFold``.
-
-    Parameters
-    ----------
-    dataset : LesionImages
-    folds : int, 2 or more; at most the number of lesions of the rarest class
-    seed : int
-
-    Returns
-    -------
-    list of Split
-        One per fold: its `test` is the fold, its `train` are all other images, its `validation`
-        is empty. Every image is a test image exactly once.
+    Returns a split for each: its `test` is the fold, its `train` are all other images, its
+    `validation` is empty. Every image is a test image exactly once.
     """
     groups = lesion_groups(dataset.metadata)
     lesions = pd.DataFrame({"group": groups, "dx": dataset.metadata["dx"].to_numpy()})

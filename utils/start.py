@@ -21,16 +21,7 @@ ON_COLAB = {"onnx": "onnx<1.20"}
 
 
 def prepare() -> None:
-    """Make this machine ready for a chapter; print its versions and its device, a line each.
-
-    Missing packages are installed on Colab; elsewhere that is the reader's own decision.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        If packages are missing and this is not Colab, or they could not be installed; the message
-        names them and says what to do.
-    """
+    """Make this machine ready for a chapter; print its versions and its device, a line each."""
     need(*NEEDED)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # hides TensorFlow's start-up notes
     print(f"Versions: {versions()}")
@@ -40,7 +31,8 @@ def prepare() -> None:
 def need(*modules: str) -> None:
     """Install on Colab those of the `modules`, named as they are imported, that are missing.
 
-    Elsewhere raise, as `prepare` does.
+    Elsewhere that is the reader's own decision: a ModuleNotFoundError names what is missing, and
+    says what to do.
     """
     missing = [PACKAGES.get(m, m) for m in modules if find_spec(m) is None]
     if missing and on_colab():

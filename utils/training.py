@@ -94,12 +94,7 @@ def oversampled_indices(labels: np.ndarray, indices: np.ndarray, *, seed: int = 
     Parameters
     ----------
     labels : ndarray of int, shape (N,), of the whole data set
-    indices : ndarray of int, shape (n,), the training rows; never validation or test rows
-    seed : int, of the draw
-
-    Returns
-    -------
-    ndarray of int64, row numbers, each training row at least once
+    indices : ndarray of int, shape (n,), the training rows; each is among those returned
     """
     sampler = RandomOverSampler(random_state=seed)
     drawn, _ = sampler.fit_resample(np.asarray(indices).reshape(-1, 1), labels[indices])
@@ -137,8 +132,7 @@ class BalancedAccuracy(keras.metrics.Metric):
 class EpochLine(keras.callbacks.Callback):
     """Show one line that is renewed after every epoch, in a notebook as in a terminal.
 
-    `watch` names the number in Keras' history that says how good an epoch is, the higher the
-    better. (``tqdm.keras`` draws a bar and the last values, without the best and its epoch.)
+    `watch` names the number that says how good an epoch is. (``tqdm.keras`` shows no best epoch.)
     """
 
     def __init__(self, watch: str = "val_balanced_accuracy") -> None:
@@ -167,12 +161,7 @@ class EpochLine(keras.callbacks.Callback):
 class Rows(keras.utils.PyDataset):
     """Hand the network a batch of images at a time, by row number; no pixel is stored twice.
 
-    Parameters
-    ----------
-    dataset : LesionImages
-    rows : ndarray of int, shape (n,), the training rows
-    recipe : Recipe, which says how many make a batch and how they are drawn
-    seed : int, of the order and of the draws
+    `rows`, (n,), are for training; the recipe says how many make a batch and how they are drawn.
     """
 
     def __init__(self, dataset: LesionImages, rows: np.ndarray, recipe: Recipe, *, seed: int):
@@ -220,10 +209,8 @@ def class_shares(labels: np.ndarray) -> np.ndarray:
 def restore_prior(network: keras.Model, drawn: np.ndarray, shares: np.ndarray) -> None:
     """Let a network that was trained on class shares `drawn` answer for `shares`, each (7,).
 
-    By Bayes' rule a probability is proportional to likelihood times prior, so the answer is
-    multiplied by the new share over the old one. Here this is done once and for all, in the
-    network: its last layer is dense with a softmax, whose bias moves by the quotient's logarithm.
-    (Saerens, Latinne, Decaestecker, Neural Computation 14:21-41, 2002; Menon et al., ICLR 2021.)
+    What `utils.calibration.for_shares` does to an answer is done here once and for all: the last
+    layer is dense with a softmax, whose bias moves by the logarithm of the quotient of shares.
     """
     change = np.log(np.maximum(shares, 1e-9)) - np.log(np.maximum(drawn, 1e-9))
     network.layers[-1].bias.assign_add(ops.convert_to_tensor(change.astype("float32")))
@@ -261,16 +248,8 @@ class _TwoRates(keras.optimizers.AdamW):
 def compiled(network: keras.Model, recipe: Recipe, *, steps: int, seed: int = 0) -> keras.Model:
     """Put a recipe's augmentation before a network and its optimiser, loss and metrics behind.
 
-    Parameters
-    ----------
-    network : keras.Model
-    recipe : Recipe
-    steps : int, batches of the whole training, over which the learning rate follows its schedule
-    seed : int, of the augmentation
-
-    Returns
-    -------
-    keras.Sequential, ready for ``fit`` with raw images and one-hot labels
+    Ready for ``fit`` with raw images and one-hot labels. `steps` are the batches of the whole
+    training, over which the learning rate follows its schedule.
     """
     options = {name: getattr(recipe, name) for name in ("symmetries", "shift", "zoom", "colour")}
     augment = Augment(**options, seed=seed)
@@ -286,18 +265,9 @@ def train(
 ) -> tuple[keras.Model, BirthCertificate]:  # fmt: skip
     """Train a network by a recipe and save it with its certificate; chapter 5 does it step by step.
 
-    Parameters
-    ----------
-    dataset : LesionImages
-    split : Split, from ``utils.splits.lesion_split``; its test part is not touched
-    recipe : Recipe
-    name : str, of the files in `folder`: ``name.weights.h5`` and ``name.json``
-    seed : int, of initial weights, order of images, oversampling and dropout
-    folder : Path, made if it is missing
-
-    Returns
-    -------
-    (keras.Model, BirthCertificate), with the weights that the recipe keeps
+    The test part of the split is not touched. Into `folder` go ``name.weights.h5`` and
+    ``name.json``; returned is the network with the weights that the recipe keeps. The seed is that
+    of initial weights, order of images, oversampling and dropout.
     """
     if recipe.keep == "best" and not len(split.validation):
         raise ValueError('keep="best" chooses by the validation part, and this split has none')

@@ -79,17 +79,8 @@ def save_weights(
 ) -> BirthCertificate:
     """Write ``name.weights.h5`` and ``name.json``, its birth certificate, into `folder`.
 
+    The certificate, from `make_certificate`, gives the name, and gets the check sum of the weights.
     A network of more than a million weights is written in half precision.
-
-    Parameters
-    ----------
-    model : keras.Model, of which only the weights are written, not the state of its optimiser
-    certificate : BirthCertificate, from `make_certificate`; its name is that of the files
-    folder : Path, made if it is missing
-
-    Returns
-    -------
-    BirthCertificate, with the check sum of the weights, as it was written
     """
     if model.compiled:  # Keras would write the optimiser's state too, twice as much again
         compiled, model = model, type(model).from_config(model.get_config())
@@ -134,18 +125,10 @@ def make_certificate(
     *, name: str, recipe: dict, dataset: LesionImages, split: Split, seed: int,
     history: dict[str, Sequence[float]], seconds: float,
 ) -> BirthCertificate:  # fmt: skip
-    """Write down what weights are made from.
+    """Write down what weights are made from, on this device, after a training of some seconds.
 
-    Parameters
-    ----------
-    name, dataset, split, seed : as `utils.training.train` takes them
-    recipe : dict, whose ``"network"`` names a function in `utils.models`
-    history : dict of Keras, with ``val_balanced_accuracy`` unless ``recipe["keep"]`` is ``"last"``
-    seconds : float, the time the training took
-
-    Returns
-    -------
-    BirthCertificate, with the versions and the device of this process, still without check sum
+    The recipe's ``"network"`` names a function in `utils.models`. The history is that of Keras,
+    with ``val_balanced_accuracy`` unless ``recipe["keep"]`` is ``"last"``.
     """
     groups = lesion_groups(dataset.metadata)
     tidy = {key: [round(float(v), 6) for v in values] for key, values in history.items()}
@@ -195,10 +178,7 @@ def certified_file(name: str, ending: str, certificate: BirthCertificate, *, fol
 def refuse_seen(
     certificate: BirthCertificate, lesions: np.ndarray, message: str, *, may_choose: bool = False
 ) -> None:
-    """Raise `message` if lesions were trained on, or, unless they may, have chosen the weights.
-
-    In the message ``{seen}`` stands for "trained on 3 of the 90 lesions", ``{names}`` for some.
-    """
+    """Raise `message` if lesions were trained on, or, unless they may, have chosen the weights."""
     lesions = set(lesions.tolist())
     chosen_by = [] if may_choose else certificate.validation_lesions
     for how, own in (("trained on", certificate.train_lesions), ("chosen by", chosen_by)):
@@ -296,11 +276,7 @@ def read_contaminated_run(name: str, *, folder: Path = STUDIES) -> StoredRun:
 
 
 def device_name() -> str:
-    """Name the device that Keras computes on, for example ``"CPU, 2 cores"``.
-
-    The backend is asked. `utils.start.device`, which must do without Keras, asks the driver, and
-    names a GPU also where the backend cannot use it.
-    """
+    """Name the device that Keras computes on, as its backend says: ``"CPU, 2 cores"``."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf

@@ -87,5 +87,5 @@ def test_links_go_to_the_pages_of_the_fork_at_either_kind_of_address(fork):
     [("somebody/course", None, "https://github.com/owner/name"), (FORK, 'x" # y', "of a branch")],
 )
 def test_wrong_address_and_branch_are_refused(fork, url, branch, complaint):
-    with pytest.raises(ValueError, match=complaint):
+    with pytest.raises(ChapterError, match=complaint):
         set_address(url, fork, new_branch=branch)

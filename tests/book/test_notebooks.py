@@ -10,7 +10,7 @@ import pytest
 
 from tools.book import publish, stamp
 from tools.book.course import ROOT, pictures, text_output
-from tools.book.set_repository import address, branch
+from tools.book.set_repository import address
 
 v4 = nbformat.v4
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
@@ -225,7 +225,7 @@ def known_dois() -> set[str]:
 def test_chapter_keeps_the_rules(path):
     notebook = read(path)
     nbformat.validate(notebook)
-    given = {"url": address(), "version": branch(), "dois": known_dois()}
+    given = {"url": address(), "version": address(key="branch"), "dois": known_dois()}
     broken = problems(notebook, **given, beside=beside_the_course(path))
     assert not broken, f"{path.name}:\n  " + "\n  ".join(broken)
 

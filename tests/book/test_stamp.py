@@ -56,6 +56,7 @@ KEEP = {
     "a comment behind code": {"cell": CELL.replace('")\n', '")  # why é\n\n')},
     "blanks at the end": {"cell": CELL.replace("numpy\n", "numpy   \n")},
     "the set-up cell": {"set_up": "import os"},
+    "where a line ends": {"cell": CELL.replace("a.f(", "a.f(\n")},
     "the words of an error": {"a": A.replace("too large: {words(x)}", "{words(x)} is too large")},
     "what only an error says": {"a": A.replace('return "many"', 'return "lots"')},
     "a function that is not reached": {"a": A.replace("return 1", "return 2")},
@@ -74,6 +75,7 @@ KEEP = {
 MOVE = {
     "an argument": {"cell": CELL.replace("f(", "f(1, ")},
     "a string that looks like a comment": {"cell": CELL.replace(" # no ", " # yes ")},
+    "an import": {"cell": CELL.replace("import numpy", "import numpy as np")},
     "a function of utils": {"a": A.replace("b.g(x)", "-b.g(x)")},
     "a function reached through another": {"b": B.replace("+ x", "- x")},
     "a constant": {"b": B.replace("LIMIT = 3", "LIMIT = 4")},
@@ -89,7 +91,10 @@ def test_the_hash_moves_with_what_can_change_an_output_and_with_nothing_else(cou
 
 
 def test_blank_lines_and_hashes_in_strings_belong_to_the_program():
-    assert stamp.essence('x = f"""{1}\n\n# b  \n"""  # c\n') == 'x = f"""{1}\n\n# b  \n"""'
+    before = stamp.essence('x = f"""{1}\n\n# b\n"""')
+    assert before == stamp.essence('x = (  # c\n\n    f"""{1}\n\n# b\n"""\n)')
+    assert before != stamp.essence('x = f"""{1}\n# b\n"""')
+    assert before != stamp.essence('x = f"""{1}\n\n# c\n"""')
 
 
 def test_readers_leave_no_trace_and_training_does():

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from tools.book.course import ROOT
+from tools.book.course import ROOT, ChapterError
 from tools.demo import export_demo, measure_demo
 from utils import augment, predict
 from utils.calibration import apply_temperature
@@ -78,7 +78,7 @@ def test_another_answer_is_refused(exported, manifest, images):
         partial(off, strangeness=2e-4),
         partial(off, strangeness=np.nan),
     ):
-        with pytest.raises(export_demo.ExportError, match="model.onnx does not answer as the mo"):
+        with pytest.raises(ChapterError, match="model.onnx does not answer as the mo"):
             export_demo.compare(by_file, wrong, images)
 
 
@@ -118,7 +118,7 @@ def test_nothing_is_exported_twice_and_everything_that_matters_counts(exported, 
 def test_a_failed_export_leaves_the_old_files_and_says_why(tmp_path, monkeypatch):
     (tmp_path / "manifest.json").write_text("old")
     monkeypatch.setattr(export_demo, "TOLERANCE", -1)
-    with pytest.raises(export_demo.ExportError):
+    with pytest.raises(ChapterError):
         export_demo.export(tmp_path)
     assert [p.read_text() for p in tmp_path.iterdir()] == ["old"]
 
@@ -135,27 +135,24 @@ def test_a_failed_export_leaves_the_old_files_and_says_why(tmp_path, monkeypatch
 
 @pytest.fixture(scope="module")
 def stored():
-    names = {"measured": "demo", "refusal": "best-refusal", "manifest": "best-manifest"}
-    return {
-        part: json.loads((MODELS / f"{name}.json").read_text(encoding="utf-8"))
-        for part, name in names.items()
-    }
+    """The manifest of the published weights, with what was measured of them."""
+    return json.loads((MODELS / "best-manifest.json").read_text(encoding="utf-8"))
 
 
 def test_manifest_is_what_the_tool_would_write(stored):
     certificate = read_certificate("best")
     weights = hashlib.sha256((MODELS / "best.weights.h5").read_bytes()).hexdigest()
     assert certificate.weights_sha256 == weights
-    for part in ("measured", "refusal"):
-        assert stored[part]["weights_sha256"] == weights, "tools.demo.measure_demo"
-    threshold = stored["refusal"]["threshold"]
-    again = measure_demo.filled(stored["manifest"], certificate, threshold, stored["measured"])
-    assert again == stored["manifest"]
+    refusal = json.loads((MODELS / "best-refusal.json").read_text(encoding="utf-8"))
+    assert refusal["weights_sha256"] == weights, "tools.demo.measure_demo"
+    says = {c["dx"]: c["says"] for c in stored["classes"]}
+    threshold = {"refusal": {"threshold": refusal["threshold"]}}
+    assert measure_demo.filled(stored, certificate, says, threshold) == stored
     assert (MODELS / "best-refusal.json").stat().st_size < 200_000
 
 
 def test_every_class_has_plain_words_with_a_source(stored):
-    for words, c in zip(stored["manifest"]["classes"], CLASSES, strict=True):
+    for words, c in zip(stored["classes"], CLASSES, strict=True):
         assert words["dx"] == c.dx
         assert words["source"].startswith("https://") and len(words["meaning"].split()) >= 8
         says = words["says"]
@@ -165,7 +162,7 @@ def test_every_class_has_plain_words_with_a_source(stored):
 
 def test_symmetries_are_those_of_training(stored):
     image = np.random.default_rng(0).integers(0, 255, (1, 28, 28, 3))
-    ways = stored["manifest"]["symmetries"]
+    ways = stored["symmetries"]
     assert len(ways) == 8
     for number, how in enumerate(ways):
         turned = np.rot90(image[0], how["rotate"] // 90)
@@ -174,12 +171,12 @@ def test_symmetries_are_those_of_training(stored):
 
 
 def test_stored_numbers_fit_together(stored):
-    measured, refusal = stored["measured"], stored["measured"]["refusal"]
+    refusal, said = stored["refusal"], [c["says"] for c in stored["classes"]]
     answered = refusal["n_real"] - refusal["refused_real"]
-    assert sum(says["said"] for says in measured["says"].values()) == answered
-    assert measured["tested"]["images"] == answered
-    right = sum(says["right"] for says in measured["says"].values())
-    assert measured["tested"]["accuracy"]["value"] == pytest.approx(right / answered, abs=1e-4)
+    assert sum(says["said"] for says in said) == answered
+    assert stored["tested"]["images"] == answered
+    right = sum(says["right"] for says in said)
+    assert stored["tested"]["accuracy"]["value"] == pytest.approx(right / answered, abs=1e-4)
     assert refusal["refused_real"] / refusal["n_real"] <= 0.05
     assert refusal["refused_validation"] / refusal["n_validation"] <= 0.031
     assert refusal["auc"] >= 0.97
@@ -204,19 +201,19 @@ def test_stored_numbers_are_those_of_the_real_images(real_data_folder, stored):
     split = splits.lesion_split(dataset)
     check_certificate(read_certificate("best"), dataset, split.test)
     model, manifest = published()
-    measured, threshold = stored["measured"], manifest["refusal"]["threshold"]
+    threshold, said = manifest["refusal"]["threshold"], [c["says"] for c in stored["classes"]]
     probabilities, strange = answer_averaged(model, dataset.images[split.test])
-    assert (strange > threshold).sum() == measured["refusal"]["refused_real"]
-    called = calibration.apply_temperature(probabilities, measured["temperature"]).argmax(axis=1)
+    assert (strange > threshold).sum() == stored["refusal"]["refused_real"]
+    called = calibration.apply_temperature(probabilities, stored["temperature"]).argmax(axis=1)
     labels = dataset.labels[split.test]
     for c in CLASSES:
         rows = (strange <= threshold) & (called == c.kaggle_label)
-        assert rows.sum() == measured["says"][c.dx]["said"]
-        assert (labels[rows] == c.kaggle_label).sum() == measured["says"][c.dx]["right"]
-        assert (labels[rows] == DX.index("mel")).sum() == measured["says"][c.dx]["melanomas"]
+        assert rows.sum() == said[c.kaggle_label]["said"]
+        assert (labels[rows] == c.kaggle_label).sum() == said[c.kaggle_label]["right"]
+        assert (labels[rows] == DX.index("mel")).sum() == said[c.kaggle_label]["melanomas"]
     validation, strange = answer_averaged(model, dataset.images[split.validation])
     fitted = calibration.fit_temperature(dataset.labels[split.validation], validation)
-    assert fitted == pytest.approx(measured["temperature"], rel=1e-3)
+    assert fitted == pytest.approx(stored["temperature"], rel=1e-3)
     assert np.quantile(strange, 0.97) == pytest.approx(threshold, rel=1e-5)
 
 

@@ -14,14 +14,14 @@ from tools.book.course import ROOT, chapters
 from tools.measure import harness, memory
 from utils.data import LesionImages
 
-CLASSROOM = memory.PAGE.read_text(encoding="utf-8")
+CLASSROOM = harness.PAGES[1].read_text(encoding="utf-8")
 HUB = yaml.safe_load(re.search(r"```yaml\n(.*?)```", CLASSROOM, re.DOTALL)[1])["singleuser"]
 
 
 def test_every_chapter_was_measured():
     stored = harness.stored("peak_memory")["chapters"]
     missing = sorted({path.stem for path in chapters()} - stored.keys())
-    assert not missing, f"measure.memory --chapters {' '.join(name[:2] for name in missing)}"
+    assert not missing, f"measure.memory {' '.join(name[:2] for name in missing)}"
     for name, found in stored.items():
         assert 100 < found["peak_mb"] < 6_000 and "phantom" not in found["data"], name
 
@@ -90,7 +90,7 @@ def test_streaming_runs_small(tmp_path, monkeypatch):
 def test_streaming_without_photographs_says_what_it_needs(monkeypatch):
     monkeypatch.setenv("HAM10000_DIR", "phantom")
     with pytest.raises(harness.MeasureError, match="photographs.*HAM10000_DIR"):
-        memory.measure(chapters=[""], streaming=True)
+        memory.measure("--streaming")
 
 
 def test_streamed_batches_that_differ_are_an_error():

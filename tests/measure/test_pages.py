@@ -1,42 +1,61 @@
 """What was measured and the pages: each shows what is stored."""
 
+import copy
+
 import pytest
 
-from tools.book.splice import splice
-from tools.measure import bench, devices, harness, memory
+from tools.book.splice import filled, sections
+from tools.measure import harness
+
+TEMPLATE = harness.ROOT / "tools" / "measure" / "pages" / "how-long-things-take.j2"
 
 
-@pytest.mark.parametrize(
-    "name, module", [("bench", bench), ("devices", devices), ("peak_memory", memory)]
-)
-def test_page_shows_what_is_stored(name, module):
-    page = module.PAGE.read_text(encoding="utf-8")
-    section = module.section(harness.stored(name))
-    assert splice(page, name, section) == page, f"run `python -m {module.__name__} --page`"
+def test_pages_show_what_is_stored():
+    for page, text in harness.pages().items():
+        assert page.read_text(encoding="utf-8") == text, "python -m tools.measure.bench --page"
 
 
-def test_a_command_stores_and_writes_the_page(tmp_path, monkeypatch):
-    monkeypatch.setattr(harness, "MODELS", tmp_path)
+def test_rows_and_ratios_follow_from_the_results():
+    bench = copy.deepcopy(harness.stored("bench"))
+    found = bench["measured"]
+    found["original"] |= {"seconds": 400.0, "peak_mb": 3000.0}
+    found["recipe"] |= {"seconds": 200.0, "peak_mb": 750.0}
+    found["original"]["test"]["balanced accuracy"] = 0.43
+    found["short"]["test"]["balanced accuracy"] = 0.1  # validation, and not test, says it
+    given = {"bench": bench, "devices": harness.stored("devices")}
+    given |= {"number": harness._number, "backends": harness.BACKENDS}
+    for quality, words in ((0.43, "quality reached |"), (0.42, "quality not reached |")):
+        found["short"]["validation"]["balanced accuracy"] = quality
+        rows = sections(TEMPLATE, given)["bench"].splitlines()[-9:]
+        assert {row.count("|") for row in rows} == {7}
+        assert "| 200 | 750 |" in rows[1] and "| time × 0.50, memory × 0.25 |" in rows[1]
+        assert words in rows[2]
+
+
+def test_a_command_stores_and_writes_the_pages(tmp_path, monkeypatch):
     page = tmp_path / "page.md"
     page.write_text("# Page\n<!-- counted: sum -->\n<!-- end of sum -->\nMore.\n")
+    monkeypatch.setattr(harness, "MODELS", tmp_path)
 
-    def measure(*, numbers):
+    def pages():
+        return {page: filled(page, {"sum": str(harness.stored("sum")["sum"])})}
+
+    monkeypatch.setattr(harness, "pages", pages)
+
+    def measure(*numbers):
         if not numbers:
             raise harness.MeasureError("nothing to add")
-        harness.store("sum", {"sum": sum(numbers)})
+        harness.store("sum", {"sum": sum(map(int, numbers))})
 
     def run(*arguments):
         monkeypatch.setattr("sys.argv", ["command", *arguments])
-        numbers = {"type": int, "nargs": "*", "default": []}
-        show = "{sum} in all".format_map
-        harness.command("sum", measure, show, page=page, numbers=numbers)
+        harness.command(measure)
 
-    run("--numbers", "3", "4")
-    assert harness.stored("sum") == {"sum": 7}
-    assert "\n7 in all\n" in page.read_text() and page.read_text().endswith("-->\nMore.\n")
+    run("3", "4")
+    assert "\n7\n" in page.read_text() and page.read_text().endswith("-->\nMore.\n")
     with pytest.raises(SystemExit, match="nothing to add"):
         run()
     page.write_text("no markers")
-    with pytest.raises(SystemExit, match="markers"):
+    with pytest.raises(SystemExit, match="must stand once"):
         run("--page")
     assert harness.stored("sum") == {"sum": 7} and page.read_text() == "no markers"

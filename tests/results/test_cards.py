@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import yaml
 
-from tools.book.course import ROOT
+from tools.book import splice
+from tools.book.course import ROOT, ChapterError
 from tools.book.render import stage
 from tools.results import card_measure, cards
 from utils import metrics
@@ -75,7 +76,7 @@ def test_stored_numbers_are_those_of_the_published_weights(stored):
     [
         (("cards", "best", "weights_sha256"), "than best.*results.cards"),
         (("cards", "original", "weights_sha256"), "than original"),
-        (("demo", "weights_sha256"), "other weights than best.*measure_demo"),
+        (("demo", "certificate", "weights_sha256"), "other weights than best.*measure_demo"),
         (("looking", "made_from", "weights", "best"), "look_inside"),
     ],
 )
@@ -84,20 +85,20 @@ def test_other_weights_are_noticed(stored, place, message):
     for key in place[:-1]:
         inner = inner[key]
     inner[place[-1]] = "0"
-    with pytest.raises(cards.CardError, match=message):
+    with pytest.raises(ChapterError, match=message):
         cards.pages(stored)
 
 
 def test_what_is_missing_or_moved_is_noticed(stored, tmp_path):
-    with pytest.raises(cards.CardError, match="none.json is missing: python -m"):
+    with pytest.raises(ChapterError, match="none.json is missing: python -m"):
         cards.read(tmp_path / "none.json")
     stored["cards"]["best"]["headline"]["probability / share"]["macro AUC"]["low"] -= 0.01
     assert cards.pages(stored)[cards.CHECKLIST] != page("reporting-checklist.md")
     text = page("reporting-checklist.md")
-    with pytest.raises(cards.CardError, match=r"reporting-checklist.md: .*'more' must stand once"):
-        cards.filled(cards.CHECKLIST, {"summary of best": "", "more": ""})
-    with pytest.raises(cards.CardError, match=r"belong to \['summary of best'\]"):
-        cards.filled(cards.CHECKLIST, {})
+    with pytest.raises(ChapterError, match=r"reporting-checklist.md: .*'more' must stand once"):
+        splice.filled(cards.CHECKLIST, {"summary of best": "", "more": ""})
+    with pytest.raises(ChapterError, match=r"belong to \['summary of best'\]"):
+        splice.filled(cards.CHECKLIST, {})
     assert text == page("reporting-checklist.md")
 
 
@@ -166,7 +167,7 @@ def test_what_the_card_says_of_subgroups_is_so(stored):
     [((0.5, 0.4, 0.6), "0.500 (0.400 to 0.600)"), ((0.5, None, 0.6), "0.500"), ((None,) * 3, "–")],
 )
 def test_an_interval_says_what_is_known(number, text):
-    assert cards.cell(dict(zip(("value", "low", "high"), number, strict=True))) == text
+    assert splice.cell(dict(zip(("value", "low", "high"), number, strict=True))) == text
 
 
 # --- Links, items, sources -----------------------------------------------------------------------

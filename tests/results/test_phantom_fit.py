@@ -100,7 +100,6 @@ def test_the_stored_report_is_about_these_parameters(report):
     assert report["membership AUC"]["high"] <= tool.MOST_MEMBERSHIP
     assert report["membership AUC of noisy copies"]["low"] > tool.MOST_MEMBERSHIP
     assert min(report["macro AUC on real test images, each seed"]) >= tool.LEAST_AUC
-    assert all(report["criteria"].values())
 
 
 def test_who_was_fitted_on_cannot_be_told_from_the_phantom(drawn, real_data_folder, report):

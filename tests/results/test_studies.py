@@ -25,7 +25,7 @@ def test_a_study_says_when_it_is_out_of_date(tmp_path):
     dataset = small_dataset(lesions_per_class=30)
     split, recipe = lesion_split(dataset), {"network": "original_cnn", "keep": "last"}
     study = studies.Study("run", dataset, recipe, split, {"test": split.test})
-    assert study.stale(folder=tmp_path) == "not made yet"
+    assert study.stale(folder=tmp_path) == "missing or damaged"
     rows, answers = split.test, np.zeros((len(split.test), 7), np.float32)
     names = [dataset.metadata["image_id"].to_numpy(dtype=str), lesion_groups(dataset.metadata)]
     part = Judged(*(x[rows].astype(str) for x in names), dataset.labels[rows], answers, answers)
@@ -41,7 +41,7 @@ def test_a_study_says_when_it_is_out_of_date(tmp_path):
     ):
         assert why in dataclasses.replace(study, **changes).stale(folder=tmp_path)
     (tmp_path / "run.npz").write_bytes(b"")
-    assert study.stale(folder=tmp_path) == "damaged"
+    assert study.stale(folder=tmp_path) == "missing or damaged"
 
 
 def test_every_step_of_the_ablation_changes_one_thing_and_ends_at_the_recipe():

@@ -9,7 +9,7 @@ import pytest
 from nbformat import v4
 from PIL import Image
 
-from tools.book.course import ROOT, chapters
+from tools.book.course import ROOT, ChapterError, chapters
 from tools.book.npm import NpmError, install
 from tools.teach import slides
 
@@ -114,7 +114,7 @@ def test_a_chapter_becomes_a_deck(notebook):
     ],
 )
 def test_a_cell_that_cannot_be_a_slide_is_named(cell, why):
-    with pytest.raises(slides.SlideError, match=f"03_x, .*{why}"):
+    with pytest.raises(ChapterError, match=f"03_x, .*{why}"):
         slides.deck(book(cell), name="03_x")
 
 

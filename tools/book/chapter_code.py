@@ -13,8 +13,7 @@ NOT_THE_CHAPTERS_OWN = {"parameters", "exercise", "solution", "quiz"}
 def definitions(number: str) -> types.ModuleType:
     """Return the functions, classes and CONSTANTS of a chapter's cells, without running the rest.
 
-    A function that needs more than its arguments, the chapter's imports and other definitions (a
-    variable of the notebook) fails when it is called. `number` begins the file's name: ``"09"``.
+    `number` begins the file's name: ``"09"``. What needs its variables cannot be called.
     """
     paths = sorted((ROOT / "chapters").glob(f"{number}_*.ipynb"))
     if not paths:

@@ -1,5 +1,6 @@
 """What the commands share: the chapters in the book's order, running one, staging the book."""
 
+import atexit
 import base64
 import io
 import os
@@ -8,9 +9,11 @@ import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 import nbformat
 import yaml
@@ -27,8 +30,8 @@ NATIVE_LOG = re.compile(
 )
 
 
-class ChapterError(Exception):
-    """A chapter did not run to its end; the message says where and why."""
+class ChapterError(SystemExit):
+    """What a command cannot do; where nothing catches it, Python prints its message and no more."""
 
 
 def chapters(root: Path = ROOT) -> list[Path]:
@@ -38,7 +41,7 @@ def chapters(root: Path = ROOT) -> list[Path]:
     paths = [root / f"{file}.ipynb" for file in files if file.startswith("chapters/")]
     missing = [path.name for path in paths if not path.is_file()]
     if missing:
-        raise FileNotFoundError(f"_toc.yml names chapters that do not exist: {', '.join(missing)}")
+        raise ChapterError(f"_toc.yml names chapters that do not exist: {', '.join(missing)}")
     return paths
 
 
@@ -46,7 +49,6 @@ def environment() -> dict[str, str]:
     """Return the environment in which chapters run: `os.environ` with what the kernels need.
 
     A relative ``HAM10000_DIR`` is made absolute, because kernels start in ``chapters/``.
-    TensorFlow's C++ log stays out of the outputs, as on Colab.
     """
     env = dict(os.environ)
     folder = env.get("HAM10000_DIR", "")
@@ -83,14 +85,19 @@ def real_data() -> str | None:
     return str(raw) if filled else None
 
 
-def real_images():
-    """Load the real images with their lesion ids; ChapterError, with what to do, without them."""
+def best_images():
+    """Load the best data there is; ChapterError, with what to do, if that cannot be used."""
     from utils.data import DataError, load_ham10000  # here, because `make book` needs no numpy
 
     try:
-        dataset = load_ham10000()
+        return load_ham10000()
     except DataError as error:
         raise ChapterError(str(error)) from error
+
+
+def real_images():
+    """Load the real images with their lesion ids; ChapterError, with what to do, without them."""
+    dataset = best_images()
     if dataset.is_phantom or not dataset.has_lesions:
         raise ChapterError(
             f"This needs the real images with lesion ids; here is: {dataset.source}. Put them into "
@@ -138,11 +145,16 @@ def small_values(notebook: nbformat.NotebookNode) -> dict[str, object]:
 
 
 def small(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Write the small values of a chapter into a cell behind its parameters; return the chapter."""
-    lines = [f"{name} = {value!r}" for name, value in small_values(notebook).items()]
+    """Give a chapter its small values; return it."""
+    return with_values(notebook, small_values(notebook))
+
+
+def with_values(notebook: nbformat.NotebookNode, values: Mapping) -> nbformat.NotebookNode:
+    """Write values for a chapter's parameters into a cell behind those; return the chapter."""
     tagged = ["parameters" in c.metadata.get("tags", ()) for c in notebook.cells]
-    if lines:
-        fresh = nbformat.v4.new_code_cell("\n".join(lines))
+    if values:
+        lines = "\n".join(f"{name} = {value!r}" for name, value in values.items())
+        fresh = nbformat.v4.new_code_cell(lines, metadata={"tags": ["injected-parameters"]})
         notebook.cells.insert(tagged.index(True) + 1, fresh)
     return notebook
 
@@ -161,64 +173,68 @@ def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | No
     """Run a chapter in its own folder, which only reads it; return the seconds it took.
 
     `copy` is the file of the executed copy. `parameters` are values for the cell tagged
-    ``parameters``; with ``COURSE_QUICK=1`` the chapter's small values are given too. Raises
-    ChapterError if a cell fails; the message names chapter, cell and the end of the traceback.
+    ``parameters``; with ``COURSE_QUICK=1`` the chapter's small values are given too.
     """
-    import papermill  # here, because it takes a second that `make book` does not need
-    from jupyter_client.manager import AsyncKernelManager
-    from papermill.exceptions import PapermillExecutionError
-    from traitlets.config import Config
+    from nbclient.exceptions import CellExecutionError
+    from tqdm import tqdm
 
-    class Quiet(AsyncKernelManager):
-        """Keeps TensorFlow's own start-up notes from the terminal; what cells say is kept."""
-
-        async def _async_launch_kernel(self, command, **options) -> None:
-            await super()._async_launch_kernel(command, stderr=subprocess.DEVNULL, **options)
-
-    copy.parent.mkdir(parents=True, exist_ok=True)
+    ran, values = nbformat.read(notebook, as_version=4), dict(parameters or {})
     if os.environ.get("COURSE_QUICK") == "1":
-        parameters = small_values(nbformat.read(notebook, as_version=4)) | dict(parameters or {})
+        values = small_values(ran) | values
+    with_values(ran, values)
     # A live line on a terminal, a line every 20 s elsewhere.
-    every = 0.1 if sys.stderr.isatty() else 20
-    # Sockets of the file system where there are some: no open ports, and no warning about them.
-    config = Config({} if os.name == "nt" else {"KernelManager": {"transport": "ipc"}})
-    before = dict(os.environ)
-    os.environ.update(environment())
-    start = time.perf_counter()
+    every, start = 0.1 if sys.stderr.isatty() else 20, time.perf_counter()
     try:
-        papermill.execute_notebook(
-            notebook,
-            copy,
-            parameters=dict(parameters or {}),
-            kernel_name="python3",
-            language="python",
-            cwd=notebook.parent,
-            progress_bar={"desc": f"  {notebook.stem}", "leave": False, "mininterval": every},
-            kernel_manager_class=Quiet,
-            config=config,
-        )
-    except PapermillExecutionError as error:
-        trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback)).splitlines()
+        look = {"desc": f"  {notebook.stem}", "leave": False, "mininterval": every}
+        with tqdm(total=len(ran.cells), **look) as bar:
+            run_cells(
+                ran,
+                cwd=notebook.parent,
+                env=environment(),
+                on_cell_executed=lambda cell_index, **_: bar.update(cell_index + 1 - bar.n),
+            )
+    except CellExecutionError as error:
+        failed = [(c, o) for c in ran.cells for o in c.get("outputs", ()) if "ename" in o]
+        cell, output = failed[-1]
+        trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(output.traceback)).splitlines()
         raise ChapterError(
-            f"{notebook.name}, code cell {error.exec_count} stopped with {error.ename}.\n"
-            f"The cell begins: {(error.source.strip().splitlines() or [''])[0]}\n"
+            f"{notebook.name}, code cell {cell.execution_count} stopped with {error.ename}.\n"
+            f"The cell begins: {(cell.source.strip().splitlines() or [''])[0]}\n"
             + "\n".join(f"    {line}" for line in trace[-12:])
             + f"\nThe copy up to that cell: {copy}"
         ) from None
     finally:
-        os.environ.clear()
-        os.environ.update(before)
-    seconds = time.perf_counter() - start
-    ran = nbformat.read(copy, as_version=4)
-    for cell in (cell for cell in ran.cells if cell.cell_type == "code"):
-        for output in cell.outputs:
-            if output.output_type == "stream":
-                output.text = NATIVE_LOG.sub("", output.text)
-            elif picture := output.get("data", {}).get("image/png"):
-                output.data["image/png"] = with_palette(picture)
-        cell.outputs = [output for output in cell.outputs if output.get("text") != ""]
-    nbformat.write(ran, copy)
-    return seconds
+        for cell in (cell for cell in ran.cells if cell.cell_type == "code"):
+            for output in cell.outputs:
+                if output.output_type == "stream":
+                    output.text = NATIVE_LOG.sub("", output.text)
+                elif picture := output.get("data", {}).get("image/png"):
+                    output.data["image/png"] = with_palette(picture)
+            cell.outputs = [output for output in cell.outputs if output.get("text") != ""]
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(ran, copy)
+    return time.perf_counter() - start
+
+
+def run_cells(
+    notebook: nbformat.NotebookNode, *, cwd: Path, env: Mapping[str, str],
+    log: int | IO = subprocess.DEVNULL, **options,
+) -> None:  # fmt: skip
+    """Run the cells in a kernel of this Python; what the process itself says goes to `log`."""
+    from nbclient import NotebookClient  # here, because `make book` does not need it
+    from traitlets.config import Config
+
+    with tempfile.TemporaryDirectory() as folder:
+        # Sockets of the file system where there are some: no open ports, no warning about them.
+        sockets = {"transport": "ipc", "ip": f"{folder}/kernel"} if os.name != "nt" else {}
+        options |= {"kernel_name": "python3", "config": Config({"KernelManager": sockets})}
+        client = NotebookClient(notebook, **options)
+        client.create_kernel_manager().kernel_spec.argv[0] = sys.executable
+        try:
+            client.execute(cwd=str(cwd), env=dict(env), stdout=log, stderr=log)
+        except RuntimeError:
+            atexit.unregister(client._cleanup_kernel)  # which fails for a kernel that never was
+            raise
 
 
 def copy_working_tree(folder: Path, *, root: Path = ROOT) -> None:

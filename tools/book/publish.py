@@ -1,8 +1,8 @@
 """`make publish`: run chapters in full on the real images; store outputs and weights.
 
 Nothing in the repository changes before every chapter has run and passed the checks. With
-``--same``, a chapter whose texts and pictures come out as they are stored keeps them and gets a new
-stamp; of one that comes out otherwise it is shown how, and it is left as it was.
+``--same``, a chapter whose texts and pictures come out as they are stored gets a new stamp; of one
+that comes out otherwise it is shown how.
 """
 
 import contextlib
@@ -90,10 +90,7 @@ def main(numbers: list[str], *, same: bool = False) -> None:
 
 
 def tidy(path: Path, executed: Path) -> nbformat.NotebookNode:
-    """Return the notebook at `path` with the outputs of its executed copy, made tidy.
-
-    Streams of one name are merged, and of a line that was overwritten the last form is kept.
-    """
+    """Return the notebook at `path` with the outputs of its executed copy, made tidy."""
     notebook = nbformat.read(path, as_version=4)
     ran = nbformat.read(executed, as_version=4)
     ran.cells = [c for c in ran.cells if "injected-parameters" not in c.metadata.get("tags", ())]
@@ -170,8 +167,7 @@ def check(notebook: nbformat.NotebookNode) -> list[str]:
 @contextlib.contextmanager
 def _fresh_weights() -> Iterator[Callable[[], None]]:
     """Yield a function that copies new weights from runs/ to models/; take them back on failure."""
-    began = time.time()
-    old = {path: path.read_bytes() for name in WEIGHTS if (path := MODELS / name).is_file()}
+    began, old = time.time(), {name: (MODELS / name).read_bytes() for name in WEIGHTS}
 
     def install() -> None:
         for name in WEIGHTS:  # the certificate last: it refuses weights that are not its own
@@ -183,10 +179,8 @@ def _fresh_weights() -> Iterator[Callable[[], None]]:
     try:
         yield install
     except BaseException:
-        for name in WEIGHTS:
-            (MODELS / name).unlink(missing_ok=True)
-        for path, content in old.items():
-            replace_file(path, content)
+        for name, content in old.items():
+            replace_file(MODELS / name, content)
         raise
 
 
@@ -194,5 +188,6 @@ if __name__ == "__main__":
     words = [word for word in sys.argv[1:] if word != "--same"]
     try:
         main(words, same="--same" in sys.argv)
-    except (ChapterError, FileNotFoundError) as error:
-        sys.exit(f"\n{error}\nNothing was published.")
+    except ChapterError:
+        print("Nothing was published.", file=sys.stderr)
+        raise

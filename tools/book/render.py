@@ -25,10 +25,7 @@ PUBLIC = f"https://cdn.jsdelivr.net/npm/mathjax@3/es5/{SCRIPT}"
 
 
 def stage(folder: Path, *, with_chapters: bool = True) -> None:
-    """Put what the book is made of into `folder`, emptied before, away from everything else.
-
-    The chapters' links to the published book become references within it.
-    """
+    """Put what the book is made of into `folder`, emptied before, with links that lead within."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "chapters").mkdir(parents=True)
     for page in (path for pattern in PAGES for path in ROOT.glob(pattern)):
@@ -48,10 +45,7 @@ def stage(folder: Path, *, with_chapters: bool = True) -> None:
 
 
 def fit_pictures(notebook: nbformat.NotebookNode) -> None:
-    """Show each picture at half its pixels, sharp on any screen; a click opens it at full size.
-
-    Sphinx makes the link of itself where an image has a width.
-    """
+    """Show each picture at half its pixels, sharp on any screen; a click opens it at full size."""
     for cell in notebook.cells:
         if widths := [png_size(picture)[0] for picture in pictures(cell)]:
             image = cell.metadata.setdefault("mystnb", {}).setdefault("image", {})
@@ -79,10 +73,7 @@ def render(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def install_mathjax(html: Path) -> str:
-    """Put MathJax into a rendered book, so that its pages draw formulas without a network.
-
-    If something is missing, that is returned, and pages load it from a public server.
-    """
+    """Put MathJax into a rendered book, for use without a network; return what is missing."""
     pages = {path: path.read_text(encoding="utf-8") for path in sorted(html.rglob("*.html"))}
     pages = {path: text for path, text in pages.items() if PUBLIC in text}
     if not pages:
@@ -103,8 +94,7 @@ def install_mathjax(html: Path) -> str:
 def publish_html(folder: Path) -> Path:
     """Render the staged book in `folder` and put it at ``_build/html``; return its first page.
 
-    The page "Try it" has no model yet; `python -m tools.demo.install` puts it there. Raises
-    ChapterError on an error or a warning; the book that was there before stays.
+    After an error or a warning, which are a ChapterError, the book that was there before stays.
     """
     for chapter in (folder / "chapters").glob("*.ipynb"):
         notebook = nbformat.read(chapter, as_version=4)
@@ -149,7 +139,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        check_links() if "--links" in sys.argv else main()
-    except (ChapterError, FileNotFoundError) as error:
-        sys.exit(str(error))
+    check_links() if "--links" in sys.argv else main()

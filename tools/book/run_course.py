@@ -1,15 +1,22 @@
 """`make course`: run every chapter on the best data there is, then render the book from them."""
 
 import os
-import sys
 import time
 
 import nbformat
 from prettytable import PrettyTable
 
-from tools.book.course import ROOT, TRAINS, ChapterError, chapters, data_of, execute, run_python
+from tools.book.course import (
+    ROOT,
+    TRAINS,
+    ChapterError,
+    best_images,
+    chapters,
+    data_of,
+    execute,
+    run_python,
+)
 from tools.book.render import publish_html, stage
-from utils.data import DataError, load_ham10000
 
 CPU_EPOCHS = 10  # the training chapter's own number is for GPUs and for `make publish`
 
@@ -25,14 +32,13 @@ def gpu_name() -> str | None:
     return None if name.startswith("CPU") else name
 
 
-def main() -> None:
-    """Run the course."""
+if __name__ == "__main__":
     start, folder = time.perf_counter(), ROOT / "_build" / "course"
     table = PrettyTable(["chapter", "seconds", "data"], align="l")
     table.align["seconds"] = "r"
     todo = chapters()
     print("1. Data", flush=True)
-    if load_ham10000().is_phantom:  # the chapters need not try a download each
+    if best_images().is_phantom:  # the chapters need not try a download each
         os.environ["HAM10000_DIR"] = "phantom"
 
     print("2. Chapters", flush=True)
@@ -57,10 +63,3 @@ def main() -> None:
     page = publish_html(folder)
     print(table)
     print(f"Done in {(time.perf_counter() - start) / 60:.1f} minutes. Open {page.as_uri()}")
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except (ChapterError, DataError, FileNotFoundError) as error:
-        sys.exit(f"\n{error}")

@@ -9,8 +9,7 @@ from tools.book.course import environment, real_data, run_python
 PARALLEL = ["-n", "2", "--dist", "loadfile"]
 
 
-def main() -> int:
-    """Run all steps, whatever fails; return the exit status."""
+if __name__ == "__main__":  # all steps, whatever fails
     failed, start, real = [], time.perf_counter(), real_data()
     copies = [str(path) for path in trial.write()]
     chapters = ["pytest", "--nbval-lax", *copies, *PARALLEL, "-p", "no:cacheprovider"]
@@ -32,8 +31,4 @@ def main() -> int:
     if not real:
         print("\nNo real images here: everything ran on the phantom. (HAM10000_DIR names them.)")
     print(f"\nFAILED: {', '.join(failed)}" if failed else f"\nAll passed in {minutes:.1f} minutes.")
-    return int(bool(failed))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(bool(failed))

@@ -2,8 +2,7 @@
 
     python -m tools.book.set_repository https://github.com/you/your-fork [branch]
 
-The address and the branch (or tag) stand in ``_config.yml``; everything else follows it. Without
-a branch it stays as it is.
+Address and branch (or tag) stand in ``_config.yml``, which everything else follows.
 """
 
 import re
@@ -13,7 +12,7 @@ from pathlib import Path
 import nbformat
 import yaml
 
-from tools.book.course import ROOT
+from tools.book.course import ROOT, ChapterError
 from utils.files import replace_file
 
 FOLLOWERS = ("_config.yml", "README.md", "CITATION.cff", "intro.md", "troubleshooting.md",
@@ -22,13 +21,8 @@ GITHUB = "https://github.com/"
 
 
 def address(root: Path = ROOT, key: str = "url") -> str:
-    """Return the repository's address from ``_config.yml``."""
+    """Return the repository's address, or its branch, from ``_config.yml``."""
     return str(yaml.safe_load((root / "_config.yml").read_text("utf-8"))["repository"][key])
-
-
-def branch(root: Path = ROOT) -> str:
-    """Return the repository's branch from ``_config.yml``; set-up cells call it VERSION."""
-    return address(root, "branch")
 
 
 def pages_address(root: Path = ROOT) -> str:
@@ -45,16 +39,15 @@ def _pages(owner_and_name: str) -> str:
 def set_address(new: str, root: Path = ROOT, *, new_branch: str | None = None) -> list[Path]:
     """Replace the address, and the branch, in every file that has it; return those that changed.
 
-    The addresses at Colab and Binder, and that of the published book, go with it. In notebooks only
-    sources are touched, so outputs and their stamp stay valid.
+    In notebooks only sources are touched, so outputs and their stamp stay valid.
     """
     form = re.fullmatch(rf"{GITHUB}([\w.-]+/[\w.-]+?)(?:\.git)?/?", new)
     if not form:
-        raise ValueError(f"{new!r} is not of the form {GITHUB}owner/name")
-    new_branch = branch(root) if new_branch is None else new_branch
+        raise ChapterError(f"{new!r} is not of the form {GITHUB}owner/name")
+    new_branch = address(root, "branch") if new_branch is None else new_branch
     if not re.fullmatch(r"[\w][\w./-]*", new_branch):
-        raise ValueError(f"{new_branch!r} is not the name of a branch or tag")
-    old, old_branch = address(root).removeprefix(GITHUB), re.escape(branch(root))
+        raise ChapterError(f"{new_branch!r} is not the name of a branch or tag")
+    old, old_branch = address(root).removeprefix(GITHUB), re.escape(address(root, "branch"))
     replacements = {
         # The next character must not belong to a longer name.
         rf"{re.escape(_pages(old))}(?![\w-])": _pages(form[1]),
@@ -89,8 +82,5 @@ def set_address(new: str, root: Path = ROOT, *, new_branch: str | None = None) -
 if __name__ == "__main__":
     if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
-    try:
-        for file in set_address(sys.argv[1], new_branch=(sys.argv[2:] or [None])[0]):
-            print(file.relative_to(ROOT))
-    except ValueError as error:
-        sys.exit(str(error))
+    for file in set_address(sys.argv[1], new_branch=(sys.argv[2:] or [None])[0]):
+        print(file.relative_to(ROOT))

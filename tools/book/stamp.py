@@ -2,20 +2,16 @@
 
 The hash covers what can change an output: the chapter's own code, and of ``utils`` the functions,
 classes and constants that this code reaches, each for itself, wherever it stands. Comments,
-docstrings, the words of an error, and the names of modules leave no trace in it, so a function that
-moves from one module to another makes no chapter stale.
+docstrings, layout, the words of an error, and the names of modules leave no trace in it.
 """
 
 import ast
 import hashlib
-import io
 import json
 import platform
 import re
-import tokenize
 from functools import cache
 from importlib import metadata
-from operator import attrgetter
 from pathlib import Path
 
 import nbformat
@@ -34,58 +30,38 @@ Bindings = dict[str, tuple[str, str]]  # name used here -> (module, name there; 
 
 
 def essence(source: str, bindings: Bindings | None = None) -> str:
-    """Return what of `source` can leave a trace in an output.
+    """Return what of `source` can leave a trace in an output, as text: its syntax tree.
 
-    Comments, docstrings, blank lines, trailing white space, the arguments of exceptions that are
-    raised, the messages of ``assert`` and the imports from ``utils`` and ``exercises`` are cut out;
-    so is the module's name where something is taken from a module of `bindings`
-    (``metrics.headline`` is ``headline``). Works on positions, which all Python versions share.
+    Docstrings, the arguments of exceptions that are raised, the messages of ``assert`` and the
+    imports from ``utils`` and ``exercises`` are cut out; so is the module's name where something is
+    taken from a module of `bindings` (``metrics.headline`` is ``headline``).
     """
-    tree = ast.parse(source)
-    text = bytearray(source.encode())  # positions of ast count UTF-8 bytes
-    starts = [0, *(place + 1 for place, byte in enumerate(text) if byte == ord("\n"))]
-    cuts = list(_cuts(tree, bindings or {}))
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            row, before = token.start[0], len(token.line[: token.start[1]].encode())
-            cuts.append(((row, before), (row, before + len(token.string.encode()))))
-    for node in ast.walk(tree):
-        string = isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
-        if string or isinstance(node, ast.JoinedStr):
-            for row in range(node.lineno, node.end_lineno):
-                text[starts[row] - 1] = 0  # no end of a line: it belongs to the program
-    kept, end = [], 0
-    for first, last in sorted((starts[a - 1] + b, starts[c - 1] + d) for (a, b), (c, d) in cuts):
-        kept.append(text[end:first])  # nothing, if this cut lies within another
-        end = max(end, last)
-    lines = b"".join([*kept, text[end:]]).split(b"\n")
-    return b"\n".join(line.rstrip() for line in lines if line.strip()).decode().replace("\0", "\n")
+    return json.dumps(_form(ast.parse(source), bindings or {}))
 
 
-def _cuts(tree: ast.Module, bindings: Bindings):
-    """Yield begin and end, (row, column) each, of what leaves no trace, comments aside."""
-    begin, end = attrgetter("lineno", "col_offset"), attrgetter("end_lineno", "end_col_offset")
-    owners = (ast.Module, ast.ClassDef, ast.FunctionDef)
-    for node in ast.walk(tree):
-        if isinstance(node, owners) and ast.get_docstring(node, clean=False) is not None:
-            yield begin(node.body[0]), end(node.body[0])
-        elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
-            yield end(node.exc.func), end(node.exc)
-        elif isinstance(node, ast.Assert) and node.msg is not None:
-            yield end(node.test), end(node.msg)
-        elif isinstance(node, ast.ImportFrom) and _ours(node.module):
-            yield begin(node), end(node)
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if bindings.get(node.value.id, ("", "x"))[1] == "":
-                row, column = end(node)
-                yield begin(node), (row, column - len(node.attr.encode()))
+def _form(node: object, bindings: Bindings) -> object:
+    """Return a syntax tree as lists; empty fields are left out, in which Python versions differ."""
+    if isinstance(node, list):
+        ours = [n for n in node if isinstance(n, ast.ImportFrom) and _ours(n.module)]
+        return [_form(child, bindings) for child in node if child not in ours]
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = dict(ast.iter_fields(node))
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+        fields["body"] = node.body[ast.get_docstring(node, clean=False) is not None :]
+    elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+        fields["exc"] = node.exc.func
+    elif isinstance(node, ast.Assert):
+        fields["msg"] = None
+    elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        if bindings.get(node.value.id, ("", "x"))[1] == "":
+            return _form(ast.Name(node.attr, node.ctx), bindings)
+    kept = {name: field for name, field in fields.items() if field is not None and field != []}
+    return [type(node).__name__, *((name, _form(field, bindings)) for name, field in kept.items())]
 
 
 def _ours(module: str | None) -> bool:
     return (module or "").split(".")[0] in ("utils", "exercises")
-
-
-# --- What is reached in utils --------------------------------------------------------------------
 
 
 def file_of(module: str, root: Path) -> Path | None:
@@ -128,11 +104,7 @@ def defined(node: ast.stmt) -> set[str]:
 
 
 def reached(source: str, root: Path = ROOT, *, leave_out: tuple[str, ...] = WITHOUT_TRACE):
-    """Return the definitions of ``utils`` that `source` uses, directly or through each other.
-
-    A dict from (module, name) to the definition's `essence`; `leave_out` names modules that are
-    not followed.
-    """
+    """Return the `essence` of all that `source` reaches in utils, by (module, name)."""
     definitions: dict[tuple[str, str], str] = {}
     tree = ast.parse(source)
     todo = list(used(tree, imports(tree, root)))
@@ -172,9 +144,6 @@ def used(tree: ast.AST, bindings: Bindings):
         todo += ast.iter_child_nodes(node)
 
 
-# --- The hash and the stamp ----------------------------------------------------------------------
-
-
 def source_of(notebook: nbformat.NotebookNode, between: str = "\n") -> str:
     """Return the code of a chapter as one program, the set-up cell left out."""
     cells = (c for place, c in enumerate(notebook.cells) if place != SET_UP)
@@ -193,26 +162,17 @@ def code_hash(notebook: nbformat.NotebookNode, root: Path = ROOT) -> str:
 
 
 def weights_of(notebook: nbformat.NotebookNode, root: Path = ROOT) -> dict[str, str]:
-    """Return name and check sum of the published weights and stored runs a chapter asks for.
+    """Return name and check sum of the published weights and stored results that a chapter names.
 
-    The code holds their names, or, ending in a dash, how the names of stored runs begin.
+    Of stored runs it may name several at once by how they begin, up to a dash.
     """
-    code, models = source_of(notebook), root / "models"
-    pages = {}
-    if re.search(r"load_weights|load_published|\bMODELS\b|models/", code):
-        for page in sorted(models.glob("*.json")):
-            if re.search(rf"""["']{re.escape(page.stem)}(?:\.json)?["']""", code):
-                pages[page.stem] = page
-    if re.search(r"studies|read_(?:contaminated_)?run|run_names", code):
-        words = set(re.findall(r"""["']([a-z0-9-]+)(?=["'{])""", code))
-        beginnings = tuple(word for word in words if word.endswith("-"))
-        for page in sorted((models / "studies").glob("*.json")):
-            if page.stem in words or page.stem.startswith(beginnings):
-                pages[f"studies/{page.stem}"] = page
-    sums = {}
-    for name, page in pages.items():
-        weights = json.loads(page.read_bytes()).get("weights_sha256")
-        sums[name] = weights or hash_file(page)
+    models, sums = root / "models", {}
+    words = set(re.findall(r"""["']([\w-]+)(?:\.json)?(?=["'{])""", source_of(notebook)))
+    beginnings = tuple(word for word in words if word.endswith("-"))
+    for page in (*sorted(models.glob("*.json")), *sorted(models.glob("studies/*.json"))):
+        name = page.relative_to(models).with_suffix("").as_posix()
+        if page.stem in words or name.startswith(tuple(f"studies/{b}" for b in beginnings)):
+            sums[name] = json.loads(page.read_bytes()).get("weights_sha256") or hash_file(page)
     return sums
 
 

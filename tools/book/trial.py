@@ -18,11 +18,7 @@ FOLDER = ROOT / "_build"
 
 
 def trial_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Return a small chapter with its solutions at the end, and each check's verdict asserted.
-
-    As handed out, an exercise is not solved; with its solution, it is. Outputs stay only where
-    nbval compares them (the tag ``nbval-check-output``).
-    """
+    """Return a small chapter with its solutions at the end, and each check's verdict asserted."""
     trial = small(copy.deepcopy(notebook))
     solutions = [c for c in trial.cells if "solution" in _tags(c)]
     trial.cells = [c for c in trial.cells if "solution" not in _tags(c)]
@@ -32,7 +28,7 @@ def trial_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
             if tag in _tags(cell):
                 cell.source = _with_verdict(cell.source, verdict)
         if cell.cell_type == "code" and "nbval-check-output" not in _tags(cell):
-            cell.outputs = []
+            cell.outputs = []  # only outputs with this tag are compared
     return trial
 
 

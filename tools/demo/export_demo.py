@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from tools.book.chapter_code import definitions
-from tools.book.course import ROOT
+from tools.book.course import ROOT, ChapterError
 from utils.data.phantom import sample
 from utils.files import hash_file, replace_file, write_json
 
@@ -28,10 +28,6 @@ SOURCES = (
     "chapters/12_putting_it_to_use.ipynb",
     "tools/demo/export_demo.py",
 )
-
-
-class ExportError(ValueError):
-    """The exported file does not answer as the model does; the message says how far off it is."""
 
 
 def state(root: Path = ROOT) -> str:
@@ -82,12 +78,12 @@ def asker(path: Path, manifest: dict) -> Callable:
 
 
 def compare(ask_file: Callable, ask_model: Callable, images: np.ndarray) -> dict:
-    """Ask both about float32 images (n, 28, 28, 3); raise ExportError unless they agree."""
+    """Ask both about float32 images (n, 28, 28, 3); raise ChapterError unless they agree."""
     by_file, by_model = ask_file(images), ask_model(images)
     same = by_file[0].argmax(axis=1) == by_model[0].argmax(axis=1)
     largest = float(np.max([np.abs(a - b).max() for a, b in zip(by_file, by_model, strict=True)]))
     if not same.all() or not largest <= TOLERANCE:
-        raise ExportError(
+        raise ChapterError(
             f"model.onnx does not answer as the model does: {(~same).sum()} of {len(images)} "
             f"images get another top class, the largest difference is {largest:.2g} "
             f"({TOLERANCE:g} is allowed)."
@@ -103,8 +99,6 @@ def main() -> None:
     except ImportError as error:
         packages = "onnx, tf2onnx and onnxruntime (with PyTorch as backend: onnxscript)"
         sys.exit(f"The model cannot be exported: {error}. Install {packages}.")
-    except ExportError as error:
-        sys.exit(str(error))
     print(f"{FOLDER.relative_to(ROOT)}: {'written' if written else 'nothing has changed'}")
 
 

@@ -1,8 +1,7 @@
 """`python -m tools.demo.install`: put the page "Try it" together in the rendered book.
 
-Its files, the runtime from npm and the exported model go there, and not into the staged book:
-Jupyter Book loads every script and style sheet below ``_static/`` on every page, and these are for
-one page only.
+Not into the staged book: Jupyter Book loads every script and style sheet below ``_static/`` on
+every page, and these are for one page only.
 """
 
 import gzip
@@ -12,23 +11,17 @@ from pathlib import Path
 
 from tools.book import npm
 from tools.book.course import ROOT, run_python
-from utils.files import replace_file, write_json
+from utils.files import write_json
 
 # Name in the package onnxruntime-web → name here. The smallest build that runs the model:
 # WebAssembly only, its own JavaScript bundled.
-RUNTIME = {
-    "ort.wasm.bundle.min.mjs": "ort.js",
-    "ort-wasm-simd-threaded.wasm": "ort.wasm.gz",
-}
+RUNTIME = {"ort.wasm.bundle.min.mjs": "ort.js", "ort-wasm-simd-threaded.wasm": "ort.wasm.gz"}
 MODEL = ("manifest.json", "model.onnx")
 PAGE = ("*.js", "*.css", "samples/*.png")
 
 
 def install(html: Path, *, root: Path = ROOT) -> list[str]:
-    """Fill ``_static/demo/`` of a rendered book; return what is missing, a sentence each.
-
-    The book is whole without runtime or model: the page says that they are missing, and why.
-    """
+    """Fill ``_static/demo/`` of a rendered book; return what is missing, a sentence each."""
     place = html / "_static" / "demo"
     shutil.rmtree(place, ignore_errors=True)
     (place / "samples").mkdir(parents=True)
@@ -48,14 +41,10 @@ def _install_runtime(place: Path, root: Path) -> str:
     except npm.NpmError as error:
         return f"The runtime onnxruntime-web is missing.\n{error}"
     for name, here in RUNTIME.items():
-        path = package / "dist" / name
-        if here.endswith(".gz"):
-            # Servers differ in what they compress; packed here, it is small from all of them.
-            packed = package.parents[1] / here
-            if not packed.is_file() or packed.stat().st_mtime < path.stat().st_mtime:
-                replace_file(packed, gzip.compress(path.read_bytes(), 9, mtime=0))
-            path = packed
-        shutil.copyfile(path, place / here)
+        content = (package / "dist" / name).read_bytes()
+        if here.endswith(".gz"):  # servers differ in what they compress
+            content = gzip.compress(content, 9, mtime=0)
+        (place / here).write_bytes(content)
     return ""
 
 
@@ -69,15 +58,11 @@ def _install_model(place: Path, root: Path) -> str:
     return ""
 
 
-def main() -> None:
-    """Complete the rendered book; that its page lacks a model is said and is no error."""
-    html = Path(*sys.argv[1:2] or (ROOT, "_build", "html"))
-    if not (html / "try-it.html").is_file():
-        sys.exit(f"{html} holds no rendered book with this page; run `make book`.")
-    missing = install(html)
-    print(*missing, sep="\n", end="\n" if missing else "", file=sys.stderr)
-    print("The page Try it is without a model." if missing else "The page Try it is complete.")
-
-
 if __name__ == "__main__":
-    main()
+    book = Path(*sys.argv[1:2] or (ROOT, "_build", "html"))
+    if not (book / "try-it.html").is_file():
+        sys.exit(f"{book} holds no rendered book with this page; run `make book`.")
+    problems = install(book)
+    # That the page lacks a model is said and is no error.
+    print(*problems, sep="\n", end="\n" if problems else "", file=sys.stderr)
+    print("The page Try it is without a model." if problems else "The page Try it is complete.")

@@ -1,8 +1,7 @@
 """Fit the refusal and measure what the page "Try it" says of the model, once for new weights.
 
 ``python -m tools.demo.measure_demo`` needs the real images. It writes models/best-refusal.json and
-models/demo.json, each stamped with the weights' check sum, and the numbers in
-models/best-manifest.json. The words in that file are its own: edit them there.
+the numbers in models/best-manifest.json. The words in that file are its own: edit them there.
 """
 
 import dataclasses
@@ -16,7 +15,7 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
 
 from tools.book.chapter_code import definitions
-from tools.book.course import ROOT, ChapterError, real_images
+from tools.book.course import ROOT, real_images
 from utils import calibration, metrics, splits
 from utils.classes import CLASSES
 from utils.files import replace_file, write_json
@@ -82,38 +81,29 @@ def main() -> None:
         says[c.dx] = {"said": int(rows.sum()), "right": int((labels[rows] == c.kaggle_label).sum())}
         says[c.dx]["melanomas"] = int((labels[rows] == metrics.MEL).sum())
         says[c.dx] |= _rounded(scores.per_class["PPV"][c.kaggle_label], ("share", "low", "high"))
-    stored = {
-        "weights_sha256": certificate.weights_sha256,
-        "data": certificate.data,
-        "split": certificate.split,
+    refused = judge(both, threshold, validation[1], test[1], lesions, labels)
+    measured = {
         "temperature": round(temperature, 6),
         "shares": class_shares(dataset.labels[split.train]).round(6).tolist(),
-        "says": says,
         "says_on": SAYS_ON,
         "tested": {name: _rounded(number) for name, number in scores.headline.items()}
         | {"images": int(answered.sum()), "lesions": len(set(lesions[answered]))},
-        "refusal": judge(both, threshold, validation[1], test[1], lesions, labels) | chosen_by,
         "altered": alter(both, threshold, dataset.images[split.test]),
+        "refusal": refused | chosen_by | {"threshold": threshold},
     }
     # Nine digits give back the same float32 numbers.
     refusal = {
-        "weights": "best",
         "weights_sha256": certificate.weights_sha256,
-        "data": certificate.data["fingerprint"],
-        "split": certificate.split["fingerprint"],
-        "fitted_on": f"{len(split.train)} training images",
-        "threshold_from": f"{len(split.validation)} validation images, {SHARE:.0%} above it",
         "threshold": threshold,
         "centre": [float(f"{v:.9g}") for v in centre],
         "whiten": [[float(f"{v:.9g}") for v in row] for row in whiten],
     }
     manifest = json.loads((MODELS / "best-manifest.json").read_text(encoding="utf-8"))
     replace_file(MODELS / "best-refusal.json", json.dumps(refusal, separators=(",", ":")) + "\n")
-    write_json(MODELS / "demo.json", stored)
-    write_json(MODELS / "best-manifest.json", filled(manifest, certificate, threshold, stored))
+    write_json(MODELS / "best-manifest.json", filled(manifest, certificate, says, measured))
 
 
-def filled(manifest: dict, certificate: BirthCertificate, threshold: float, measured: dict) -> dict:
+def filled(manifest: dict, certificate: BirthCertificate, says: dict, measured: dict) -> dict:
     """Return the manifest with what follows from the weights and from what was measured."""
     birth = dataclasses.asdict(certificate)
     del birth["history"]
@@ -122,11 +112,9 @@ def filled(manifest: dict, certificate: BirthCertificate, threshold: float, meas
     classes = []
     for words, c in zip(manifest["classes"], CLASSES, strict=True):
         facts = {"dx": c.dx, "name": c.name, "malignant": c.malignant, "label": c.kaggle_label}
-        classes.append(words | facts | {"colour": c.colour, "says": measured["says"][c.dx]})
-    refusal = manifest["refusal"] | {"threshold": threshold} | measured["refusal"]
-    same = ("temperature", "shares", "altered", "says_on", "tested")
-    parts = {"classes": classes, "refusal": refusal, "certificate": birth}
-    return manifest | parts | {name: measured[name] for name in same}
+        classes.append(words | facts | {"colour": c.colour, "says": says[c.dx]})
+    refusal = manifest["refusal"] | measured["refusal"]
+    return manifest | measured | {"classes": classes, "refusal": refusal, "certificate": birth}
 
 
 def fit(model, dataset, split) -> tuple[np.ndarray, np.ndarray, dict]:
@@ -199,7 +187,4 @@ def _auc(own: np.ndarray, foreign: np.ndarray) -> float:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except ChapterError as error:
-        sys.exit(str(error))
+    main()

@@ -1,40 +1,33 @@
 """`make bench`: how long things take and what they hold in memory, in one run on one machine.
 
-Computers are noisy: compare the numbers of one run with each other, as the ratios of its table do,
-and not with another run's. ``--page`` measures nothing and writes the page from what is stored.
+Computers are noisy: compare the numbers of one run with each other, as the ratios of the page's
+table do, and not with another run's.
 """
 
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from tools.measure import harness
-from tools.measure.harness import PHANTOM, measured, peak_memory
+from tools.measure.harness import measured, peak_memory
 
-PAGE = harness.ROOT / "how-long-things-take.md"
-COLUMNS = ["what", "seconds", "peak memory (MB)", "balanced accuracy", "macro AUC", "as a ratio"]
-KEYS = ("seconds", "peak_mb")
 ORIGINAL, COURSE = "networks.original", "networks.course"
 ONCE = {"epochs": 1, "judge": False}
 # What only has to reach the original's quality takes smaller batches and larger steps, and a
 # running mean that does not reach back to the untrained network; found on the validation part.
 SHORT = {"epochs": 2, "batch_size": 64, "learning_rate": 3e-3, "average": 0.97}
-# What the page says, the measurement, what it is compared with, the function and its settings.
-# What is compared stands side by side, so that a change of the machine's pace touches both.
+# The measurement, the function and its settings. What the page compares stands side by side, so
+# that a change of the machine's pace touches both.
 ROWS = (
-    ("Original procedure, pandas way, {epochs} epochs", "original", "", ORIGINAL, {"epochs": 50}),
-    ("The course's recipe, {epochs} epochs", "recipe", "original", COURSE, {}),
-    (
-        "The recipe cut to {epochs} epochs: the original's quality {reached}",
-        *("short", "original", COURSE, SHORT),
-    ),
-    ("Load, oversample, train 1 epoch: pandas way", "original epoch", "", ORIGINAL, ONCE),
-    ("The same the course's way", "course epoch", "original epoch", COURSE, ONCE),
-    ("Python and Keras started, nothing done", "nothing", "", "bench.nothing", {}),
-    ("Read the Kaggle CSV with pandas", "csv pandas", "", "bench.read_csv", {}),
-    ("`load_ham10000`, no cache: {source}", "cold", "csv pandas", "bench.load", {}),
-    ("`load_ham10000`, from its cache", "warm", "csv pandas", "bench.load", {}),
+    ("original", ORIGINAL, {"epochs": 50}),
+    ("recipe", COURSE, {}),
+    ("short", COURSE, SHORT),
+    ("original epoch", ORIGINAL, ONCE),
+    ("course epoch", COURSE, ONCE),
+    ("nothing", "bench.nothing", {}),
+    ("csv pandas", "bench.read_csv", {}),
+    ("cold", "bench.load", {}),
+    ("warm", "bench.load", {}),
 )
 
 
@@ -44,8 +37,8 @@ def measure(*, apart=harness.apart) -> None:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         data = apart("bench.prepare", env=env, folder=folder)
         if data["phantom"]:  # the measurements need not try a download each
-            env = PHANTOM
-        for _, key, _, task, settings in ROWS:
+            env = {"HAM10000_DIR": "phantom"}
+        for key, task, settings in ROWS:
             print(f"[{time.strftime('%H:%M:%S')}] {key}", flush=True)
             results[key] = apart(task, env=env, folder=folder, **settings)
     versions, seconds = results["nothing"].pop("versions"), round(time.perf_counter() - start, 1)
@@ -53,7 +46,7 @@ def measure(*, apart=harness.apart) -> None:
     harness.store("bench", harness.occasion() | facts)
 
 
-# --- Reading: each function imports what it needs, so that the memory it holds is its own --------
+# Each function imports what it needs, so that the memory it holds is its own.
 
 
 def prepare(*, folder: str) -> dict:
@@ -102,45 +95,5 @@ def load(*, folder: str) -> dict:
     return result | {"images": len(dataset.labels)}
 
 
-# --- The page ------------------------------------------------------------------------------------
-
-
-def lines(results: dict) -> Iterator[list[str]]:
-    """Yield the rows of the table, one string for each of `COLUMNS`."""
-    measured, data, key = results["measured"], results["data"], "balanced accuracy"
-    reached = measured["short"]["validation"][key] >= measured["original"]["test"][key]
-    facts = {"source": "the phantom" if data["phantom"] else data["source"]}
-    facts["reached"] = "reached" if reached else "not reached"
-    for text, name, other, *_ in ROWS:
-        result, first = measured[name], measured.get(other)
-        row = [text.format_map(facts | result)]
-        row += [_number(result[key]) if key in result else "" for key in KEYS]
-        row += [f"{result['test'][key]:.3f}" if "test" in result else "" for key in COLUMNS[3:5]]
-        times = [_number(result[key] / first[key]) for key in KEYS if first]
-        yield [*row, "time × {}, memory × {}".format(*times) if first else ""]
-
-
-def _number(value: float) -> str:
-    """Write a number with two or three digits that count."""
-    if value < 0.095:
-        return f"{value:.2g}"
-    return f"{value:,.{0 if value >= 99.5 else 1 if value >= 9.95 else 2}f}"
-
-
-def section(results: dict) -> str:
-    """Return what the page shows."""
-    computer, versions, data = results["machine"], results["versions"], results["data"]
-    backend = versions["backend"]
-    remarks = (
-        f"Measured on {results['date']} in one run of {results['seconds'] / 60:.0f} minutes on "
-        f"{computer['cpu']}, {computer['cores']} cores, {computer['memory_gb']:.0f} GB of memory "
-        f"({computer['system']}), with Python {versions['python']}, Keras {versions['keras']} and "
-        f"{harness.BACKENDS[backend]} {versions[backend]}.\n"
-        f"Data: {data['source']}, {data['images']:,} images."
-    )
-    table = harness.markdown(list(lines(results)), COLUMNS, numbers=range(1, 5))
-    return f"{remarks}\n\n{table}"
-
-
 if __name__ == "__main__":
-    harness.command("bench", measure, section, page=PAGE)
+    harness.command(measure)

@@ -1,9 +1,6 @@
 """The course's recipe on this device, on each backend that is installed: time, and same answers.
 
-    python -m tools.measure.devices [--page]   (with it: measure nothing, write the page again)
-
-Keras takes its backend once, at import, so each has a process of its own. A device would wait for
-its input if putting an epoch's batches together took longer than computing with them.
+    python -m tools.measure.devices [--page]   (with it: measure nothing, write the pages again)
 
 Newer rows in ``models/devices.json`` take the place of older ones of the same device and backend.
 If PyTorch is there (``pip install torch``; the course does not need it), what it answers with the
@@ -15,18 +12,8 @@ import importlib.util
 from tools.measure import harness
 from tools.measure.harness import BACKENDS
 
-PAGE = harness.ROOT / "how-long-things-take.md"
 COMPARED = ("tensorflow", "torch")
 TOLERANCE = 1e-4  # largest difference of a probability
-COLUMNS = {
-    "device": "{device}",
-    "backend": "{name} {version}",
-    "batch": "{batch}",
-    "seconds per epoch": "{seconds:.1f}",
-    "minutes for 50 epochs": "{minutes:.1f}",
-    "seconds to get its batches": "{batches_seconds:.3f}",
-    "measured": "{date}",
-}
 
 
 def measure(*, apart=harness.apart) -> None:
@@ -62,28 +49,14 @@ def compared(found: dict[str, dict]) -> dict:
             "the same data is allowed. The comparison was not stored."
         )
     backends = {
-        backend: {key: one["row"][key] for key in ("device", "rows")}
-        | {"seconds_per_epoch": one["row"]["seconds"], "versions": one["versions"]}
+        backend: {"device": one["row"]["device"], "seconds_per_epoch": one["row"]["seconds"]}
+        | {"versions": one["versions"]}
         for backend, one in found.items()
     }
-    return harness.occasion() | {
-        "weights": "best",
-        "data": data,
-        "images": len(first),
-        "largest_difference": largest,
-        "same_answer": float((first.argmax(axis=1) == second.argmax(axis=1)).mean()),
-        "backends": backends,
-    }
-
-
-def section(results: dict) -> str:
-    """Return the page's table."""
-    cells = []
-    for row in results["rows"]:
-        more = {"name": BACKENDS[row["backend"]], "minutes": row["seconds"] * 50 / 60}
-        cells.append([cell.format(**row, **more) for cell in COLUMNS.values()])
-    return harness.markdown(cells, list(COLUMNS), numbers=range(2, 6))
+    same = float((first.argmax(axis=1) == second.argmax(axis=1)).mean())
+    numbers = {"images": len(first), "largest_difference": largest, "same_answer": same}
+    return harness.occasion() | {"data": data} | numbers | {"backends": backends}
 
 
 if __name__ == "__main__":
-    harness.command("devices", measure, section, page=PAGE)
+    harness.command(measure)

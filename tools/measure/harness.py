@@ -4,7 +4,6 @@
 imported at the top counts to the memory it holds, so that is little.
 """
 
-import argparse
 import contextlib
 import datetime
 import importlib
@@ -18,13 +17,15 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from utils.files import replace_file, write_json
+
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "models"
+PAGES = (ROOT / "how-long-things-take.md", ROOT / "teaching" / "classroom-server.md")
 BACKENDS = {"tensorflow": "TensorFlow", "torch": "PyTorch", "jax": "JAX"}
-PHANTOM = {"HAM10000_DIR": "phantom"}
 
 
-class MeasureError(RuntimeError):
+class MeasureError(SystemExit):
     """A measurement did not come to its end, or cannot be right; the message says which."""
 
 
@@ -90,44 +91,32 @@ def stored(name: str) -> dict:
 
 def store(name: str, results: dict) -> None:
     """Write ``models/NAME.json``."""
-    from utils.files import write_json
-
     write_json(MODELS / f"{name}.json", results)
 
 
-def markdown(rows: list[list[str]], columns: list[str], *, numbers: range) -> str:
-    """Return a Markdown table; columns whose places are in `numbers` stand to the right."""
-    from prettytable import PrettyTable, TableStyle
+def pages() -> dict[Path, str]:
+    """Return what the pages should hold, by their path, from what is stored."""
+    from tools.book.splice import filled, sections
 
-    table = PrettyTable(columns, align="l")
-    table.add_rows(rows)
-    table.set_style(TableStyle.MARKDOWN)
-    table.align |= dict.fromkeys(columns[numbers.start : numbers.stop], "r")
-    return table.get_string()
+    given = {name: stored(name) for name in ("bench", "devices", "peak_memory")}
+    given |= {"number": _number, "backends": BACKENDS}
+    here = Path(__file__).with_name("pages")
+    return {page: filled(page, sections(here / f"{page.stem}.j2", given)) for page in PAGES}
 
 
-def command(name: str, measure: Callable, section: Callable, *, page: Path, **options) -> None:
-    """Measure, then write what is stored into the page.
+def _number(value: float) -> str:
+    """Write a number with two or three digits that count."""
+    if value < 0.095:
+        return f"{value:.2g}"
+    return f"{value:,.{0 if value >= 99.5 else 1 if value >= 9.95 else 2}f}"
 
-    `measure` takes the options, each given as `argparse` reads it, and stores its results.
-    `section` makes of those named `name` what stands between the page's markers.
-    """
-    from tools.book.splice import splice
-    from utils.files import replace_file
 
-    parser = argparse.ArgumentParser()
-    for option, form in options.items():
-        parser.add_argument(f"--{option}", **form)
-    parser.add_argument("--page", action="store_true", help="measure nothing, write the page")
-    chosen = vars(parser.parse_args())
-    try:
-        if not chosen.pop("page"):
-            measure(**chosen)
-        text = splice(page.read_text(encoding="utf-8"), name, section(stored(name)))
+def command(measure: Callable) -> None:
+    """Measure by the words given, or, by ``--page``, nothing; write what is stored into pages."""
+    if "--page" not in sys.argv:
+        measure(*sys.argv[1:])
+    for page, text in pages().items():
         replace_file(page, text)
-    except (MeasureError, ValueError) as error:
-        sys.exit(str(error))
-    print(f"{page.name} shows what models/{name}.json holds.")
 
 
 if __name__ == "__main__":

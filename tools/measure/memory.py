@@ -1,13 +1,11 @@
 """The most memory held: by each chapter, and by an epoch's batches when images stay on disk.
 
-    python -m tools.measure.memory [--chapters 03 06] [--page]   (the latter measures nothing)
+    python -m tools.measure.memory [03 06] [--page]   (the latter measures nothing)
     HAM10000_DIR=/path/to/photographs python -m tools.measure.memory --streaming
 
 The first writes ``models/peak_memory.json`` and the page *A classroom's server*, from runs in full
 on the best data there is; the numbers of other chapters stay. The second writes
-``models/streaming.json``, which appendix A1 shows: the photographs go into one file (up to 1.5 GB),
-and two processes go through the batches of an epoch; one reads the whole file first, the other the
-rows of each batch when they are asked for.
+``models/streaming.json``, which appendix A1 shows (and needs up to 1.5 GB of disk).
 """
 
 import contextlib
@@ -19,23 +17,19 @@ from pathlib import Path
 from tools.measure import harness
 from tools.measure.harness import measured, peak_memory
 
-PAGE = harness.ROOT / "teaching" / "classroom-server.md"
-BINDER_MB = 2000
-COLUMNS = ["chapter", "most memory (MB)", "fits into Binder's 2 GB"]
 SIZES = (64, 128, 224)  # pixels, for the streaming
 
 
-def measure(*, chapters: list[str], streaming: bool = False) -> None:
-    """Store the numbers of the chapters whenever one was measured, or those of the streaming."""
-    from tools.book.course import TRAINS, real_data
-    from tools.book.course import chapters as all_chapters
+def measure(*words: str) -> None:
+    """Store the numbers of the chapters whose names begin so (none: all), or of the streaming."""
+    from tools.book.course import TRAINS, chapters, real_data
 
-    if streaming:
+    if "--streaming" in words:
         if not (photographs := real_data()):
             raise harness.MeasureError("Name the photographs' folder in HAM10000_DIR.")
         return harness.store("streaming", streamed(photographs))
-    results, listed = harness.stored("peak_memory")["chapters"], all_chapters()
-    for path in (path for path in listed if path.name.startswith(tuple(chapters))):
+    results, listed = harness.stored("peak_memory")["chapters"], chapters()
+    for path in (path for path in listed if path.name.startswith(words or "")):
         # More epochs take time and no more memory.
         fewer = {"EPOCHS": 2} if path.name.startswith(TRAINS) else {}
         results[path.stem] = harness.apart("memory.run", chapter=str(path), **fewer)
@@ -44,11 +38,7 @@ def measure(*, chapters: list[str], streaming: bool = False) -> None:
 
 
 def run(*, chapter: str, **parameters: int) -> dict:
-    """Run a chapter; return its ``seconds``, ``peak_mb`` and ``data``, what it said it ran on.
-
-    Memory is what all processes that this one has started hold together, at its largest of twenty
-    looks a second.
-    """
+    """Run a chapter; return its time, the most that all its processes held together, its data."""
     import nbformat
     import psutil
 
@@ -72,9 +62,6 @@ def run(*, chapter: str, **parameters: int) -> dict:
     end.set()
     thread.join()
     return {"seconds": round(seconds, 1), "peak_mb": round(largest), "data": data}
-
-
-# --- Images that stay on disk --------------------------------------------------------------------
 
 
 def streamed(photographs: str, *, sizes: tuple[int, ...] = SIZES, apart=harness.apart) -> dict:
@@ -131,23 +118,5 @@ def batches(*, folder: str = "", way: str = "") -> dict:
     return result | {"batches": digest.hexdigest()}
 
 
-# --- The page ------------------------------------------------------------------------------------
-
-
-def section(results: dict) -> str:
-    """Return the page's table."""
-    computer, rows = results["machine"], []
-    for name, found in sorted(results["chapters"].items()):
-        fits = "yes" if found["peak_mb"] < BINDER_MB else "no"
-        rows.append([f"`{name}`", f"{found['peak_mb']:,}", fits])
-    return (
-        f"Measured on {results['date']} on {computer['cpu']}, {computer['cores']} cores "
-        f"({computer['system']}).\n\n{harness.markdown(rows, COLUMNS, numbers=range(1, 2))}"
-    )
-
-
 if __name__ == "__main__":
-    chapters = {"nargs": "+", "default": [""], "help": "beginnings of names; all unless given"}
-    streaming = {"action": "store_true", "help": "measure images that stay on disk instead"}
-    options = {"chapters": chapters, "streaming": streaming}
-    harness.command("peak_memory", measure, section, page=PAGE, **options)
+    harness.command(measure)

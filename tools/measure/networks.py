@@ -24,10 +24,7 @@ EPOCHS, ANSWERS = 4, 256  # timed; images that are answered to compare
 
 
 def original(*, folder: str, epochs: int, judge: bool = True) -> dict:
-    """Run the older notebook's procedure in its own way: one table of pixels, copied.
-
-    Two things differ: the test part holds lesions of its own, and the checkpoint is written.
-    """
+    """Run the older notebook's procedure, one table of pixels, but with a test part of lesions."""
     with measured() as result:
         table, rows = pd.read_csv(f"{folder}/images.csv"), np.load(f"{folder}/parts.npz")
         learn, test = table.iloc[rows["learn"]].sample(frac=1, random_state=0), rows["test"]
@@ -68,10 +65,7 @@ def course(*, folder: str, judge: bool = True, **changes: float) -> dict:
 
 
 def device(*, rows: int | None = None) -> dict:
-    """Measure this process' backend on its device; return a row, and answers to compare.
-
-    `seconds` is the median of some epochs, `batches_seconds` what all batches of one take alone.
-    """
+    """Measure this process' backend on its device; return a row, and answers to compare."""
     dataset, backend = load_ham10000(), keras.backend.backend()
     split = lesion_split(dataset)
     batches = Rows(dataset, split.train[:rows], BEST, seed=1)

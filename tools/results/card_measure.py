@@ -28,10 +28,7 @@ RESAMPLES = 2000
 
 
 def describe(dataset: LesionImages) -> dict:
-    """Count a data set with lesion ids: by class, label, source, age, sex, site and part.
-
-    Lesions are counted by their ids; in the parts of the usual split, known duplicates are one.
-    """
+    """Count a data set with lesion ids; in the parts of its split, known duplicates are one."""
     metadata, split = dataset.metadata, lesion_split(dataset)
     grouped = metadata.assign(merged=lesion_groups(metadata))
     parts = {part: grouped.iloc[getattr(split, part)] for part in PARTS}
@@ -91,8 +88,7 @@ def by_source(dataset: LesionImages) -> dict[str, dict[str, int]]:
 def judge(name: str, dataset: LesionImages) -> dict:
     """Judge published weights, ``"best"`` or ``"original"``, on the test part of the usual split.
 
-    Numbers come with intervals from resampled lesions (value, low, high), and with what they were
-    made from: the check sum of the weights, the fingerprints of data and split.
+    Numbers come with intervals from resampled lesions, and with what they were made from.
     """
     split = lesion_split(dataset)
     model, certificate = load_weights(name, dataset, test=split.test)

@@ -3,8 +3,7 @@
     python -m tools.results.cards            measure what is out of date (real images), then write
     python -m tools.results.cards --pages    write the pages from what is stored; needs no images
 
-data/README.md, models/README.md and reporting-checklist.md keep their text; only what stands
-between two markers is written, as the templates in pages/ say. `make publish` does it at its end.
+Only what stands between two markers is written, as the templates in pages/ say.
 """
 
 import json
@@ -12,26 +11,19 @@ import re
 import sys
 from pathlib import Path
 
-import jinja2
 import numpy as np
 
 from tools.book.course import ROOT, ChapterError, real_images
-from tools.book.splice import places, splice
+from tools.book.splice import filled, sections
 from tools.results import card_measure
 from utils import metrics
 from utils.classes import CLASSES
 from utils.data import load_external, load_ham10000
 from utils.files import replace_file, write_json
-from utils.weights import (
-    BirthCertificate,
-    read_certificate,
-    read_contaminated_run,
-    read_run,
-    run_names,
-)
+from utils.weights import read_certificate, read_contaminated_run, read_run, run_names
 
 DATA, MODELS = ROOT / "data", ROOT / "models"
-CHECKLIST = ROOT / "reporting-checklist.md"
+CHECKLIST, FOLDER = ROOT / "reporting-checklist.md", Path(__file__).with_name("pages")
 TEMPLATES = {"data": DATA / "README.md", "models": MODELS / "README.md", "checklist": CHECKLIST}
 COUNTS, NUMBERS = DATA / "card.json", MODELS / "cards.json"
 LOOKING = MODELS / "looking_inside.json"
@@ -40,20 +32,6 @@ KEYS = ("balanced accuracy", "macro AUC", "melanoma sensitivity", "melanoma AUC"
 # The estimate of energy, after Lannelongue, Grealey and Inouye 2021 (10.1002/advs.202100707): the
 # defaults of their calculator for a core, for memory and for a data centre, and its world average.
 CORE_WATTS, MEMORY_WATTS, OVERHEAD, GRAMS = 12.0, 25 * 0.3725, 1.67, 475
-
-
-class CardError(Exception):
-    """A card cannot be written; the message says why and what to do."""
-
-
-def main() -> None:
-    """Measure, unless only the pages are wanted, and write the pages."""
-    if "--pages" not in sys.argv:
-        measure()
-    for path, text in pages(stored()).items():
-        if path.read_text(encoding="utf-8") != text:
-            replace_file(path, text)
-            print(f"Written: {path.relative_to(ROOT)}", flush=True)
 
 
 def measure() -> None:
@@ -87,14 +65,14 @@ def read(path: Path) -> dict:
     """Read stored numbers; refuse if they are missing."""
     if not path.is_file():
         tool = "look_inside" if path == LOOKING else "cards"
-        raise CardError(f"{path.name} is missing: python -m tools.results.{tool} makes it.")
+        raise ChapterError(f"{path.name} is missing: python -m tools.results.{tool} makes it.")
     return json.loads(path.read_text(encoding="utf-8"))
 
 
 def stored() -> dict[str, dict]:
     """Return all that was measured, under the names that the templates use."""
     files = {"counts": COUNTS, "measured": DATA / "phantom.json", "cards": NUMBERS}
-    files |= {"demo": MODELS / "demo.json", "looking": LOOKING}
+    files |= {"demo": MODELS / "best-manifest.json", "looking": LOOKING}
     return {name: read(path) for name, path in files.items()}
 
 
@@ -104,63 +82,22 @@ def pages(numbers: dict[str, dict]) -> dict[Path, str]:
     cards = numbers["cards"]
     measured_on = {
         "results.cards": {name: cards[name]["weights_sha256"] for name in REAL},
-        "demo.measure_demo": {"best": numbers["demo"]["weights_sha256"]},
+        "demo.measure_demo": {"best": numbers["demo"]["certificate"]["weights_sha256"]},
         "results.look_inside": numbers["looking"]["made_from"]["weights"],
     }
     for tool, check_sums in measured_on.items():
         for name, own in check_sums.items():
             if own != certificates[name].weights_sha256:
-                raise CardError(
+                raise ChapterError(
                     f"Something was measured on other weights than {name}. Measure again, on the "
                     f"real images: python -m tools.{tool}"
                 )
     given = {"certificates": certificates, "luck": luck(np.array(cards["best"]["shares"]))}
     given |= {"cost": cost(certificates), "keys": KEYS, "names": {c.dx: c.name for c in CLASSES}}
     return {
-        path: filled(path, sections(f"{template}.j2", numbers | given))
+        path: filled(path, sections(FOLDER / f"{template}.j2", numbers | given))
         for template, path in TEMPLATES.items()
     }
-
-
-def sections(template: str, given: dict) -> dict[str, str]:
-    """Render what stands between the markers of a template, by the markers' names."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "pages"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        finalize=cell,
-    )
-    environment.globals["percent"] = lambda share, digits=1: f"{100 * share:.{digits}f} %"
-    text = environment.get_template(template).render(given)
-    between = r"<!-- counted: (.*?) -->\n(.*?)\n+<!-- end of \1 -->"
-    return dict(re.findall(between, text, re.DOTALL))
-
-
-def filled(path: Path, contents: dict[str, str]) -> str:
-    """Return the text of a page with the sections between their markers."""
-    text = path.read_text(encoding="utf-8")
-    try:
-        if strangers := sorted(set(places(text)) - set(contents)):
-            raise ValueError(f"No numbers belong to {strangers}. Take the markers out.")
-        for name, content in contents.items():
-            text = splice(text, name, content)
-    except ValueError as error:
-        raise CardError(f"{path.relative_to(ROOT)}: {error}") from error
-    return text
-
-
-def cell(value) -> str:
-    """Return a value as the cards show it: 10,015, yes, or ``0.519 (0.470 to 0.566)``."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if not isinstance(value, dict):
-        return str(value)
-    number, low, high = (value[key] for key in ("value", "low", "high"))
-    if number is None:
-        return "–"
-    return f"{number:.3f}" if None in (low, high) else f"{number:.3f} ({low:.3f} to {high:.3f})"
 
 
 def luck(shares: np.ndarray) -> list[tuple]:
@@ -178,7 +115,7 @@ def luck(shares: np.ndarray) -> list[tuple]:
     return rows
 
 
-def cost(certificates: dict[str, BirthCertificate]) -> list[tuple]:
+def cost(certificates: dict) -> list[tuple]:
     """Return time and devices from the certificates, energy and carbon estimated from them."""
     runs = [read_contaminated_run(name).certificate for name in run_names()]
     trainings = {f"`{name}`": [certificate] for name, certificate in certificates.items()}
@@ -196,7 +133,7 @@ def cost(certificates: dict[str, BirthCertificate]) -> list[tuple]:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (CardError, ChapterError, FileNotFoundError) as error:
-        sys.exit(str(error))
+    if "--pages" not in sys.argv:
+        measure()
+    for path, text in pages(stored()).items():
+        replace_file(path, text)

@@ -1,16 +1,14 @@
 """The long computations of chapters 10 and 11, stored in ``models/looking_inside.json``.
 
-    python -m tools.results.look_inside     # what is out of date; all: some fifteen minutes
+    python -m tools.results.look_inside     # where they are out of date; some fifteen minutes
 
 The functions are the chapters' own. What is chosen (a layer, an amount of noise) is chosen on
-validation images; nothing is tuned on the test part, nor on the outside test. The file says which
-weights, data, split and functions it was made from, and `stale` compares.
+validation images. The file says which weights, data, split and functions it was made from.
 """
 
 import ast
 import hashlib
 import json
-import sys
 from collections import Counter
 
 import nbformat
@@ -40,13 +38,11 @@ RANDOM_SEEDS = (1001, 1002, 1003)  # of random weights; none is the seed of a tr
 LISTED = 12  # suspected labels that are stored by name
 THIRDS = ("darker third", "middle third", "lighter third")
 MEL = DX.index("mel")
-# The chapters' functions that each part stands on: a change there makes the part stale, no other.
-CODE = {
-    "maps": "smoothgrad grad_cam occlusion randomised rank_correlation otsu_mask share_inside",
-    "shortcuts": "add_artefact",
-    "subgroups": "patient_groups skin_brightness resamples_of judge areas by_lesion contrast",
-    "labels": "",
-}
+# The chapters' functions that the results stand on: a change there makes them stale.
+FUNCTIONS = (
+    "smoothgrad grad_cam occlusion randomised rank_correlation otsu_mask share_inside add_artefact "
+    "patient_groups skin_brightness resamples_of judge areas by_lesion contrast"
+)
 inside, whom = map(definitions, CHAPTERS)
 
 
@@ -83,10 +79,7 @@ def stored_as(values: np.ndarray) -> dict[str, float | None]:
 
 
 def joined(prefix: str, counts: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return names (n,), labels (n,) and answers (n, 7) of the test parts of stored runs.
-
-    `counts` are the images of each class: the answers are for their shares.
-    """
+    """Return names (n,), labels (n,) and answers (n, 7), for the shares of `counts`, of runs."""
     parts = [read_run(name).parts["test"] for name in run_names(prefix)]
     learned = [counts - np.bincount(part.labels, minlength=len(DX)) for part in parts]
     answers = [
@@ -95,9 +88,6 @@ def joined(prefix: str, counts: np.ndarray) -> tuple[np.ndarray, ...]:
     ]
     named = (np.concatenate([getattr(p, key) for p in parts]) for key in ("image_ids", "labels"))
     return *named, np.concatenate(answers)
-
-
-# --- The parts -----------------------------------------------------------------------------------
 
 
 def maps(m: Material) -> dict:
@@ -269,9 +259,6 @@ def labels(m: Material) -> dict:
 PARTS = {"maps": maps, "shortcuts": shortcuts, "subgroups": subgroups, "labels": labels}
 
 
-# --- What is out of date -------------------------------------------------------------------------
-
-
 def made_from_files() -> dict:
     """Say which weights, stored runs and functions stand here; no images are needed for that."""
     runs = [name for prefix in RUNS for name in run_names(prefix)]
@@ -280,7 +267,7 @@ def made_from_files() -> dict:
     return {
         "weights": {name: read_certificate(name).weights_sha256 for name in WEIGHTS},
         "runs": {n: read_certificate(n, folder=STUDIES).weights_sha256 for n in runs},
-        "code": {part: code_hash(source, names.split()) for part, names in CODE.items()},
+        "code": code_hash(source, FUNCTIONS.split()),
     }
 
 
@@ -302,35 +289,13 @@ def code_hash(source: str, names: list[str]) -> str:
     return hashlib.sha256(json.dumps(sorted(reached.items())).encode()).hexdigest()[:16]
 
 
-def stale(stored: dict, now: dict) -> list[str]:
-    """Return the parts that are missing or were made from something that is another now."""
-    before = stored.get("made_from", {})
-    if any(before.get(key) != value for key, value in now.items() if key not in ("code", "runs")):
-        return list(CODE)
-    of_runs = () if before.get("runs") == now["runs"] else ("subgroups", "labels")
-    code = before.get("code", {})
-    fits = [p for p in CODE if p in stored and p not in of_runs and code.get(p) == now["code"][p]]
-    return [p for p in CODE if p not in fits]
-
-
-def main() -> int:
-    """Make what is missing or out of date; return the exit status."""
-    try:
-        m = Material()
-        stored = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
-        now = made_from_files() | {"data": m.dataset.fingerprint, "split": m.split.fingerprint}
-        old = stale(stored, now)
-        results = {part: stored[part] for part in PARTS if part not in old}
-        for part in old:
-            print(part, flush=True)
-            results[part] = PARTS[part](m)
-            in_order = {part: results[part] for part in PARTS if part in results}
-            write_json(FILE, {"made_from": now, **in_order})  # a stopped run goes on after this
-    except ChapterError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    material, results = Material(), {"made_from": made_from_files()}
+    results["made_from"] |= {"data": material.dataset.fingerprint}
+    results["made_from"] |= {"split": material.split.fingerprint}
+    before = json.loads(FILE.read_text(encoding="utf-8"))["made_from"] if FILE.exists() else {}
+    if before != results["made_from"]:
+        for name, part in PARTS.items():
+            print(name, flush=True)
+            results[name] = part(material)
+        write_json(FILE, results)

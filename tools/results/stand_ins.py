@@ -1,7 +1,6 @@
 """Train models/…-phantom, the weights that stand in where there are only synthetic lesions.
 
-Only where they are missing, or the phantom or the recipe has changed since. A few epochs are
-enough: on the phantom the original network is at its best after one or two (data/phantom.json).
+A few epochs are enough: on the phantom the original network is at its best after one or two.
 """
 
 import dataclasses

@@ -1,10 +1,10 @@
 """`make studies`: the long runs whose results chapters 6 to 10 show, made once and stored.
 
 Each run is stored as soon as it is finished, so a stopped command goes on where it was. A run
-that fits its recipe, data and split is not made again.
+that fits its recipe, data and split is not made again. Words name the beginnings of those to make
+(``best-fold``); ``--list`` lists the studies and makes none.
 """
 
-import argparse
 import dataclasses
 import io
 import sys
@@ -17,7 +17,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from tools.book.course import ChapterError, real_images
+from tools.book.course import real_images
 from utils import models, splits, training, weights
 from utils.augment import predict_averaged
 from utils.classes import CLASSES
@@ -31,7 +31,6 @@ RESIDUAL = "12-residual-network"  # the step that larger images are compared wit
 # A fourth of the images to choose by: of the rare classes ten images would decide too little.
 # The test lesions are those of every other split with seed 0, and stay untouched.
 TO_CHOOSE_BY = 0.25
-FEWER = "made with fewer seeds"
 PIXELS = 64  # of the comparison with larger images, where the data source has them
 SOURCES = ("rosendahl", "vidir_modern", "vienna_dias", "vidir_molemax")
 # The whole procedure of the older notebook, mistakes included, for chapter 8. One thing is
@@ -82,11 +81,10 @@ class Study:
 
     def stale(self, *, folder: Path = STUDIES) -> str:
         """Say why the stored run cannot stand, in a few words; empty where it can."""
-        if self.name not in weights.run_names(folder=folder):
-            return "not made yet"
         try:
             run = weights.read_contaminated_run(self.name, folder=folder)
         except CertificateError:
+<<<<<<< HEAD
             return "damaged"
         stored = run.certificate
         if (stored.recipe, stored.seed) != (as_dict(self.recipe), self.seed):
@@ -96,19 +94,22 @@ class Study:
         if stored.split["fingerprint"] != self.split.fingerprint:
             return "made on another split"
         return FEWER if len(run.parts) < len(self.parts) * self.seeds else ""
+=======
+            return "missing or damaged"
+        stored, recipe = run.certificate, as_dict(self.recipe)
+        fits = {
+            "made with another recipe": (stored.recipe, stored.seed) == (recipe, self.seed),
+            "made from other data": stored.data["fingerprint"] == self.dataset.fingerprint,
+            "made on another split": stored.split["fingerprint"] == self.split.fingerprint,
+            "made with fewer seeds": len(run.parts) >= len(self.parts) * self.seeds,
+        }
+        return next((why for why, fit in fits.items() if not fit), "")
+>>>>>>> slimtools
 
     def make(self) -> tuple[BirthCertificate, dict[str, Judged]]:
-        """Train, and return the first seed's certificate and what the networks answer.
-
-        What is stored of fewer seeds is kept.
-        """
-        if self.stale() == FEWER:
-            stored = weights.read_contaminated_run(self.name, folder=STUDIES)
-            certificate, answers = stored.certificate, dict(stored.parts)
-        else:
-            certificate, answers = self._train(self.seed)
-        there = len(answers) // len(self.parts)
-        for seed in range(self.seed + there, self.seed + self.seeds):
+        """Train, and return the first seed's certificate and what the networks answer."""
+        certificate, answers = self._train(self.seed)
+        for seed in range(self.seed + 1, self.seed + self.seeds):
             _, again = self._train(seed)
             for part, judged in again.items():
                 answers[f"{part}, seed {seed}"] = dataclasses.replace(judged, single=None)
@@ -166,26 +167,22 @@ def write_run(
         expected = (len(judged.labels), len(CLASSES))
         if any(a.shape != expected for a in (judged.probabilities, judged.single) if a is not None):
             raise ValueError(f"the part {part!r} needs probabilities of shape {expected}")
-    fields = [field.name for field in dataclasses.fields(Judged)]
+    arrays = {
+        f"{part}/{name}": values
+        for part, judged in parts.items()
+        for name, values in vars(judged).items()
+        if values is not None
+    }
     file = io.BytesIO()
-    np.savez_compressed(
-        file,
-        **{
-            f"{part}/{name}": values
-            for part, judged in parts.items()
-            for name in fields
-            if (values := getattr(judged, name)) is not None
-        },
-    )
+    np.savez_compressed(file, **arrays)
     return weights.write_pair(certificate, "npz", file.getvalue(), folder=folder)
 
 
 def ablation() -> dict[str, Recipe]:
-    """Return the steps of chapter 9, from the older recipe to the course's, by name.
+    """Return the steps of chapter 9 by name; those with ``-or-`` in it are roads not taken.
 
-    Each changes one thing of the step before it that was kept. Those with ``-or-`` in their names
-    are roads not taken. Up to the last but one, about the same number of images is shown. All keep
-    the last weights, so no step is judged on images that have chosen its epoch.
+    Up to the last but one, about the same number of images is shown. All keep the last weights, so
+    no step is judged on images that have chosen its epoch.
     """
     steps: dict[str, Recipe] = {}
 
@@ -216,15 +213,14 @@ def ablation() -> dict[str, Recipe]:
 
 
 def without_one_source(dataset: LesionImages) -> list[Study]:
-    """Return the runs that have seen every source but one, which judges them.
-
-    None where the metadata does not say where an image comes from.
-    """
-    if "dataset" not in dataset.metadata:
-        return []
+    """Return the runs that have seen every source but one, which judges them."""
     sources, lesions = dataset.metadata["dataset"], lesion_groups(dataset.metadata)
     studies = []
+<<<<<<< HEAD
     for source in SOURCES:
+=======
+    for source in sources.dropna().unique():  # Kaggle's copy of the metadata names none
+>>>>>>> slimtools
         left_out = (sources == source).to_numpy()
         seen = ~np.isin(lesions, lesions[left_out])  # no lesion on both sides
         split = splits.split_of_parts(dataset, np.where(left_out, 2, np.where(seen, 0, 1)))
@@ -234,18 +230,24 @@ def without_one_source(dataset: LesionImages) -> list[Study]:
     return studies
 
 
+<<<<<<< HEAD
 def larger_images(dataset: LesionImages, to_choose: Split) -> list[Study]:
     """Return the studies with larger images; none where the data source has but 28 pixels.
 
     The step with 64 pixels differs from ``12-residual-network`` in the pixels, and in a shift that
     is as large a part of the image as there. The others are those of chapter 10.
     """
+=======
+def larger_images() -> list[Study]:
+    """Return the study of chapter 9 with 64 pixels; none where the data source has but 28."""
+>>>>>>> slimtools
     try:
         _larger(PIXELS)
     except DataError:
         return []
     network, shift = f"small_resnet_{PIXELS}", round(BEST.shift * PIXELS / 28, 1)
     recipe = ablation()[f"step-{RESIDUAL}"]
+<<<<<<< HEAD
     recipe = dataclasses.replace(recipe, network=network, shift=shift)
     chosen_by, main = {"validation": to_choose.validation}, lesion_split(dataset)
     name = f"step-15-or-{PIXELS}-pixels"
@@ -287,6 +289,12 @@ def part_of(dataset: LesionImages, split: Split, share: int) -> Split:
     part[split.train[np.isin(groups[split.train], np.concatenate(chosen))]] = 0
     part[split.validation], part[split.test] = 1, 2
     return splits.split_of_parts(dataset, part)
+=======
+    recipe = dataclasses.replace(recipe, network=network, shift=shift)  # the same part of the image
+    split = lesion_split(dataset, validation=TO_CHOOSE_BY)
+    parts = {"validation": split.validation}
+    return [Study(f"step-15-or-{PIXELS}-pixels", dataset, recipe, split, parts)]
+>>>>>>> slimtools
 
 
 def all_studies(dataset: LesionImages) -> list[Study]:
@@ -301,15 +309,9 @@ def all_studies(dataset: LesionImages) -> list[Study]:
             for k, fold in enumerate(lesion_folds(dataset, folds=FOLDS))
         ),
         *(
-            Study(
-                name,
-                dataset,
-                recipe,
-                to_choose,
-                {"validation": chosen_by},
-                seeds=SEEDS if "-or-" not in name and "longer" not in name else 1,
-            )  # fmt: skip
+            Study(name, dataset, recipe, to_choose, {"validation": chosen_by}, seeds=seeds)
             for name, recipe in ablation().items()
+            for seeds in [1 if "-or-" in name or "longer" in name else SEEDS]
         ),
         *without_one_source(dataset),
         *larger_images(dataset, to_choose),
@@ -346,11 +348,7 @@ def older_studies(dataset: LesionImages, main: Split) -> list[Study]:
 def train_as_before(
     dataset, rows: np.ndarray, *, epochs: int, seed: int
 ) -> tuple[keras.Model, dict]:
-    """Train as the older notebook did, on rows in the order in which its oversampler left them.
-
-    Keras' ``validation_split`` takes the last fifth, so the copies of the rare classes' images.
-    The model has the weights of the epoch of the highest ``val_accuracy``.
-    """
+    """Train as the older notebook did, on rows in the order in which its oversampler left them."""
     keras.utils.set_random_seed(seed)
     model = models.original_cnn()
     adam = keras.optimizers.Adam(OLDER["learning_rate"])
@@ -362,7 +360,7 @@ def train_as_before(
         history = model.fit(
             dataset.images[rows],
             dataset.labels[rows],
-            validation_split=OLDER["validation_split"],
+            validation_split=OLDER["validation_split"],  # the last: copies of the rare classes
             batch_size=OLDER["batch_size"],
             epochs=epochs,
             verbose=0,
@@ -372,40 +370,21 @@ def train_as_before(
     return model, history
 
 
-def install_best() -> None:
-    """Publish the weights that ``best-seed-0`` has just left in ``runs/`` as ``models/best``."""
-    own = weights.read_certificate("best-seed-0", folder=RUNS)
-    content = (RUNS / "best-seed-0.weights.h5").read_bytes()
-    weights.write_pair(dataclasses.replace(own, name="best"), "weights.h5", content, folder=MODELS)
-
-
-def main(arguments: list[str]) -> int:
-    """Make the studies that are missing or out of date; return the exit status."""
-    parser = argparse.ArgumentParser(prog="make studies", description=__doc__)
-    parser.add_argument("only", nargs="*", help='beginnings of names, for example "best-fold"')
-    parser.add_argument("--list", action="store_true", help="list the studies, run none")
-    options = parser.parse_args(arguments)
-    try:
-        every = all_studies(real_images())
-    except ChapterError as error:
-        print(error, file=sys.stderr)
-        return 1
-    beginnings = tuple(options.only or [""])
-    chosen = {study: study.stale() for study in every if study.name.startswith(beginnings)}
+if __name__ == "__main__":
+    words = [word for word in sys.argv[1:] if word != "--list"]
+    every = [s for s in all_studies(real_images()) if s.name.startswith(tuple(words or [""]))]
+    chosen = {study: study.stale() for study in every}
     todo = {study: why for study, why in chosen.items() if why}
     print(f"{len(chosen)} studies, {len(chosen) - len(todo)} stored, {len(todo)} to make")
-    if options.list:
+    if "--list" in sys.argv:
         print("\n".join(f"  {study.name:32} {why or 'stored'}" for study, why in chosen.items()))
-        return 0
+        sys.exit()
     for number, (study, why) in enumerate(todo.items(), 1):
         print(f"[{number}/{len(todo)}] {study.name} ({why})", flush=True)
-        start = time.perf_counter()
         write_run(*study.make())
-        if study.name == "best-seed-0":
-            install_best()
-        print(f"    stored after {time.perf_counter() - start:.0f} s", flush=True)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+        if study.name == "best-seed-0":  # its weights, just left in runs/, are published
+            best = dataclasses.replace(
+                weights.read_certificate(study.name, folder=RUNS), name="best"
+            )
+            content = (RUNS / f"{study.name}.weights.h5").read_bytes()
+            weights.write_pair(best, "weights.h5", content, folder=MODELS)

@@ -3,12 +3,10 @@
     python -m tools.teach.colab [03 06]
 
 The Python that runs this runs the chapters: that of Colab's published image, or of an environment
-with Colab's versions (CONTRIBUTING.md says how to make one). Each chapter runs small, in an empty
-folder, and gets the course's code from a git repository that holds this working tree under another
-name, as a fork would.
+with Colab's versions (CONTRIBUTING.md says how to make one). Each chapter runs small, and gets the
+course's code from a repository that holds this working tree under another name, as a fork would.
 """
 
-import atexit
 import os
 import re
 import shutil
@@ -20,10 +18,9 @@ from importlib import metadata
 from pathlib import Path
 
 import nbformat
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from tools.book.course import ROOT, chapters, copy_working_tree, small, text_output
+from tools.book.course import ROOT, chapters, copy_working_tree, run_cells, small, text_output
 
 FOLDER = ROOT / "_build" / "colab"
 FORK = "skin-course-of-2027"
@@ -49,8 +46,7 @@ def make_repository(folder: Path, *, root: Path = ROOT) -> str:
 def run(chapter: Path, *, repository: str, stand_in: bool = True) -> dict:
     """Run a copy of one chapter in an empty folder, as Colab would; return a row of the report.
 
-    The set-up cell clones `repository`. A `stand_in` for ``google.colab`` is not needed where
-    there is a real one. What is not known is empty, and so is `problem` where there is none.
+    The set-up cell clones `repository`; `stand_in` puts something in the place of `google.colab`.
     """
     folder = FOLDER / "run" / chapter.stem
     shutil.rmtree(folder, ignore_errors=True)
@@ -72,16 +68,13 @@ def run(chapter: Path, *, repository: str, stand_in: bool = True) -> dict:
         fake.mkdir(parents=True, exist_ok=True)
         (fake / "__init__.py").write_text('"""Stands in for Colab\'s own package."""\n')
         env["PYTHONPATH"] = str(fake.parents[1])
-    client = NotebookClient(notebook, timeout=600, kernel_name="python3")
-    client.create_kernel_manager().kernel_spec.argv[0] = sys.executable
     start, problem, log = time.perf_counter(), "", FOLDER / "kernel.log"
     with log.open("wb") as noise:
         try:
-            client.execute(cwd=str(folder), env=env, stdout=noise, stderr=noise)
+            run_cells(notebook, cwd=folder, env=env, log=noise, timeout=600)
         except CellExecutionError as error:
             problem = f"{error.ename}: {error.evalue}"
         except (RuntimeError, TimeoutError) as error:
-            atexit.unregister(client._cleanup_kernel)  # which fails for a kernel that never was
             end = log.read_text(encoding="utf-8", errors="replace")[-1500:]
             problem = f"the kernel did not answer: {error}\n{end}"
     printed = dict(reversed(re.findall(r"(?m)^(\w+): (.*)$", text_output(notebook))))

@@ -1,9 +1,6 @@
-"""Write the quizzes as they are now into the chapters' stored outputs.
+"""Write the quizzes as they are now into the chapters' stored outputs, without a run.
 
-    python -m tools.teach.quizzes
-
-The quiz is the same on every computer and needs no images, so who changes a question need not
-publish the chapter.
+python -m tools.teach.quizzes
 """
 
 import nbformat

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import sys
 from base64 import b64encode
 from pathlib import Path
 
@@ -14,8 +13,8 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from tools.book.course import ROOT, chapters, pictures, png_size
-from tools.book.npm import NpmError, install
+from tools.book.course import ROOT, ChapterError, chapters, pictures, png_size
+from tools.book.npm import install
 from utils.files import replace_file
 
 SOURCE = ROOT / "teaching" / "slides"
@@ -34,23 +33,16 @@ ANSI = r"\x1b\[[0-9;]*m"
 PRETTY_TABLE = re.compile(r"^(\+--.*\n(?:(?:\| .*\n)+\+--.*\n)+)", re.MULTILINE)
 
 
-class SlideError(Exception):
-    """A cell cannot become a slide; the message names chapter and cell and says why."""
-
-
 def deck(notebook: nbformat.NotebookNode, *, name: str) -> dict:
-    """Return what teaching/slides/deck.html shows of the chapter in the file `name`.ipynb.
-
-    Cells tagged ``slide`` have the metadata ``slide: {title, points, notes, show}``.
-    """
+    """Return what teaching/slides/deck.html shows of the chapter in the file `name`.ipynb."""
     slides = []
     for cell in notebook.cells:
         if "slide" in cell.metadata.get("tags", ()):
             try:
                 slides.append(_slide(cell))
-            except SlideError as error:
+            except ChapterError as error:
                 start = cell.source.strip().partition("\n")[0][:60]
-                raise SlideError(f"{name}, the cell that begins {start!r}: {error}") from None
+                raise ChapterError(f"{name}, the cell that begins {start!r}: {error}") from None
     place = f"Chapter {int(name[:2])}" if name[:2].isdigit() else "Capstone"
     title = inline(notebook.cells[0].source.partition("\n")[0].lstrip("# "))
     able = objectives(notebook.cells[1].source)
@@ -74,11 +66,11 @@ def inline(markdown: str) -> Markup:
 def _slide(cell: nbformat.NotebookNode) -> dict:
     entry = cell.metadata.get("slide", {})
     if missing := [key for key in KEYS if key not in entry]:
-        raise SlideError(f"its metadata 'slide' have no {', '.join(missing)}")
+        raise ChapterError(f"its metadata 'slide' have no {', '.join(missing)}")
     if entry["show"] not in SHOWS:
-        raise SlideError(f"show is {entry['show']!r}, not one of {', '.join(SHOWS)}")
+        raise ChapterError(f"show is {entry['show']!r}, not one of {', '.join(SHOWS)}")
     if cell.cell_type != "code" and entry["show"] != "nothing":
-        raise SlideError("a Markdown cell can show 'nothing' only; its points are the slide")
+        raise ChapterError("a Markdown cell can show 'nothing' only; its points are the slide")
     layout, shown = "nothing", []
     if entry["show"] == "source":
         code = highlight(cell.source.strip(), PythonLexer(), HtmlFormatter(nowrap=True))
@@ -89,7 +81,7 @@ def _slide(cell: nbformat.NotebookNode) -> dict:
         if layout == "below" and not entry["points"]:
             layout = "side"
     if not shown and not entry["points"]:
-        raise SlideError("it shows nothing and has no points")
+        raise ChapterError("it shows nothing and has no points")
     points, title = [inline(point) for point in entry["points"]], inline(entry["title"])
     return entry | {"title": title, "points": points, "shown": shown, "layout": layout}
 
@@ -101,7 +93,7 @@ def _pictures(cell: nbformat.NotebookNode) -> tuple[str, list[Markup]] | None:
         return None
     alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
     if not alt:
-        raise SlideError("its picture has no alt text")
+        raise ChapterError("its picture has no alt text")
     tag = Markup('<img src="data:image/png;base64,{}" alt="{}">')
     width, height = png_size(images[0])
     layout = "below" if width * len(images) > WIDE * height else "side"
@@ -124,7 +116,7 @@ def _texts(cell: nbformat.NotebookNode) -> list[Markup]:
             if piece.strip()
         ]
     if not parts:
-        raise SlideError("it has no output to show; `make publish` stores outputs")
+        raise ChapterError("it has no output to show; `make publish` stores outputs")
     return parts
 
 
@@ -168,18 +160,10 @@ def write(decks: list[dict], folder: Path, *, modules: Path) -> Path:
     return folder / "index.html"
 
 
-def main() -> None:
-    """Make the decks of all chapters that have slides."""
+if __name__ == "__main__":
     decks = [deck(nbformat.read(path, 4), name=path.stem) for path in chapters()]
     decks = [one for one in decks if one["slides"]]
     page = write(decks, ROOT / "_build" / "slides", modules=install(SOURCE))
     for one in decks:
         print(f"{one['name']}: {len(one['slides']) + 1} slides")
     print(f"Open {page.as_uri()}")
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except (SlideError, NpmError, FileNotFoundError) as error:
-        sys.exit(str(error))

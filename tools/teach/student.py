@@ -80,8 +80,5 @@ def zipped(folder: str, files: dict[str, str]) -> bytes:
 
 
 if __name__ == "__main__":
-    try:
-        for path in build(sys.argv[1:]):
-            print(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1000:,.0f} KB")
-    except (ChapterError, FileNotFoundError) as error:
-        sys.exit(str(error))
+    for path in build(sys.argv[1:]):
+        print(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1000:,.0f} KB")

@@ -1,16 +1,13 @@
 """`make usb`: everything for a room without internet, in one folder to copy to a stick.
 
-The folder ``_build/usb`` holds ``wheels/`` (the packages of requirements.lock, for this system and
-this version of Python), ``reading-skin/`` (the course, with the phantom and, where there are some,
-the images prepared in data/cache), ``book/`` (the rendered pages), ``student/`` (copies without
-solutions) and README.txt, three lines.
+``_build/usb`` holds ``wheels/`` (the packages of requirements.lock, for this system and Python),
+``reading-skin/`` (the course, with what is prepared in data/cache), ``book/`` (the rendered pages),
+``student/`` (copies without solutions) and README.txt, three lines.
 """
 
-import os
 import platform
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 from tools.book.course import ROOT, ChapterError, copy_working_tree, run_python
@@ -54,34 +51,21 @@ def _wheels(folder: Path, lock: Path) -> None:
     """Download what the lock names, hashes checked; files that are no longer in it are removed."""
     print("Packages: downloading what is missing (1 to 2 GB at the first time)", flush=True)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".wheels-") as fresh:
-        words = "download --quiet --disable-pip-version-check --only-binary :all: --require-hashes"
-        words = [*words.split(), "--requirement", lock, "--dest", fresh, "--find-links", folder]
-        if run_python(["-m", "pip", *words], capture=False).returncode:
-            raise ChapterError(
-                "The packages could not be downloaded; pip's message stands above. "
-                "This step needs a network, once."
-            )
-        names = os.listdir(fresh)
-        for name in names:
-            os.replace(Path(fresh, name), folder / name)
-    for path in folder.iterdir():
-        if path.name not in names:
-            path.unlink()
-
-
-def main() -> None:
-    """Fill the folder."""
-    folder = build()
-    parts = []
-    for part in sorted(filter(Path.is_dir, folder.iterdir())):
-        size = sum(path.stat().st_size for path in part.rglob("*") if path.is_file())
-        parts.append(f"{part.name} {size / 1e6:,.0f} MB")
-    print(f"Ready to be copied: {folder} ({', '.join(parts)}).")
+    fresh = folder.with_name(".wheels")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    words = "download --quiet --disable-pip-version-check --only-binary :all: --require-hashes"
+    words = [*words.split(), "--requirement", lock, "--dest", fresh, "--find-links", folder]
+    if run_python(["-m", "pip", *words], capture=False).returncode:
+        raise ChapterError(
+            "The packages could not be downloaded; pip's message stands above. "
+            "This step needs a network, once."
+        )
+    shutil.rmtree(folder)
+    fresh.rename(folder)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except ChapterError as error:
-        sys.exit(str(error))
+    place = build()
+    size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+    print(f"Ready to be copied: {place} ({size / 1e6:,.0f} MB).")

@@ -68,13 +68,9 @@ def load_external(size: int = 28) -> LesionImages:
     """Load images of other clinics and cameras, for the one test at the end, and print from where.
 
     They are the open half of the test images of the ISIC 2018 Challenge, Task 3: only those that
-    `data/external_ids.csv` lists are ever opened, even if the whole official zip is there. The
-    other half stays closed. Where ``dataset`` is ``external``, HAM10000 has no image of the clinic.
-
-    The search is that of `load_ham10000`: ``HAM10000_DIR`` (where ``phantom`` asks for the
-    phantom with other cameras), ``data/raw/``, a download; without network the phantom with
-    other cameras, with a warning. `load_ham10000` says what is returned, in which size and order,
-    and what is raised.
+    `data/external_ids.csv` lists are ever opened, even if the whole official zip is there. Where
+    ``dataset`` is ``external``, HAM10000 has no image of the clinic. Search, return and errors are
+    those of `load_ham10000`; the phantom has other cameras here.
     """
     return _load(size, _choose_external)
 

@@ -73,8 +73,7 @@ def reachable(url: str) -> bool:
 def fetch(file: dict, folder: Path, group: dict) -> Path:
     """Download one file into a folder unless it stands there: from Kaggle, then from its urls.
 
-    It gets its name when it is whole and right; what is interrupted leaves nothing behind. A
-    `DownloadError` says why no address gives it, or that another file has its name.
+    It gets its name when it is whole and right; what is interrupted leaves nothing behind.
     """
     from filelock import FileLock
 

@@ -41,7 +41,7 @@ SITES = (
 )  # fmt: skip
 DATASETS = ("rosendahl", "vidir_modern", "vidir_molemax", "vienna_dias")
 ELSEWHERE = 2018  # the seed of the lesions that stand in for another hospital's
-CAMERAS = {
+CAMERAS = {  # a cast of red, green and blue, and a blur in pixels
     "rosendahl": ((1.05, 1.0, 0.95), 0.4), "vidir_modern": ((0.95, 0.97, 1.0), 0.3),
     "vidir_molemax": ((1.0, 0.95, 0.92), 0.6), "vienna_dias": ((0.92, 0.9, 0.95), 0.5),
     "external": ((1.1, 0.92, 0.8), 0.8),
@@ -108,10 +108,7 @@ def sample(
 
 
 def elsewhere(seed: int = ELSEWHERE) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
-    """Draw about 750 images of other lesions as other cameras might show them, a fifth `external`.
-
-    The cameras are imagined: each source has a cast of red, green and blue and a blur (pixels).
-    """
+    """Draw about 750 images of other lesions as imagined cameras show them, a fifth `external`."""
     images, labels, table = sample(seed)
     here = table["lesion_id"] < table["lesion_id"][750]  # whole lesions, of all classes
     images, labels, table = images[here].astype(np.float32), labels[here], table[here].copy()

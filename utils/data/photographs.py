@@ -43,8 +43,7 @@ class Photographs(ExitStack):
     """The JPEGs in a folder by image id: those of the official zips, else those on their own.
 
     Use it in a ``with`` statement, which closes the zips; several threads may read at once. A
-    `DataError` says which image is missing, there twice or damaged. `places` tells where the
-    images are, if that is known already.
+    `DataError` says which image is missing, there twice or damaged.
     """
 
     def __init__(self, folder: Path, places: dict[str, _Place] | None = None) -> None:

@@ -126,9 +126,6 @@ def require_rows(path: Path, rows: int, expected_rows: int) -> None:
         )
 
 
-# --- Metadata -----------------------------------------------------------------------------------
-
-
 def metadata_frame(columns: dict[str, Sequence]) -> pd.DataFrame:
     """Build the metadata table: text with None, `age` with NaN where a source tells nothing."""
     rows = len(columns["image_id"])

@@ -22,9 +22,6 @@ _COLUMNS = [f"pixel{i:04d}" for i in range(28 * 28 * 3)] + ["label"]
 _MOST = np.array([255] * (28 * 28 * 3) + [len(CLASSES) - 1])
 
 
-# --- Kaggle CSV ---------------------------------------------------------------------------------
-
-
 def _whole_numbers(rows: pd.DataFrame, path: Path) -> np.ndarray:
     """Return pixels and label of each row, uint8 (n, 2353); name the first bad cell if any is."""
     if missing := [name for name in _COLUMNS if name not in rows]:
@@ -105,9 +102,6 @@ def find_csv(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> So
         return LesionImages(images, labels, metadata, name, fingerprint)
 
     return Source(name, records.digest(fingerprint, key), read)
-
-
-# --- DermaMNIST ---------------------------------------------------------------------------------
 
 
 def size_of(name: str) -> int:
