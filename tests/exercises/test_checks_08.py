@@ -1,5 +1,3 @@
-"""Self-checks of chapter 8: right answers reached in several ways, and the mistakes they know."""
-
 from types import SimpleNamespace
 
 import numpy as np

@@ -1,5 +1,3 @@
-"""Self-checks of chapter 12: right answers in several ways, and the mistakes they know."""
-
 import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
