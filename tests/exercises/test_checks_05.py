@@ -28,12 +28,8 @@ class ModelCheckpoint:
 EarlyStopping = type("EarlyStopping", (), {"monitor": "val_loss"})
 GIVEN = {1: {"rows": ROWS, "epochs": EPOCHS}, 2: {"history": HISTORY}, 3: {"log": HISTORY}}
 RIGHT = {
-    1: [(STEPS, STEPS * EPOCHS),
-        [-(-len(ROWS) // 512), sum(-(-len(ROWS) // 512) for _ in range(EPOCHS))],
-        np.array([3.0, 12.0]), {"an epoch": np.int64(3), "the run": 12}],
-    2: [(RANKED[0] + 1, 4),
-        [np.argmin(HISTORY["val_loss"]) + 1, 1 + np.argmax(HISTORY["val_accuracy"])],
-        np.array([2, HISTORY["val_accuracy"].index(0.71) + 1])],
+    1: [(STEPS, STEPS * EPOCHS), np.array([3.0, 12.0])],
+    2: [(RANKED[0] + 1, 4), np.array([2, HISTORY["val_accuracy"].index(0.71) + 1])],
     3: [ModelCheckpoint("val_loss", mode="min", monitor_op=None),
         ModelCheckpoint("val_loss", mode="auto", monitor_op=None),
         ModelCheckpoint("val_loss", monitor_op=np.less), [ModelCheckpoint("val_loss", mode="min")]],
