@@ -85,11 +85,6 @@ def make_external(folder: Path, *, more: int = 0) -> pd.DataFrame:
     return metadata.head(ROWS - more)
 
 
-def make_official(folder: Path) -> pd.DataFrame:
-    """Write the zips and their metadata into a folder; return the metadata."""
-    return make(folder, "zips")
-
-
 def make_kaggle(folder: Path, rows: int = ROWS) -> pd.DataFrame:
     """Write `hmnist_28_28_RGB.csv` and its metadata into a folder; return the metadata."""
     metadata = make_metadata(rows)

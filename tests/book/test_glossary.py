@@ -7,7 +7,6 @@ import pytest
 
 from tools.book.course import ROOT, chapters
 from tools.book.glossary import Entry, anchor, parse, terms, within_book
-from tools.book.render import stage
 from tools.book.set_repository import pages_address
 
 PAGE = ROOT / "teaching" / "glossary.md"
@@ -33,23 +32,6 @@ def test_the_page_has_two_directions_in_order_and_no_word_twice(entries):
     assert sum(lists, []) == entries and min(map(len, lists)) >= 30
     assert all(one == sorted(one, key=order) for one in lists)
     assert len({order(entry) for entry in entries}) == len(entries)
-    for entry in entries:
-        length = len(LINK.sub(r"\1", entry.definition))  # a link counts with its words
-        assert 20 <= length <= 500, entry.term
-        targets = CHAPTER.findall(entry.definition)
-        assert all((PAGE.parent / target).is_file() for target in targets), entry.term
-
-
-def test_every_word_of_dermatology_has_a_source(entries):
-    sources = PAGE.read_text(encoding="utf-8").split("\n## Sources\n")[1]
-    items = [" ".join(item.split()) for item in sources.split("\n- ")[1:]]
-    assert all(re.match(r"\[[^\]]+\]\(https?://", item) for item in items)
-    lists = (item.rsplit(": ", 1)[1].rstrip(".").split(",") for item in items)
-    named = {term.strip() for words in lists for term in words}
-    assert named == {entry.term for entry in entries if entry.direction == DIRECTIONS[1]}
-
-
-# --- Links from the chapters ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -80,14 +62,3 @@ def test_links_work_on_colab_and_lead_to_terms_and_pages(path):
     assert not unknown, f"{path.name} links to {unknown}, which the glossary does not have"
     for name in re.findall(rf"\({re.escape(BOOK)}/([^)#\s]+)\.html", text):
         assert (ROOT / f"{name}.md").is_file(), f"{path.name} links to {name}.html"
-
-
-def test_staged_chapters_hold_no_link_to_the_published_book(tmp_path):
-    stage(tmp_path)
-    assert len(list((tmp_path / "chapters").glob("*.ipynb"))) == len(chapters())
-    for path in chapters():
-        staged = nbformat.read(tmp_path / "chapters" / path.name, as_version=4)
-        prose = [c.source for c in staged.cells if c.cell_type == "markdown"]
-        assert BOOK not in "\n".join(prose), path.name
-        stored = nbformat.read(path, as_version=4)
-        assert [c.get("outputs") for c in staged.cells] == [c.get("outputs") for c in stored.cells]

@@ -10,8 +10,8 @@ import pytest
 from tools.book import stamp
 from tools.book.course import ROOT
 
-# The plan has 9,000 lines for tests.
-LINES = {"utils": 3500, "exercises": 1870, "tools": 4000, "tests": 9700}
+# The plan of the house; what is above it earns its place by taking another's.
+LINES = {"utils": 3500, "exercises": 1870, "tools": 4100, "tests": 9100}
 MOST_FILES_OF_UTILS = 22
 # From the ground up; a module imports only from floors below its own.
 FLOORS = [

@@ -137,9 +137,6 @@ def test_citation_has_the_version_of_the_project():
     assert citation["version"] == PROJECT["version"]
 
 
-# --- Running a chapter ---------------------------------------------------------------------------
-
-
 def write(path, *cells):
     notebook = nbformat.v4.new_notebook(cells=list(cells))
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}

@@ -104,9 +104,6 @@ def test_readers_leave_no_trace_and_training_does():
     assert not names & {"load_ham10000", "LesionImages"}
 
 
-# --- The same outputs ----------------------------------------------------------------------------
-
-
 def text(*lines):
     return v4.new_output("stream", name="stdout", text="".join(f"{line}\n" for line in lines))
 

@@ -21,8 +21,6 @@ IMAGES = RNG.integers(60, 200, (3, 28, 28, 3)).astype(np.uint8)
 CLASSES = np.array([0, 6, 4])
 as_array = keras.ops.convert_to_numpy
 
-# --- Maps ----------------------------------------------------------------------------------------
-
 
 @pytest.fixture(scope="module")
 def network():
@@ -121,9 +119,6 @@ def test_another_backend_is_right_as_well(backend, root):
     subprocess.run([*command, __file__], check=True, env=env, cwd=root)
 
 
-# --- The lesion and what surrounds it ------------------------------------------------------------
-
-
 def lesion(*, dark_corners=False, colour=(90, 60, 50)):
     """A dark disc of radius 6 at (12, 15) on light skin."""
     y, x = np.mgrid[:28, :28]
@@ -158,9 +153,6 @@ def test_colour_of_the_rim_and_brightness_of_the_corners():
     assert chapter.rim_colour(images[:1]).tolist() == [[200, 200, 200]]
     bright, dark = chapter.corner_brightness(images)
     assert bright == pytest.approx(1, abs=0.02) and dark < 0.5
-
-
-# --- Drawings on skin -----------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,6 @@ distributed = pytest.importorskip("distributed")
 A1 = definitions("A1")
 
 
-# --- Several devices -----------------------------------------------------------------------------
-
 TWO_DEVICES = """
 import keras, numpy as np
 from tools.book.chapter_code import definitions
@@ -84,9 +82,6 @@ def test_weights_follow_their_own_seed_and_no_other_generator():
     assert kernel.std() == pytest.approx(np.sqrt(2 / (9 * 64)), rel=0.05)
 
 
-# --- Several workers -----------------------------------------------------------------------------
-
-
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
     settings = A1.worker_settings(str(tmp_path_factory.mktemp("compiled")), phantom=True)
@@ -133,9 +128,6 @@ def test_answers_come_as_they_are_ready_and_a_job_that_fails_is_an_error_here(cl
     assert next(A1.as_they_finish(wait, [(2.0,), (0.1,)]))[0] == (0.1,)
     with pytest.raises(ZeroDivisionError):
         dict(A1.as_they_finish(wait, [(1,), (0,)]))
-
-
-# --- Images on disk ------------------------------------------------------------------------------
 
 
 def test_batches_from_disk_are_those_from_memory(tmp_path):

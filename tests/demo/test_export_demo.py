@@ -10,8 +10,7 @@ import pytest
 
 from tools.book.course import ROOT, ChapterError
 from tools.demo import export_demo, measure_demo
-from utils import augment, predict
-from utils.calibration import apply_temperature
+from utils import augment
 from utils.classes import CLASSES, DX
 from utils.data.phantom import sample
 from utils.refusal import answer_averaged, ask, published
@@ -39,9 +38,6 @@ def exported(tmp_path_factory):
 @pytest.fixture(scope="module")
 def manifest(exported):
     return json.loads((exported / "manifest.json").read_text(encoding="utf-8"))
-
-
-# --- Exporting and comparing ---------------------------------------------------------------------
 
 
 def test_folder_holds_the_model_and_what_is_known_of_it(exported, manifest):
@@ -82,19 +78,6 @@ def test_another_answer_is_refused(exported, manifest, images):
             export_demo.compare(by_file, wrong, images)
 
 
-def test_file_alone_leads_to_the_published_answer(exported, manifest, images):
-    model, _ = published()
-    probabilities, strangeness = answer_averaged(model, images[:12])
-    wanted = apply_temperature(probabilities, manifest["temperature"])
-    by_file = export_demo.asker(exported / "model.onnx", manifest)
-    by_file = predict.Answerer(by_file, manifest)
-    for k in range(12):
-        image = images[k].astype(np.uint8)
-        for answer in (predict.predict(image, model=by_file), predict.predict(image)):
-            assert np.allclose(list(answer.probabilities.values()), wanted[k], atol=1e-4)
-            assert answer.strangeness == pytest.approx(strangeness[k], abs=1e-4)
-
-
 def test_nothing_is_exported_twice_and_everything_that_matters_counts(exported, tmp_path):
     folder = tmp_path / "demo"
     shutil.copytree(exported, folder)
@@ -130,9 +113,6 @@ def test_a_failed_export_leaves_the_old_files_and_says_why(tmp_path, monkeypatch
         export_demo.main()
 
 
-# --- The manifest and what was measured ----------------------------------------------------------
-
-
 @pytest.fixture(scope="module")
 def stored():
     """The manifest of the published weights, with what was measured of them."""
@@ -149,15 +129,6 @@ def test_manifest_is_what_the_tool_would_write(stored):
     threshold = {"refusal": {"threshold": refusal["threshold"]}}
     assert measure_demo.filled(stored, certificate, says, threshold) == stored
     assert (MODELS / "best-refusal.json").stat().st_size < 200_000
-
-
-def test_every_class_has_plain_words_with_a_source(stored):
-    for words, c in zip(stored["classes"], CLASSES, strict=True):
-        assert words["dx"] == c.dx
-        assert words["source"].startswith("https://") and len(words["meaning"].split()) >= 8
-        says = words["says"]
-        assert says["share"] == pytest.approx(says["right"] / says["said"], abs=1e-4)
-        assert says["low"] <= says["share"] <= says["high"]
 
 
 def test_symmetries_are_those_of_training(stored):
@@ -217,9 +188,6 @@ def test_stored_numbers_are_those_of_the_real_images(real_data_folder, stored):
     assert np.quantile(strange, 0.97) == pytest.approx(threshold, rel=1e-5)
 
 
-# --- Pictures that show no lesion ----------------------------------------------------------------
-
-
 def test_strangers_are_of_every_kind_and_the_two_parts_are_apart():
     sets = []
     for kinds, part in ((chapter.KINDS, 1), (measure_demo.choosing(), 0)):
@@ -231,8 +199,4 @@ def test_strangers_are_of_every_kind_and_the_two_parts_are_apart():
         # More of a kind does not change the first ones.
         fewer, _ = chapter.strangers(kinds, per_kind=2, part=part)
         assert np.array_equal(fewer[:2], images[:2]) and np.array_equal(fewer[-2:], images[-6:-4])
-        for kind in ("face skin (photograph)", "far spots (drawing)", "bare skin (drawing)"):
-            if kind in kinds:
-                red, green, blue = images[names == kind].mean(axis=(0, 1, 2))
-                assert red > green > blue, kind
     assert not sets[0][0] & sets[1][0] and not sets[0][1] & sets[1][1]

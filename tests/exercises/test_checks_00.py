@@ -1,5 +1,3 @@
-"""Self-checks of First steps: right answers in several ways, and the mistakes they know."""
-
 from types import SimpleNamespace
 
 import numpy as np

@@ -1,5 +1,3 @@
-"""Self-checks of chapter 3: right answers in several ways, and the mistakes they know."""
-
 import numpy as np
 from imblearn.over_sampling import RandomOverSampler
 

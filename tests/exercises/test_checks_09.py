@@ -1,5 +1,3 @@
-"""Self-checks of chapter 9: right answers reached in several ways, and the mistakes they know."""
-
 import numpy as np
 
 from utils.classes import DX

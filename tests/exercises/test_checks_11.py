@@ -1,5 +1,3 @@
-"""Self-checks of chapter 11: right answers reached in several ways, and the mistakes they know."""
-
 import numpy as np
 
 RNG = np.random.default_rng(0)

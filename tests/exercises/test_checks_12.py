@@ -1,7 +1,4 @@
-"""Self-checks of chapter 12: right answers in several ways, and the mistakes they know."""
-
 import numpy as np
-import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 RNG = np.random.default_rng(0)
@@ -34,11 +31,8 @@ GIVEN = {
     3: {"own": OWN, "strange": STRANGE, **BARS},
 }
 RIGHT = {
-    1: [500 * (OWN > THRESHOLD).mean(), len([v for v in OWN if v > THRESHOLD]) * 2,
-        round(share(OWN, THRESHOLD) * 500), np.float32(500 * share(OWN, THRESHOLD))],
-    2: [((OWN > Q9).mean(), (SPOTS > Q9).mean()), [share(OWN, Q9), share(SPOTS, Q9)],
-        np.round([100 * share(OWN, Q9), 100 * share(SPOTS, Q9)], 1),
-        pd.Series({"test": share(OWN, Q9), "spots": share(SPOTS, Q9)})],
+    1: [np.float32(500 * share(OWN, THRESHOLD)), round(share(OWN, THRESHOLD) * 500)],
+    2: [both(Q9), np.round([100 * x for x in both(Q9)], 1)],
     3: [roc_auc_score(LABELS, UNSURE), PAIRS, round(PAIRS, 2)],
     4: ["People with dark skin are excluded from the benefit, and a cancer may be found too late. "
         "The training images hardly show them. I would collect such images and tell every user "

@@ -87,13 +87,10 @@ def test_comparison_joins_what_the_processes_found(monkeypatch, capsys):
         comparison(monkeypatch, 2e-4)
 
 
-def test_stored_comparison_holds_what_chapter_8_shows():
+def test_stored_numbers_are_of_real_images_and_no_device_waits():
     stored = harness.stored("backends")
     assert stored["largest_difference"] <= devices.TOLERANCE and stored["images"] == 256
     assert not stored["data"]["phantom"] and stored["backends"].keys() == set(devices.COMPARED)
-
-
-def test_stored_rows_were_measured_on_real_images_and_no_device_waits():
     for found in harness.stored("devices")["rows"]:
         assert found["rows"] > 5000 and "phantom" not in found["data"]
         assert found["batches_seconds"] < found["seconds"] / 5, "the device waits for its input"

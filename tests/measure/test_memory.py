@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from tools.book.course import ROOT, chapters
+from tools.book.course import chapters
 from tools.measure import harness, memory
 from utils.data import LesionImages
 
@@ -38,17 +38,6 @@ def test_what_the_page_tells_to_set_is_enough():
         assert int(limit.removesuffix("M")) / 1000 >= each, limit
 
 
-def test_the_folders_that_the_page_names_exist():
-    (mount,) = HUB["storage"]["extraVolumeMounts"].values()
-    assert mount["readOnly"] is True and HUB["extraEnv"].keys() == {
-        "HAM10000_DIR",
-        "HAM10000_CACHE",
-    }
-    assert all(folder.startswith(mount["mountPath"]) for folder in HUB["extraEnv"].values())
-    for name in re.findall(r"`(tests/[\w./]+)`", CLASSROOM):
-        assert (ROOT / name).is_file(), name
-
-
 def test_measurement_sees_the_kernel_and_the_processes_it_starts(tmp_path):
     def run(*sources, **settings):
         cells = [nbformat.v4.new_code_cell(source) for source in sources]
@@ -70,7 +59,7 @@ def test_measurement_sees_the_kernel_and_the_processes_it_starts(tmp_path):
 def test_streaming_runs_small(tmp_path, monkeypatch):
     """The whole of it on 14 photographs; the table comes from a made-up loader."""
     pytest.importorskip("dask")
-    table = datafiles.make_official(tmp_path)
+    table = datafiles.make(tmp_path, "zips")
     labels = np.arange(len(table)) % 7
     made_up = LesionImages(np.zeros((len(table), 28, 28, 3), "uint8"), labels, table, "noise", "")
     monkeypatch.setattr("utils.data.load_ham10000", lambda: made_up)
@@ -87,13 +76,10 @@ def test_streaming_runs_small(tmp_path, monkeypatch):
     assert found.keys() <= harness.stored("streaming").keys()
 
 
-def test_streaming_without_photographs_says_what_it_needs(monkeypatch):
+def test_streaming_needs_photographs_and_batches_that_are_the_same(monkeypatch):
     monkeypatch.setenv("HAM10000_DIR", "phantom")
     with pytest.raises(harness.MeasureError, match="photographs.*HAM10000_DIR"):
         memory.measure("--streaming")
-
-
-def test_streamed_batches_that_differ_are_an_error():
     with pytest.raises(harness.MeasureError, match="At 64 pixels"):
         memory.streamed("", apart=lambda task, way="", **_: {"batches": way})
 

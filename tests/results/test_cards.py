@@ -1,17 +1,13 @@
-"""The cards say what is stored, what is stored fits data and weights, and every link leads on."""
+"""The cards say what is stored, and what is stored fits data and weights."""
 
 import hashlib
-import re
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
-import yaml
 
 from tools.book import splice
 from tools.book.course import ROOT, ChapterError
-from tools.book.render import stage
 from tools.results import card_measure, cards
 from utils import metrics
 from utils.classes import DX
@@ -19,38 +15,15 @@ from utils.data import load_ham10000
 from utils.weights import read_certificate, read_run
 
 CARDS = ("data/README.md", "models/README.md", "reporting-checklist.md")
-LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)")
-# The items of TRIPOD+AI, Collins and others 2024, table 2.
-PARTS = {3: "abc", 5: "ab", 6: "abc", 8: "abc", 9: "abc", 12: "abcdefg", 18: "abcdef"}
-PARTS |= {20: "abc", 23: "ab", 27: "abc"}
-ITEMS = [f"{item}{part}".strip() for item in range(1, 28) for part in PARTS.get(item, " ")]
 
 
 def page(name):
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-def links(name):
-    """Text and target of every link within the repository."""
-    every = LINK.findall(page(name))
-    return [link for link in every if not link[1].startswith(("http", "mailto:"))]
-
-
-def headings(path):
-    """The headings of a page or notebook, without marks of code."""
-    text = path.read_text(encoding="utf-8")
-    if path.suffix == ".ipynb":
-        cells = nbformat.reads(text, as_version=4).cells
-        text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-    return [line.replace("`", "") for line in re.findall(r"(?m)^#+ (.+?)\s*$", text)]
-
-
 @pytest.fixture
 def stored():
     return cards.stored()
-
-
-# --- Pages and stored numbers --------------------------------------------------------------------
 
 
 def test_pages_hold_what_the_tool_would_write(stored):
@@ -135,13 +108,10 @@ def test_the_counts_are_those_of_the_data(stored, request):
     assert counts["ham10000"] | only == card_measure.describe(dataset) | only
 
 
-def test_counts_agree_with_each_other_and_with_the_paper(stored):
+def test_counts_agree_with_each_other(stored):
     for name in ("ham10000", "phantom"):
         card = stored["counts"][name]
         images = {dx: row["images"] for dx, row in card["classes"].items()}
-        assert list(images.values()) == [327, 514, 1099, 115, 6705, 142, 1113], name
-        lesions = [row["lesions"] for row in card["classes"].values()]
-        assert lesions == [228, 327, 727, 73, 5403, 98, 614], name
         for group in ("age", "sex", "site"):
             assert sum(row["images"] for row in card[group].values()) == card["images"] == 10015
             assert sum(row["melanoma images"] for row in card[group].values()) == images["mel"]
@@ -150,71 +120,12 @@ def test_counts_agree_with_each_other_and_with_the_paper(stored):
             assert sum(parts) == images[dx] == sum(k[dx] for k in card["dx_type"].values())
 
 
-def test_what_the_card_says_of_subgroups_is_so(stored):
-    tables = stored["looking"]["subgroups"]["tables"]
-    for name in ("best", "cross-validation"):
-        rows = {(row["by"], row["group"]): row for row in tables[name]}
-        sites = ("head and neck", "trunk", "arm", "leg")
-        head, *others = (rows["body site", site]["sensitivity"]["value"] for site in sites)
-        assert head < min(others)
-        ways = ("follow-up", "histology")
-        watched, cut = (rows["label by", way]["specificity"]["value"] for way in ways)
-        assert watched > 0.98 and cut < rows["", "all"]["specificity"]["value"] - 0.1
-
-
 @pytest.mark.parametrize(
     "number, text",
     [((0.5, 0.4, 0.6), "0.500 (0.400 to 0.600)"), ((0.5, None, 0.6), "0.500"), ((None,) * 3, "–")],
 )
 def test_an_interval_says_what_is_known(number, text):
     assert splice.cell(dict(zip(("value", "low", "high"), number, strict=True))) == text
-
-
-# --- Links, items, sources -----------------------------------------------------------------------
-
-
-def test_every_link_leads_to_a_page_and_a_heading_here_and_in_the_book(tmp_path):
-    stage(tmp_path)
-    toc = yaml.safe_load(page("_toc.yml"))
-    listed = [entry["file"] for part in toc["parts"] for entry in part["chapters"]]
-    for name in CARDS:
-        assert name.removesuffix(".md") in listed and links(name)
-        for text, target in links(name):
-            path = ((ROOT / name).parent / target).resolve()
-            assert path.is_file(), f"{name}: there is no {target}"
-            for heading in re.findall(r"\*([^*]+)\*", text):
-                assert heading.replace("`", "") in headings(path), f"{target}: no {heading!r}"
-            inside = path.relative_to(ROOT)
-            assert (tmp_path / inside).is_file(), f"{name}: {target} is not in the book"
-            assert inside.with_suffix("").as_posix() in listed, f"{target} is no page of the book"
-
-
-def test_every_item_of_the_guideline_is_answered_or_it_is_said_why_not():
-    lines = page("reporting-checklist.md").splitlines()
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    rows = [row for row in rows if len(row) == 4 and re.fullmatch(r"\d+[a-g]?", row[0])]
-    assert [item for item, *_ in rows] == ITEMS and len(ITEMS) == 52
-    for item, _, verdict, answer in rows:
-        assert verdict in ("yes", "partly", "no", "–"), item
-        if verdict == "yes":
-            assert LINK.search(answer) or "summary above" in answer, f"{item} names no place"
-        else:
-            words = re.findall(r"\w{2,}", LINK.sub("", answer))
-            assert len(words) >= 2, f"{item} does not say why not"
-
-
-@pytest.mark.parametrize("name", CARDS)
-def test_every_source_is_in_the_bibliography(name):
-    bibliography = page("references.bib")
-    for doi in re.findall(r"https://doi\.org/([^)\s]+(?:\([^)]*\))?[^)\s]*)", page(name)):
-        assert doi.lower() in bibliography.lower() or doi.startswith("10.7910/DVN"), doi
-    for key in re.findall(r"\{cite\}`([^`]+)`", page(name)):
-        assert f"{{{key}," in bibliography
-
-
-def test_readme_and_first_page_lead_to_the_cards():
-    assert "](data/README.md)" in page("README.md") and "](models/README.md)" in page("README.md")
-    assert "<data/README>" in page("intro.md") and "<models/README>" in page("intro.md")
 
 
 def test_no_card_names_a_folder_of_this_computer():

@@ -1,12 +1,10 @@
 """The teacher's pages: minutes add up, sections exist, every question has an answer."""
 
-import importlib
 import math
 import re
 from functools import cache
 
 import nbformat
-import pytest
 
 from tools.book.course import ROOT, chapters
 from tools.book.reading_time import minutes_of_exercises
@@ -85,22 +83,8 @@ def problems(page: str) -> list[str]:
     return wrong
 
 
-# --- Session plans --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "right, wrong, message",
-    [
-        ("", "", "^$"),
-        ("| 20 | One convolution", "| 25 | One convolution", "Session 3.*95 minutes, not 90"),
-        ("| 10:45 | 15 | Break", "| 10:45 | 20 | Break", "11:00 should be 11:05"),
-        ("| 16:45 | 15 |", "| 16:45 | 30 |", "ends at 17:15, not 17:00"),
-    ],
-)
-def test_sessions_and_the_day_add_up_and_a_wrong_sum_is_found(right, wrong, message):
-    page = text("session-plans")
-    assert not right or page.count(right) == 1
-    assert re.search(message, "\n".join(problems(page.replace(right, wrong))))
+def test_sessions_and_the_day_add_up():
+    assert problems(text("session-plans")) == []
 
 
 def test_every_chapter_has_its_time_and_every_section_exists():
@@ -123,21 +107,6 @@ def test_every_chapter_has_its_time_and_every_section_exists():
         assert minutes["Day"].get(stem, 0) >= DAY_SHARE * read, f"the day, {stem}: {read} to read"
 
 
-def test_sessions_use_the_exercises_and_the_quizzes():
-    """Every chapter's exercises have their place, every session has exercises, and all but the
-    first begin with a quiz."""
-    plans = sessions(text("session-plans"))
-    places = {
-        name: [row["where"] for row in rows if "*Exercises*" in row["where"]]
-        for name, rows in plans.items()
-    }
-    assert all(places.values()) and len(places.pop("Day")) >= 3
-    worked = {linked(place)[0] for session in places.values() for place in session}
-    assert worked == set(TAUGHT)
-    for name in list(places)[1:]:
-        assert any("*Check yourself*" in row["where"] for row in plans[name][:2]), name
-
-
 def test_times_are_those_of_the_chapters():
     table = tables(section(text("session-plans"), "## The chapters in minutes"))[0]
     rows = {linked(row["chapter"])[0]: row for row in table}
@@ -157,9 +126,6 @@ def test_entry_questions_print_what_the_comments_say(capsys):
     printed = capsys.readouterr().out.splitlines()
     expected = re.findall(r"# (.*)$", code, re.MULTILINE)
     assert [line.partition(":")[0].strip() for line in expected] == printed
-
-
-# --- Exam bank ------------------------------------------------------------------------------------
 
 
 def questions() -> dict[int, tuple[str, str, str]]:
@@ -232,18 +198,9 @@ def test_tables_from_the_course_are_those_of_the_chapters():
         assert (row["images"], row["lesions"]) == (line[2].strip(), line[5].strip()), row["dx"]
 
 
-# --- Project, evening before, links ---------------------------------------------------------------
-
-
-def test_brief_adds_up_to_100_points_and_names_functions_that_exist():
+def test_points_of_the_brief_add_up_to_100():
     rubric = tables(section(text("project-brief"), "## How it is marked"))[0]
     assert sum(int(row["points"]) for row in rubric) == 100
-    modules = {path.stem for path in (ROOT / "utils").glob("*.py")}
-    named = set(re.findall(r"`(\w+)\.(\w+)\b", text("project-brief")))
-    checked = [(module, name) for module, name in named if module in modules]
-    assert len(checked) >= 8
-    for module, name in checked:
-        assert hasattr(importlib.import_module(f"utils.{module}"), name), f"{module}.{name}"
 
 
 # Messages of Python, git, pooch and TensorFlow, which the course does not write itself.
@@ -286,22 +243,3 @@ def test_quoted_messages_are_in_the_code():
     evening = section(text("evening-before"), "## What really goes wrong")
     assert len(quoted(page)) >= 22
     assert unknown(quoted(page) + quoted(evening), code) == []
-    wrong = quoted(page.replace("a web page came instead of the file", "a page came instead"))
-    assert unknown(wrong, code) == ["a page came instead"]
-
-
-def broken_links(page: str, name: str) -> list[str]:
-    """Return the links of the page with this name that lead to no file."""
-    targets = re.findall(r"\]\(([^)\s]+)\)", page.replace("\n", ""))
-    return [
-        target
-        for target in targets
-        if not target.startswith("http")
-        and not (PAGES[name].parent / target.partition("#")[0]).resolve().is_file()
-    ]
-
-
-def test_links_lead_somewhere_and_a_broken_one_is_seen():
-    assert {name: broken_links(text(name), name) for name in PAGES} == dict.fromkeys(PAGES, [])
-    page = text("session-plans").replace("01_data_overview", "01_data_overwiev", 1)
-    assert broken_links(page, "session-plans") == ["../chapters/01_data_overwiev.ipynb"]

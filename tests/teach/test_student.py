@@ -13,7 +13,6 @@ from tools.book.course import ChapterError, chapters
 from tools.teach import student
 
 PATHS = chapters()
-BREAKABLE = next(path for path in PATHS if path.name.startswith("03"))
 # The cells of an exercise: task, starter, solution, why.
 FORM = [
     ("markdown", {"exercise"}),
@@ -124,9 +123,6 @@ def test_exercises_are_complete_and_stored_outputs_say_that_solutions_are_right(
             )
 
 
-# --- Students' copies ----------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_student_copy_is_the_chapter_without_solutions(path):
     notebook = read(path)
@@ -155,7 +151,7 @@ def test_student_copy_is_the_chapter_without_solutions(path):
 
 
 def test_what_only_metadata_would_tell_is_gone():
-    notebook = read(BREAKABLE)
+    notebook = read(PATHS[3])
     notebook.metadata.update(papermill={"parameters": {"answer_1": "secret"}})
     notebook.cells[0].metadata.update(tags=["slide"], slide={"notes": "secret"}, execution="secret")
     notebook.cells[2].outputs = [nbformat.v4.new_output("stream", text="secret")]
@@ -201,51 +197,3 @@ def test_only_the_chapters_asked_for(tmp_path):
     assert len(names_in(written[1])) == 2 and (tmp_path / "notes.txt").exists()
     with pytest.raises(ChapterError, match="no chapter 77"):
         student.build(["03", "77"], folder=tmp_path)
-
-
-# --- The rules themselves: an exercise that breaks one is found out -------------------------------
-
-
-def change(exercise, cell, old, new):
-    """Return a function that replaces a text, by its pattern, in one cell of an exercise."""
-
-    def changed(notebook, parts):
-        place = parts[exercise - 1][cell]
-        place.source, times = re.subn(old, new, place.source, flags=re.DOTALL)
-        assert times
-
-    return changed
-
-
-BREAKS = {
-    "stands before '## Exercises'": lambda n, _: n.cells[0].metadata.update(tags=["solution"]),
-    "must begin with '## Exercises'": lambda n, _: [
-        n.cells.remove(cell) for cell in n.cells if cell.source.startswith("## Exercises")
-    ],
-    "must hold 'from exercises import chapter_03": lambda n, _: [
-        n.cells.remove(cell) for cell in n.cells if "import chapter_03 as check" in cell.source
-    ],
-    "it has 2 exercises; 3 to 5": lambda n, parts: [
-        n.cells.remove(cell) for part in parts[2:] for cell in part
-    ],
-    "exercise 1: its cells must be": lambda n, parts: n.cells.remove(parts[0][2]),
-    "exercise 2: its cells must be": lambda n, parts: parts[1][1].metadata.update(tags=["starter"]),
-    "must be '### Exercise 2: …'": change(2, 0, "Exercise 2", "Exercise 4"),
-    "exercise 1: its minutes": change(1, 0, r"\*\d+ minutes? · ", "5 minutes "),
-    "exercise 2: it has no hint": change(2, 0, "(Hint</summary>\n\n).*\n\n<", r"\1Look.\n\n<"),
-    "exercise 1: its starter has no answer_1": change(1, 1, "answer_1", "answer"),
-    "exercise 1: its starter must end with": change(1, 1, "$", "\nanswer_1"),
-    "exercise 3: its solution must end with the same": change(3, 2, r"answer_3(?=[^\n]*$)", "33"),
-    "must begin with '# @title Solution'": change(1, 2, "# @title Solution\n", ""),
-    "exercise 1: its solution must be folded": lambda n, p: p[0][2].metadata.pop("cellView"),
-    "exercise 2: its solution must be folded": lambda n, p: p[1][2].metadata.pop("mystnb"),
-    "exercise 3: its why must be": change(3, 3, "(Why</summary>\n\n).*\n\n<", r"\1So.\n\n<"),
-}
-
-
-@pytest.mark.parametrize("message", BREAKS)
-def test_broken_rule_is_found(message):
-    notebook = read(BREAKABLE)
-    BREAKS[message](notebook, groups(notebook))
-    found = problems(notebook, number="03")
-    assert any(message in problem for problem in found), found

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from utils.augment import averaged, predict_averaged, symmetry
+from utils.augment import predict_averaged, symmetry
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, size=(6, 28, 28, 3), dtype=np.uint8)
@@ -35,17 +35,6 @@ def test_averaged_prediction_is_the_same_whichever_way_up():
     for number in range(1, 8):
         again = predict_averaged(model, symmetry(IMAGES, number), batch_size=8)
         np.testing.assert_allclose(again, expected, atol=1e-6)
-
-
-def test_every_array_of_an_answer_is_averaged():
-    def answer(views):
-        assert views.dtype == np.float32 and len(views) in (32, 16)  # pieces of 4 and of 2
-        return views[:, 0, 0], views[:, 0, 0, 0]
-
-    corners, reds = averaged(answer, IMAGES, piece=4)
-    expected = IMAGES[:, [0, 0, -1, -1], [0, -1, 0, -1]].mean(axis=1)  # each corner comes twice
-    np.testing.assert_allclose(corners, expected, rtol=1e-6)
-    np.testing.assert_allclose(reds, expected[:, 0], rtol=1e-6)
 
 
 @pytest.mark.parametrize("module", ["augment", "predict", "start"])

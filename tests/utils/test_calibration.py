@@ -27,9 +27,6 @@ RNG = np.random.default_rng(1)
 RANDOM = melanomas_and_nevi(RNG.beta(3, 2, 60), RNG.beta(2, 4, 300))
 
 
-# --- A temperature -------------------------------------------------------------------------------
-
-
 def test_temperature_divides_logits_and_survives_probabilities_of_zero():
     logits = np.random.default_rng(0).normal(scale=3, size=(40, 7))
     for temperature in (0.5, 1, 2.5):
@@ -76,9 +73,6 @@ FIFTY = np.arange(50) % 7
 def test_answers_that_fix_no_temperature_are_refused(labels, probabilities, message):
     with pytest.raises(ValueError, match=message):
         calibration.fit_temperature(np.array(labels), np.array(probabilities))
-
-
-# --- An alarm ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("sensitivity", [0.05, 0.5, 0.7, 0.9, 0.95, 1.0])

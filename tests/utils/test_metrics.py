@@ -28,16 +28,6 @@ def drawn_weights(*given, **options) -> np.ndarray:
     return np.concatenate(list(metrics.resample_weights(*given, **options)), axis=1)
 
 
-# --- Numbers -------------------------------------------------------------------------------------
-
-
-def test_headline_by_hand():
-    labels = np.array([0, 1, 2, 3, 4, 5, 6, 4, 4, 4])
-    numbers = metrics.headline(labels, np.eye(7)[[4, 1, 2, 3, 4, 5, 4, 4, 4, 4]])
-    numbers = [numbers[k] for k in ("accuracy", "balanced accuracy", "melanoma sensitivity")]
-    assert numbers == pytest.approx([0.8, 5 / 7, 0])
-
-
 def test_numbers_of_each_class_are_scikit_learns_and_those_observed_before_drawing():
     labels, probabilities, lesions = judged(images_per_lesion=2)
     drawn = metrics.bootstrap(labels, probabilities, lesions, resamples=20)
@@ -92,9 +82,6 @@ def test_shares_change_what_is_called_and_leave_the_auc():
     drawn = metrics.bootstrap(labels, probabilities, lesions, shares=SHARES, resamples=20)
     for name, value in even.items():
         assert drawn.headline[name].value == pytest.approx(value, abs=1e-12)
-
-
-# --- Intervals -----------------------------------------------------------------------------------
 
 
 def test_every_draw_is_the_number_of_the_drawn_images():

@@ -42,9 +42,6 @@ def opened(source):
     return np.asarray(picture), notes
 
 
-# --- Opening -------------------------------------------------------------------------------------
-
-
 def test_the_same_picture_from_everywhere_and_turned_as_the_camera_was(tmp_path):
     content, path = saved(IMAGE), tmp_path / "a.png"
     path.write_bytes(content)
@@ -121,9 +118,6 @@ def test_what_cannot_be_read_is_told_in_plain_words(name):
     with pytest.raises(PredictError, match=message) as caught:
         predict.predict(source, model=answerer()[0])
     assert not re.search(r"cannot identify|<_io|Traceback", str(caught.value))
-
-
-# --- Answering -----------------------------------------------------------------------------------
 
 
 def test_probabilities_are_averaged_and_calibrated():

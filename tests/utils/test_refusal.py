@@ -70,9 +70,6 @@ def test_strangers_are_told_from_lesions(lesions, both):
     assert (strange[np.isin(kinds, ["text", "plot"])] > np.quantile(own, 0.97)).all()
 
 
-# --- Stored --------------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def folder(tmp_path):
     for path in MODELS.glob("best[.-]*"):

@@ -140,9 +140,6 @@ def test_published_weights_fit_their_certificate_and_their_lesions():
         weights.network_of(name, born, folder=MODELS)
 
 
-# --- Stored runs ---------------------------------------------------------------------------------
-
-
 def judged(dataset, rows):
     probabilities = np.random.default_rng(0).dirichlet(np.ones(7), size=len(rows))
     return Judged(

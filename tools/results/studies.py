@@ -32,7 +32,6 @@ RESIDUAL = "12-residual-network"  # the step that larger images are compared wit
 # The test lesions are those of every other split with seed 0, and stay untouched.
 TO_CHOOSE_BY = 0.25
 PIXELS = 64  # of the comparison with larger images, where the data source has them
-SOURCES = ("rosendahl", "vidir_modern", "vienna_dias", "vidir_molemax")
 # The whole procedure of the older notebook, mistakes included, for chapter 8. One thing is
 # repaired, because nothing could be judged otherwise: the checkpoint watches ``val_accuracy``,
 # which exists, so it is really written.
@@ -84,27 +83,15 @@ class Study:
         try:
             run = weights.read_contaminated_run(self.name, folder=folder)
         except CertificateError:
-<<<<<<< HEAD
-            return "damaged"
-        stored = run.certificate
-        if (stored.recipe, stored.seed) != (as_dict(self.recipe), self.seed):
-            return "made with another recipe"
-        if stored.data["fingerprint"] != self.images().fingerprint:
-            return "made from other data"
-        if stored.split["fingerprint"] != self.split.fingerprint:
-            return "made on another split"
-        return FEWER if len(run.parts) < len(self.parts) * self.seeds else ""
-=======
             return "missing or damaged"
         stored, recipe = run.certificate, as_dict(self.recipe)
         fits = {
             "made with another recipe": (stored.recipe, stored.seed) == (recipe, self.seed),
-            "made from other data": stored.data["fingerprint"] == self.dataset.fingerprint,
+            "made from other data": stored.data["fingerprint"] == self.images().fingerprint,
             "made on another split": stored.split["fingerprint"] == self.split.fingerprint,
             "made with fewer seeds": len(run.parts) >= len(self.parts) * self.seeds,
         }
         return next((why for why, fit in fits.items() if not fit), "")
->>>>>>> slimtools
 
     def make(self) -> tuple[BirthCertificate, dict[str, Judged]]:
         """Train, and return the first seed's certificate and what the networks answer."""
@@ -216,11 +203,7 @@ def without_one_source(dataset: LesionImages) -> list[Study]:
     """Return the runs that have seen every source but one, which judges them."""
     sources, lesions = dataset.metadata["dataset"], lesion_groups(dataset.metadata)
     studies = []
-<<<<<<< HEAD
-    for source in SOURCES:
-=======
     for source in sources.dropna().unique():  # Kaggle's copy of the metadata names none
->>>>>>> slimtools
         left_out = (sources == source).to_numpy()
         seen = ~np.isin(lesions, lesions[left_out])  # no lesion on both sides
         split = splits.split_of_parts(dataset, np.where(left_out, 2, np.where(seen, 0, 1)))
@@ -230,24 +213,18 @@ def without_one_source(dataset: LesionImages) -> list[Study]:
     return studies
 
 
-<<<<<<< HEAD
 def larger_images(dataset: LesionImages, to_choose: Split) -> list[Study]:
     """Return the studies with larger images; none where the data source has but 28 pixels.
 
     The step with 64 pixels differs from ``12-residual-network`` in the pixels, and in a shift that
     is as large a part of the image as there. The others are those of chapter 10.
     """
-=======
-def larger_images() -> list[Study]:
-    """Return the study of chapter 9 with 64 pixels; none where the data source has but 28."""
->>>>>>> slimtools
     try:
         _larger(PIXELS)
     except DataError:
         return []
     network, shift = f"small_resnet_{PIXELS}", round(BEST.shift * PIXELS / 28, 1)
     recipe = ablation()[f"step-{RESIDUAL}"]
-<<<<<<< HEAD
     recipe = dataclasses.replace(recipe, network=network, shift=shift)
     chosen_by, main = {"validation": to_choose.validation}, lesion_split(dataset)
     name = f"step-15-or-{PIXELS}-pixels"
@@ -289,12 +266,6 @@ def part_of(dataset: LesionImages, split: Split, share: int) -> Split:
     part[split.train[np.isin(groups[split.train], np.concatenate(chosen))]] = 0
     part[split.validation], part[split.test] = 1, 2
     return splits.split_of_parts(dataset, part)
-=======
-    recipe = dataclasses.replace(recipe, network=network, shift=shift)  # the same part of the image
-    split = lesion_split(dataset, validation=TO_CHOOSE_BY)
-    parts = {"validation": split.validation}
-    return [Study(f"step-15-or-{PIXELS}-pixels", dataset, recipe, split, parts)]
->>>>>>> slimtools
 
 
 def all_studies(dataset: LesionImages) -> list[Study]:

@@ -154,9 +154,6 @@ def test_another_file_of_the_name_is_neither_taken_nor_overwritten(tmp_path, siz
     assert (tmp_path / "part.zip").read_bytes() == b"PK of another version"
 
 
-# --- groups -------------------------------------------------------------------------------------
-
-
 def test_the_registry_lists_what_is_looked_for_and_keeps_the_wait_within_ten_seconds(monkeypatch):
     monkeypatch.undo()
     assert 2 * download.ANSWER <= 10

@@ -21,9 +21,6 @@ def read(folder, size=28, rows=ROWS):
     return data.find(folder, size, expected_rows=rows).read()
 
 
-# --- good input ---------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "form, size", [("zips", 28), ("zips", 17), ("jpegs", 17), ("jpegs in two folders", 17)]
 )
@@ -124,9 +121,6 @@ def test_the_best_complete_source_of_a_folder_is_taken(tmp_path):
         names.append(data.find(tmp_path).name)
     expected = ("DermaMNIST", "the Kaggle CSV", "a folder of JPEGs", "the official zips")
     assert all(one in name for one, name in zip(expected, names, strict=True)), names
-
-
-# --- bad input ----------------------------------------------------------------------------------
 
 
 def change(name, edit):
