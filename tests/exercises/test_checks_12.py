@@ -1,66 +1,67 @@
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
 RNG = np.random.default_rng(0)
-VALIDATION, OWN = RNG.gamma(8, 0.12, 300), RNG.gamma(8, 0.125, 250)
-SPOTS = RNG.gamma(12, 0.13, 60)
-STRANGE = np.concatenate([SPOTS, RNG.gamma(8, 0.8, 140)])
-THRESHOLD = 1.6
-OURS = RNG.dirichlet([0.3] * 7, 250)
-THEIRS = RNG.dirichlet([0.5] * 7, 200)
-Q9 = np.quantile(VALIDATION, 0.9)
+MELANOMA = RNG.random(400) < 0.15
+FOREIGN = RNG.random(400) < 0.4
+SCORES = np.clip(RNG.beta(1, 6, 400) + 0.35 * MELANOMA - 0.06 * FOREIGN, 0.001, 0.999)
+THRESHOLD = 0.3
+RINGS = SCORES >= THRESHOLD
 
 
-def share(values, threshold):
-    return sum(float(v) > threshold for v in values) / len(values)
+def rung(among):
+    return float(np.average(RINGS, weights=among & MELANOMA)), float(
+        RINGS[among & ~MELANOMA].mean()
+    )
 
 
-def both(threshold):
-    return share(OWN, threshold), share(SPOTS, threshold)
+def promised(among):
+    return float(sum(SCORES[among]) / np.count_nonzero(MELANOMA[among]))
 
 
-UNSURE = np.concatenate([1 - OURS.max(axis=1), 1 - THEIRS.max(axis=1)])
-LABELS = np.repeat([0, 1], [250, 200])
-BOTH = np.sort(np.concatenate([OURS, THEIRS]))
-MARGIN = roc_auc_score(LABELS, BOTH[:, -2] - BOTH[:, -1])
-PAIRS = (UNSURE[250:, None] > UNSURE[:250]).mean()
-BARS = {"own_probabilities": OURS, "strange_probabilities": THEIRS}
+def drawn(groups):
+    missed = np.random.default_rng(0).random((400_000, groups)) < 0.05
+    return missed.any(axis=1).mean()
+
+
+HERE, ALL = rung(FOREIGN), np.ones(400, bool)
+NO_MISS = 1 - np.prod(np.full(17, 0.95))
+FIRST = "I would collect a hundred of your own images with their diagnoses before any patient. "
+LOOK = "Then count what the alarm finds and its false alarms, with the threshold as it is. "
+LIMIT = "With ten melanomas the interval stays wide, and nothing is known about dark skin. "
+FILLER = "Thank you for your letter and and for all the kind words in it about our work. "
 GIVEN = {
-    1: {"own": OWN, "strange": STRANGE, "threshold": THRESHOLD},
-    2: {"validation": VALIDATION, "own": OWN, "spots": SPOTS},
-    3: {"own": OWN, "strange": STRANGE, **BARS},
+    1: {"groups": 17},
+    2: {"melanoma": MELANOMA, "scores": SCORES, "foreign": FOREIGN, "threshold": THRESHOLD},
+    3: {"melanoma": MELANOMA, "scores": SCORES, "foreign": FOREIGN},
 }
 RIGHT = {
-    1: [np.float32(500 * share(OWN, THRESHOLD)), round(share(OWN, THRESHOLD) * 500)],
-    2: [both(Q9), np.round([100 * x for x in both(Q9)], 1)],
-    3: [roc_auc_score(LABELS, UNSURE), PAIRS, round(PAIRS, 2)],
-    4: ["People with dark skin are excluded from the benefit, and a cancer may be found too late. "
-        "The training images hardly show them. I would collect such images and tell every user "
-        "about it.",
-        "It denies one group what others get. The reason is the data, which come from light skin. "
-        "Until it has been tested there, refer all who are refused to a doctor, and say so openly.",
-        "People of colour get no benefit from the tool: their melanomas are spotted too late. It "
-        "only ever met pale patients. Gather more diverse pictures, and until then warn all "
-        "openly."],
+    1: [NO_MISS, round(drawn(17), 2), round(100 * NO_MISS), [NO_MISS]],
+    2: [HERE, np.array(HERE), [round(HERE[0], 2), round(HERE[1], 2)]],
+    3: [promised(FOREIGN), round(promised(FOREIGN), 2), np.array([promised(FOREIGN)])],
+    4: [FIRST + LOOK + LIMIT,
+        "Test it on consecutive patients with the local camera, and see whether the probabilities "
+        "are true there. Rare cancers will be missing, so it must be tested again later on."],
 }  # fmt: skip
 MISTAKES = {
-    1: [(share(OWN, THRESHOLD), "asks how many"), (100 * share(OWN, THRESHOLD), "asks how many"),
-        (500 * share(STRANGE, THRESHOLD), "strangers"), (15, "validation"),
-        (500 * share(OWN, THRESHOLD) + 0.4, "share of test images"),
-        (500 * (OWN <= THRESHOLD).mean(), "get an answer"), (77, "share of test images")],
-    2: [(both(Q9)[::-1], "order"), (both(np.quantile(OWN, 0.9)), "comes from the test images"),
-        (both(np.quantile(VALIDATION, 0.1)), "least strange"),
-        (both(np.quantile(VALIDATION, 0.97)), "old threshold"),
-        (tuple(1 - x for x in both(Q9)), "get an answer"), ((0.5, 0.5), "Set the threshold"),
-        (0.08, "two are wanted")],
-    3: [(1 - PAIRS, "sure ones"),
-        (roc_auc_score(LABELS, np.concatenate([OWN, STRANGE])), "of the strangeness"),
-        (THEIRS.max(axis=1).mean(), "mean probability"), (0.123, "The label is 1"),
-        (PAIRS + 0.004, "The label is 1"), (MARGIN, "two largest")],  # near, and not near enough
-    4: [("It is unfair.", "argument needs at least 25"),
-        ("The accuracy is high, so nothing has to be done, and the number of refusals is what one "
-         "would expect of any program that somebody makes for this kind of use.", "who is harmed"),
-        ("People with dark skin are excluded and harmed, because the training images show light "
-         "skin and hardly anything else, and so it is with such programs everywhere.", "to do")],
+    1: [(0.05, "one given interval"), (0.95**17, "none misses"), (0.85, "how many miss on average"),
+        (0.05**17, "all of them"), (0.3, "0.95 times itself"),
+        (NO_MISS + 0.03, "0.95 times itself")],  # near, and not near enough
+    2: [(HERE[::-1], "exchanged"), (rung(ALL), "all images"), (rung(~FOREIGN), "HAM10000"),
+        ((HERE[0], 1 - HERE[1]), "quiet ones"), ((1 - HERE[0], HERE[1]), "missed"),
+        ((HERE[0], (~MELANOMA)[FOREIGN & RINGS].mean()), "among the alarms"),
+        ((HERE[0], MELANOMA[FOREIGN & ~RINGS].mean()), "among the quiet"),
+        (((RINGS == MELANOMA)[FOREIGN].mean(), HERE[1]), "accuracy"),
+        ((0.5, 0.5), "among foreign"), (HERE[0], "one number")],
+    3: [(1 / promised(FOREIGN), "turn it round"), (promised(ALL), "all images"),
+        (promised(~FOREIGN), "HAM10000"), (SCORES[FOREIGN].sum(), "many are promised"),
+        (SCORES[FOREIGN].mean(), "mean probability"),
+        (SCORES[FOREIGN & MELANOMA].mean(), "melanomas alone"),
+        (SCORES[FOREIGN].sum() - MELANOMA[FOREIGN].sum(), "difference"),
+        ((SCORES[FOREIGN] >= 0.5).sum() / MELANOMA[FOREIGN].sum(), "above a half"),
+        (7.3, "divided by")],
+    4: [("Test it on new images, with intervals.", "has 7 words"),
+        (FILLER + LOOK + "The interval is wide.", "own images"),
+        (FILLER + FIRST + "The interval is wide.", "has to be looked at"),
+        (FILLER + FIRST + "We should compare the alarm there.", "cannot show")],
 }  # fmt: skip
-OTHERWISE = [(1, {"lesions": 40}, 40 * share(OWN, THRESHOLD), True, "")]
+OTHERWISE = [(1, {"groups": 12}, drawn(12), True, ""), (1, {}, drawn(12), False, "")]

@@ -1,4 +1,4 @@
-"""The stored results of chapters 10 and 11 fit weights, data and the chapters' functions."""
+"""The stored results of chapters 11 and 12 fit weights, data and the chapters' functions."""
 
 import ast
 import json

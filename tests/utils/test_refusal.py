@@ -12,7 +12,7 @@ from utils.data import phantom
 from utils.models import original_cnn, small_resnet
 from utils.weights import MODELS, CertificateError, network_of, read_certificate
 
-chapter = definitions("12")
+chapter = definitions("13")
 CERTIFICATE = read_certificate("best")
 
 

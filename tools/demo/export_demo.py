@@ -25,7 +25,7 @@ TOLERANCE = 1e-4  # largest allowed difference of a probability
 SOURCES = (
     *(f"models/best{end}" for end in (".weights.h5", ".json", "-refusal.json", "-manifest.json")),
     *(f"utils/{name}.py" for name in ("models", "refusal")),
-    "chapters/12_putting_it_to_use.ipynb",
+    "chapters/13_putting_it_to_use.ipynb",
     "tools/demo/export_demo.py",
 )
 
@@ -58,7 +58,7 @@ def export(folder: Path = FOLDER) -> bool:
     images = images[:: len(images) // CHECKED][:CHECKED].astype(np.float32)
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "model.onnx"
-        definitions("12").export_onnx(model, path)
+        definitions("13").export_onnx(model, path)
         facts = {"model": path.name, "sha256": hash_file(path), "bytes": path.stat().st_size}
         write_json(path.with_name("manifest.json"), manifest | facts)
         check = compare(asker(path, manifest), partial(ask, model), images)

@@ -26,7 +26,7 @@ from utils.weights import BirthCertificate, load_weights
 MODELS = ROOT / "models"
 PER_KIND, SHARE, STAGES = 60, 0.03, 3
 SAYS_ON = "test images that are not refused; the interval holds 95 % of 2,000 resamples of lesions"
-chapter = definitions("12")
+chapter = definitions("13")
 
 
 def choosing() -> dict:

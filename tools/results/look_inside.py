@@ -1,4 +1,4 @@
-"""The long computations of chapters 10 and 11, stored in ``models/looking_inside.json``.
+"""The long computations of chapters 11 and 12, stored in ``models/looking_inside.json``.
 
     python -m tools.results.look_inside     # where they are out of date; some fifteen minutes
 
@@ -29,7 +29,7 @@ from utils.splits import lesion_groups, lesion_split
 from utils.training import class_shares
 from utils.weights import MODELS, STUDIES, load_weights, read_certificate, read_run, run_names
 
-CHAPTERS, FILE = ("10", "11"), MODELS / "looking_inside.json"
+CHAPTERS, FILE = ("11", "12"), MODELS / "looking_inside.json"
 WEIGHTS, RUNS = ("best", "original"), ("best-fold-", "without-")
 RESAMPLES, LOTS = 1000, 10_000
 EXPLAINED = 200  # images, one per lesion, whose answers are explained
