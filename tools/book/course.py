@@ -204,7 +204,10 @@ def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | No
             + f"\nThe copy up to that cell: {copy}"
         ) from None
     finally:
+        ran.metadata.pop("widgets", None)
         for cell in (cell for cell in ran.cells if cell.cell_type == "code"):
+            if "remove-output" in cell.metadata.get("tags", ()):  # a slider lives with its kernel
+                cell.outputs = [output for output in cell.outputs if "ename" in output]
             for output in cell.outputs:
                 if output.output_type == "stream":
                     output.text = NATIVE_LOG.sub("", output.text)
