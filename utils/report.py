@@ -22,7 +22,9 @@ def table(rows: Iterable[Sequence], columns: Sequence[str], *, title: str = "") 
     title : str, above the table; say which data it shows
     """
     rows = [list(row) for row in rows]
-    shown = PrettyTable(list(columns), title=title or None)
+    # In a notebook: inline styles hold the alignment, and a class gives pandas' own look.
+    as_html = {"format": True, "attributes": {"class": "dataframe"}}
+    shown = PrettyTable(list(columns), title=title or None, **as_html)
     shown.add_rows([[_cell(value) for value in row] for row in rows])
     for k, column in enumerate(columns):
         text = any(isinstance(row[k], str) for row in rows)

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from tools.book import publish, stamp
-from tools.book.course import ROOT, pictures, text_output
+from tools.book.course import ROOT, output_texts, pictures
 from tools.book.set_repository import address
 
 v4 = nbformat.v4
@@ -169,9 +169,13 @@ def _outputs(notebook):
     yield from publish.check(notebook)
     counts = []
     for number, cell in enumerate(notebook.cells, 1):
-        following = notebook.cells[number] if number < len(notebook.cells) else None
+        # A slider may stand between a picture and the sentence that says what to see.
+        after = (c for c in notebook.cells[number:] if "remove-output" not in tags(c))
+        following = next(after, None)
         if cell.cell_type == "code":
             counts.append(cell.execution_count)
+            if "remove-output" in tags(cell) and cell.outputs:
+                yield f"cell {number} has the tag remove-output and a stored output"
         sizes = pictures(cell)
         if sizes:
             alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
@@ -186,7 +190,9 @@ def _outputs(notebook):
 
 def _text(notebook, dois):
     own = [cell for cell in notebook.cells if "quiz" not in tags(cell)]  # its script has numbers
-    shown = text_output(v4.new_notebook(cells=own))
+    outputs = (output for cell in own for output in cell.get("outputs", ()))
+    # The last text of an output is its plain one; HTML has numbers in its styles.
+    shown = "\n".join(output_texts(output)[-1] for output in outputs if output_texts(output))
     for number, cell in enumerate(notebook.cells, 1):
         if cell.cell_type != "markdown":
             continue
@@ -383,6 +389,13 @@ BREAKS = {
     "first to last": lambda n: n.cells[4].update(execution_count=99),
     "references.bib": lambda n: n.cells[3].update(source="See 10.1000/other."),
     "bold number 1,234": lambda n: n.cells[4].outputs[0].update(text="12345, 5"),
+    "bold number 3": lambda n: (
+        n.cells[3].update(source="**3** of them."),
+        n.cells[4].outputs.append(
+            v4.new_output("display_data", {"text/html": "<p style='x: 3em'>", "text/plain": "4"})
+        ),
+    ),
+    "remove-output and a stored": lambda n: tagged(n.cells[4], "remove-output"),
     "bold number 7": lambda n: n.cells[3].update(source="**7 %** of them."),
 }
 

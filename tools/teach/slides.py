@@ -30,7 +30,6 @@ REVEAL = {
 # A picture wider than this, in heights, stands above its points; a narrower one beside them.
 WIDE = 1.75
 ANSI = r"\x1b\[[0-9;]*m"
-PRETTY_TABLE = re.compile(r"^(\+--.*\n(?:(?:\| .*\n)+\+--.*\n)+)", re.MULTILINE)
 
 
 def deck(notebook: nbformat.NotebookNode, *, name: str) -> dict:
@@ -107,14 +106,10 @@ def _texts(cell: nbformat.NotebookNode) -> list[Markup]:
         data = output.get("data", {})
         if "text/html" in data:
             tables = re.findall(r"<table.*?</table>", data["text/html"], re.DOTALL)[:1]
-            parts += [Markup(re.sub(r"<(t\w+) [^>]*>", r"<\1>", table)) for table in tables]
+            parts += [Markup(re.sub(r"<(t\w+) [^>]*>", _plain_tag, table)) for table in tables]
             continue
-        text = re.sub(ANSI, "", output.get("text") or data.get("text/plain", "")).strip("\n") + "\n"
-        parts += [
-            _table(piece) if n % 2 else _pre(piece.rstrip("\n"), escape(piece.strip("\n")))
-            for n, piece in enumerate(PRETTY_TABLE.split(text))  # every second piece is a table
-            if piece.strip()
-        ]
+        text = re.sub(ANSI, "", output.get("text") or data.get("text/plain", "")).strip("\n")
+        parts += [_pre(text, escape(text))] if text.strip() else []
     if not parts:
         raise ChapterError("it has no output to show; `make publish` stores outputs")
     return parts
@@ -127,20 +122,10 @@ def _pre(text: str, html: Markup) -> Markup:
     return Markup(f"<pre{short}>{html}</pre>")
 
 
-def _table(text: str) -> Markup:
-    """Return a PrettyTable as HTML."""
-    lines = [line for line in text.splitlines() if line[0] == "|"]
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    caption = f"<caption>{escape(rows.pop(0)[0])}</caption>" if len(rows[0]) == 1 else ""
-    # A column is one of words where its first value begins with two letters.
-    first = rows[1] if len(rows) > 1 else rows[0]
-    kinds = [' class="words"' if re.match(r"[^\W\d]{2}", cell) else "" for cell in first]
-    html = ""
-    for number, row in enumerate(rows):
-        tag = "td" if number else "th"
-        cells = zip(kinds, row, strict=True)
-        html += f"<tr>{''.join(f'<{tag}{kind}>{escape(c)}</{tag}>' for kind, c in cells)}</tr>"
-    return Markup(f"<table>{caption}{html}</table>")
+def _plain_tag(tag: re.Match) -> str:
+    """Return a tag of a table without its styles; of a cell with words its class stays."""
+    words = ' class="words"' if "text-align: left" in tag[0] else ""
+    return f"<{tag[1]}{words}>"
 
 
 def write(decks: list[dict], folder: Path, *, modules: Path) -> Path:
