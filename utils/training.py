@@ -75,6 +75,8 @@ class FineTuning(Recipe):
     batch_size: int = 64
     body_rate: float = 0.5  # learning rate of all but the last layer, as a share of the last one's
     shift: float = 9.0
+    zoom: float = 0.15
+    colour: float = 1.0
 
 
 BEST = Recipe()
