@@ -31,7 +31,7 @@ def exercise_1(answer, *, side=3, maps=32, to=16):
 @exercise("one share between 0 and 1", "section 'First try: features and a line'")
 def exercise_2(answer, features, labels, features_of_validation, truth, *, code=MEL):
     """Check for how many images of a class the nearest training image, by cosine, is one too."""
-    new, known = np.asarray(features_of_validation, float), np.asarray(features, float)
+    new, known = (np.asarray(part, np.float32) for part in (features_of_validation, features))
     labels, ours = np.asarray(labels), np.asarray(truth) == code
     near = {"within": 0.5 / ours.sum(), "percent": True}  # half an image
     dots, lengths = new @ known.T, np.linalg.norm(known, axis=1)
@@ -85,10 +85,11 @@ def exercise_3(answer, curve):
 
 exercise_4 = open_question("a text of some sentences", fewest=25, elements={
     "smaller steps, or a frozen body at first":
-        r"\b(?:fr[eo]ez|frozen|warm|(?:small|tin|low|short|slow|reduc|different|two)\w* "
-        r"(?:\w+ ){0,3}(?:steps?|learning|rates?)|(?:head|last layer) (?:first|alone|only))",
+        r"\b(?:fr[eo]ez|frozen|warm|(?:small|tin|low|short|slow|reduc|differ|two)\w* (?:\w+ ){0,3}"
+        r"(?:step|learning|rate)|rate \w+ too|a tenth|(?:head|last layer) (?:first|alone|only))",
     "images of their own by which the epoch is chosen":
-        r"\b(?:validation|dev(?:elopment)? set|third part|three parts|cross-?valid|tuning set)",
+        r"\b(?:validation|dev set|third part|three parts|cross-?valid|h[eo]ld[- ]?out|"
+        r"(?:set|put|kept) (?:aside|apart))",
     "that all photographs of a plant stay in one part":
         r"\b(?:(?:same|one|per|by|each|every|whole|single|new|unseen|other|different|between|"
         r"across|the|a) plants?\b(?! lea)|group|sibling|leak|plant-?wise)",
