@@ -73,8 +73,10 @@ class FineTuning(Recipe):
     network: str = "efficientnet_lite0_128"
     epochs: int = 14
     batch_size: int = 64
-    body_rate: float = 0.2  # learning rate of all but the last layer, as a share of the last one's
+    body_rate: float = 0.5  # learning rate of all but the last layer, as a share of the last one's
     shift: float = 9.0
+    zoom: float = 0.15
+    colour: float = 1.0
 
 
 BEST = Recipe()

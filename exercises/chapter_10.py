@@ -1,0 +1,101 @@
+"""Self-checks of chapter 10: weights by hand, neighbours by features, a learning curve, a plan."""
+
+import numpy as np
+
+from exercises.base import close, compare, exercise, number, numbers, open_question
+from utils.classes import DX
+
+MEL = DX.index("mel")
+
+
+@exercise("two whole numbers, (of the block, of one convolution)", "section 'A block of it'")
+def exercise_1(answer, *, side=3, maps=32, to=16):
+    """Check the weights of a divided convolution, a filter for each map, and of an ordinary one."""
+    each, narrow, ordinary = side**2 * maps, maps * to, side**2 * maps * to
+    return compare(numbers(answer, 2), [
+        ((each + narrow, ordinary), "The fewer maps a filter looks at, the fewer weights it has."),
+        ((ordinary, each + narrow), "The two are exchanged: the divided block comes first."),
+        (each + narrow + maps + to, "You counted biases; these layers have none."),
+        *((one, "This is one layer of the block; add both.") for one in (each, narrow)),
+        (each * narrow, "You multiplied the two layers; they stand one behind the other: add."),
+        (side * maps + narrow, f"A {side} × {side} filter has {side**2} weights."),
+        ((None, side * maps * to), f"A {side} × {side} filter has {side**2} weights."),
+        (each * maps + narrow, "In the block each filter looks at one map by itself, not at all."),
+        ((None, side**2 * to), f"Each ordinary filter looks at all {maps} maps that come in."),
+        (each + narrow, "The first is right; in the second, every filter sees all maps."),
+        ((None, ordinary), "The second is right; in the first, add up its two layers."),
+        (..., "Count the numbers of one filter, times the filters; in the block for both layers."),
+    ], "whole numbers, without biases", within=0.01)  # fmt: skip
+
+
+@exercise("one share between 0 and 1", "section 'First try: features and a line'")
+def exercise_2(answer, features, labels, features_of_validation, truth, *, code=MEL):
+    """Check for how many images of a class the nearest training image, by cosine, is one too."""
+    new, known = (np.asarray(part, np.float32) for part in (features_of_validation, features))
+    labels, ours = np.asarray(labels), np.asarray(truth) == code
+    near = {"within": 0.5 / ours.sum(), "percent": True}  # half an image
+    dots, lengths = new @ known.T, np.linalg.norm(known, axis=1)
+    cosine = dots / lengths / np.linalg.norm(new, axis=1, keepdims=True)
+
+    def found(nearest: np.ndarray) -> float:
+        return float((labels[nearest][ours] == code).mean())
+
+    nearest = cosine.argmax(axis=1)
+    share, got = found(nearest), number(answer)
+    return compare(got, [
+        (got == round(share, 2) or close(got, share, **near),
+         "Compare it with the share of this class in training, which a draw by lot would give."),
+        (share * ours.sum(), "This is a number of images; divide it by all images of the class."),
+        (1 - share, "This is the share whose neighbour is of another class."),
+        ((labels[nearest] == truth).mean(), "These are the images of all classes; take one class."),
+        (ours[labels[nearest] == code].mean(), "Turned round: begin with images of the class."),
+        (found(cosine.argmin(axis=1)), "This is the least similar image; take argmax."),
+        (found(dots.argmax(axis=1)), "You left out the lengths: divide each row by its own."),
+        (found((lengths**2 - 2 * dots).argmin(axis=1)), "Nearest by distance; take the cosine."),
+        ((labels == code).mean(), "This is the share of the class in training: by lot."),
+        (..., "Rows to length 1, then @ gives all cosines; the largest of each row is nearest."),
+    ], "the share with a neighbour of its own class", **near)  # fmt: skip
+
+
+@exercise("a number of training images, or 0", "section 'How many images does it take?'")
+def exercise_3(answer, curve):
+    """Check from how many images on the second network has reached the first one's last point."""
+    small, tuned = ([(n, s.headline["macro AUC"]) for n, s in points] for points in curve.values())
+    goal, sizes, got = small[-1][1].value, [n for n, _ in tuned], number(answer)
+
+    def first(reaches) -> int:
+        return next((n for n, reached in zip(sizes, reaches, strict=True) if reached), 0)
+
+    truth = first(auc.value >= goal for _, auc in tuned)
+    return compare(got, [
+        (truth, "There pretraining and pixels make up for images that nobody had to collect."
+         if truth else "At no point: pretraining and pixels do not make up for fewer images."),
+        (got == 0, "There is such a number: it reaches it at some point."),
+        (truth == 0 and got == sizes[-1], "With all images it is below: it never reaches it."),
+        (first(auc.value > other.value for (_, auc), (_, other) in zip(tuned, small, strict=True)),
+         "You compared the networks on equally many images; take the small one's last point."),
+        (first(auc.low >= goal for _, auc in tuned), "There the whole interval lies above."),
+        (first(auc.value >= tuned[-1][1].value for _, auc in small),
+         "Exchanged: the fine-tuned network has to reach the small one."),
+        (got in sizes, "The smallest number is wanted at which its value reaches the other's."),
+        (0 < got <= len(sizes), "An AUC or a place in the list; a number of images is wanted."),
+        (..., f"This is no point of the curve; these are {', '.join(f'{n:,}' for n in sizes)}."),
+    ], "the smallest number of images that is enough, 0 if none is", within=0)  # fmt: skip
+
+
+exercise_4 = open_question("a text of some sentences", fewest=25, elements={
+    "smaller steps, or a frozen body at first":
+        r"\b(?:fr[eo]ez|frozen|warm|(?:small|tin|low|short|slow|reduc|differ|two)\w* (?:\w+ ){0,3}"
+        r"(?:step|learning|rate)|rate \w+ too|a tenth|(?:head|last layer) (?:first|alone|only))",
+    "images of their own by which the epoch is chosen":
+        r"\b(?:validation|dev set|third part|three parts|cross-?valid|h[eo]ld[- ]?out|"
+        r"(?:set|put|kept) (?:aside|apart))",
+    "that all photographs of a plant stay in one part":
+        r"\b(?:(?:same|one|per|by|each|every|whole|single|new|unseen|other|different|between|"
+        r"across|the|a) plants?\b(?! lea)|group|sibling|leak|plant-?wise)",
+    "a small network or a plain method beside it":
+        r"\b(?:baseline|(?:small|simpl|plain|tin|shallow)\w* (?:\w+ )?(?:network|model|net|cnn|"
+        r"method|classifier)|from (?:nothing|scratch)|linear|logistic|nearest|constant|majority|"
+        r"always (?:answer|say|the same|guess)|most (?:common|frequent))",
+}, look="sections 'First try: features and a line', 'Second try: fine-tuning' and "
+        "'The test lesions, once'")  # fmt: skip
