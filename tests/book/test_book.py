@@ -74,6 +74,19 @@ def test_every_picture_of_the_book_has_alt_text(book):
             assert re.search(r'\balt="[^"]+"', picture), f"{file.name}: {picture}"
 
 
+def test_tables_and_printed_lines_stay_within_a_phone_and_what_scrolls_shows_it(book, browser):
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.route("http*://**", lambda route: route.abort())
+    page.goto((book / "chapters" / "07_how_sure.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    wider = "[...document.querySelectorAll('.cell_output KIND')].filter(\
+      (box) => box.scrollWidth > box.clientWidth).map((box) => getComputedStyle(box).maskImage)"
+    wide = page.evaluate(wider.replace("KIND", "table.dataframe"))
+    assert len(wide) >= 3 and all(edge.startswith("linear-gradient") for edge in wide)
+    assert page.evaluate(wider.replace("KIND", ".stream pre")) == []
+    page.close()
+
+
 def test_broken_reference_is_an_error(tmp_path):
     (tmp_path / "_static").mkdir()
     for name in ("_config.yml", "references.bib", "_static/logo.svg", "_static/favicon.png"):
