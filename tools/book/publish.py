@@ -140,7 +140,8 @@ def _shown(cell: nbformat.NotebookNode) -> list[str | np.ndarray]:
             image = Image.open(io.BytesIO(images[0])).convert("RGB")
             parts.append(np.asarray(image, dtype=float))
         else:
-            parts += VARIES.sub("#", output_texts(output)[-1]).splitlines()
+            lines = VARIES.sub("#", output_texts(output)[-1]).splitlines()
+            parts += [line.rstrip() for line in lines]  # a live line is as long as its longest
     return parts
 
 
