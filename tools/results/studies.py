@@ -226,27 +226,22 @@ def larger_images(dataset: LesionImages, to_choose: Split) -> list[Study]:
     network, shift = f"small_resnet_{PIXELS}", round(BEST.shift * PIXELS / 28, 1)
     recipe = ablation()[f"step-{RESIDUAL}"]
     recipe = dataclasses.replace(recipe, network=network, shift=shift)
-    chosen_by, main = {"validation": to_choose.validation}, lesion_split(dataset)
+    chosen_by = {"validation": to_choose.validation}
     name = f"step-15-or-{PIXELS}-pixels"
     studies = [Study(name, dataset, recipe, to_choose, chosen_by, pixels=PIXELS)]
 
-    def add(name: str, split: Split, parts: dict[str, np.ndarray], pixels: int = 128) -> None:
-        studies.append(
-            Study(f"transfer-{name}", dataset, tuned(pixels), split, parts, pixels=pixels)
-        )
+    def add(name: str, split: Split, pixels: int = 128) -> None:
+        recipe = tuned(pixels)
+        study = Study(f"transfer-{name}", dataset, recipe, split, chosen_by, pixels=pixels)
+        studies.append(study)
 
     for pixels in models.PIXELS:
-        add(f"{pixels}-pixels", to_choose, chosen_by, pixels)
-    for share in (2, 4, 8):
+        add(f"{pixels}-pixels", to_choose, pixels)
+    for share in (4, 8):
         fewer = part_of(dataset, to_choose, share)
         name = f"small-part-{share}"
         studies.append(Study(name, dataset, BEST, fewer, chosen_by))
-        add(f"part-{share}", fewer, chosen_by)
-    add("published", main, {"validation": main.validation, "test": main.test})
-    for study in without_one_source(dataset):
-        add(study.name, study.split, study.parts)
-    for number, fold in enumerate(lesion_folds(dataset, folds=FOLDS)):
-        add(f"fold-{number}", fold, {"test": fold.test})
+        add(f"part-{share}", fewer)
     return studies
 
 
