@@ -36,13 +36,9 @@ def test_table_writes_numbers_for_people():
     text = report.table(rows, ["x", "count", "share", "n"], title="all").get_string()
     assert "|          all           |" in text
     assert "| a | 12,345 | 0.123 | – |" in text and "| b |   True |     – | 1 |" in text
-
-
-def test_table_in_a_notebook_has_title_sides_line_breaks_and_no_markup_of_its_own():
-    page = report.table([("a < b", 1), ("c\nd", 2)], ["x", "n"], title="T & t")._repr_html_()
-    assert 'class="dataframe"' in page and "<caption>T &amp; t</caption>" in page
-    assert re.search(r"text-align: left[^>]*>a &lt; b<", page) and "c<br>d" in page
-    assert re.search(r"text-align: right[^>]*>2<", page)
+    html = report.table([("a < b\nc", 1)], ["x", "n"], title="T & t")._repr_html_()
+    assert 'class="dataframe"' in html and "<caption>T &amp; t</caption>" in html
+    assert re.search(r"(?s)align: left[^>]*>a &lt; b<br>c<.*align: right[^>]*>1<", html)
 
 
 @pytest.mark.parametrize("source, word", [(None, "HAM10000"), (PHANTOM, "phantom")])
