@@ -140,12 +140,8 @@ def _normed(x, *, relu=True):
     return layers.ReLU(6)(x) if relu else x
 
 
-PIXELS = (64, 128)  # sides of the images that chapter 10 compares
-BUILDERS = {
-    "original_cnn": original_cnn,
-    "small_resnet": small_resnet,
-    **{f"efficientnet_lite0_{size}": partial(efficientnet_lite0, size) for size in PIXELS},
-}
+BUILDERS = {"original_cnn": original_cnn, "small_resnet": small_resnet}
+BUILDERS |= {"efficientnet_lite0_128": efficientnet_lite0}
 
 
 @keras.saving.register_keras_serializable("reading_skin")

@@ -58,6 +58,7 @@ def scaled_cnn() -> keras.Model:
 # Networks that only studies need.
 models.BUILDERS["scaled_cnn"] = scaled_cnn
 models.BUILDERS[f"small_resnet_{PIXELS}"] = partial(models.small_resnet, size=PIXELS)
+models.BUILDERS[f"efficientnet_lite0_{PIXELS}"] = partial(models.efficientnet_lite0, PIXELS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,7 +236,7 @@ def larger_images(dataset: LesionImages, to_choose: Split) -> list[Study]:
         study = Study(f"transfer-{name}", dataset, recipe, split, chosen_by, pixels=pixels)
         studies.append(study)
 
-    for pixels in models.PIXELS:
+    for pixels in (PIXELS, 128):
         add(f"{pixels}-pixels", to_choose, pixels)
     for share in (4, 8):
         fewer = part_of(dataset, to_choose, share)
