@@ -1,9 +1,10 @@
-"""Self-checks of chapter 10: weights by hand, neighbours by features, a learning curve, a plan."""
+"""Self-checks of chapter 10: weights by hand, neighbours by features, a weighted mean, a plan."""
 
 import numpy as np
 
 from exercises.base import close, compare, exercise, number, numbers, open_question
 from utils.classes import DX
+from utils.metrics import class_auc
 
 MEL = DX.index("mel")
 
@@ -57,30 +58,21 @@ def exercise_2(answer, features, labels, features_of_validation, truth, *, code=
     ], "the share with a neighbour of its own class", **near)  # fmt: skip
 
 
-@exercise("a number of training images, or 0", "section 'How many images does it take?'")
-def exercise_3(answer, curve):
-    """Check from how many images on the second network has reached the first one's last point."""
-    small, tuned = ([(n, s.headline["macro AUC"]) for n, s in points] for points in curve.values())
-    goal, sizes, got = small[-1][1].value, [n for n, _ in tuned], number(answer)
-
-    def first(reaches) -> int:
-        return next((n for n, reached in zip(sizes, reaches, strict=True) if reached), 0)
-
-    truth = first(auc.value >= goal for _, auc in tuned)
+@exercise("a weight between 0 and 1, in steps of 0.1", "section 'What it brings'")
+def exercise_3(answer, truth, small, tuned):
+    """Check with which weight of the second network the weighted mean has the highest macro AUC."""
+    weights = np.arange(11) / 10
+    aucs = [class_auc(truth, w * tuned + (1 - w) * small).mean() for w in weights]
+    best, got = float(weights[np.argmax(aucs)]), number(answer)
     return compare(got, [
-        (truth, "There pretraining and pixels make up for images that nobody had to collect."
-         if truth else "At no point: pretraining and pixels do not make up for fewer images."),
-        (got == 0, "There is such a number: it reaches it at some point."),
-        (truth == 0 and got == sizes[-1], "With all images it is below: it never reaches it."),
-        (first(auc.value > other.value for (_, auc), (_, other) in zip(tuned, small, strict=True)),
-         "You compared the networks on equally many images; take the small one's last point."),
-        (first(auc.low >= goal for _, auc in tuned), "There the whole interval lies above."),
-        (first(auc.value >= tuned[-1][1].value for _, auc in small),
-         "Exchanged: the fine-tuned network has to reach the small one."),
-        (got in sizes, "The smallest number is wanted at which its value reaches the other's."),
-        (0 < got <= len(sizes), "An AUC or a place in the list; a number of images is wanted."),
-        (..., f"This is no point of the curve; these are {', '.join(f'{n:,}' for n in sizes)}."),
-    ], "the smallest number of images that is enough, 0 if none is", within=0)  # fmt: skip
+        (best, "Chosen on these images, so its own AUC here is a little too good."),
+        (1 - best, "This weighs the small network; the fine-tuned one's weight is wanted."),
+        (10 * best, "This is the place in the list; the weight itself is wanted."),
+        (float(weights[np.argmin(aucs)]), "This is the lowest one; take argmax."),
+        (close(got, max(aucs), 0.001), "This is the macro AUC; its weight is wanted."),
+        (any(close(got, w, 0.01) for w in weights), "Another weight gives a higher macro AUC."),
+        (..., "Try the eleven weights 0, 0.1 and so on to 1, and take the best one."),
+    ], "the weight of the fine-tuned network", within=0.01)  # fmt: skip
 
 
 exercise_4 = open_question("a text of some sentences", fewest=25, elements={
@@ -98,4 +90,4 @@ exercise_4 = open_question("a text of some sentences", fewest=25, elements={
         r"method|classifier)|from (?:nothing|scratch)|linear|logistic|nearest|constant|majority|"
         r"always (?:answer|say|the same|guess)|most (?:common|frequent))",
 }, look="sections 'First try: features and a line', 'Second try: fine-tuning' and "
-        "'The test lesions, once'")  # fmt: skip
+        "'What stays open'")  # fmt: skip

@@ -59,25 +59,6 @@ def test_every_step_of_the_ablation_changes_one_thing_and_ends_at_the_recipe():
             assert len(fields) == 1 or fields == changed.get(name), f"{name} changes {fields}"
 
 
-def test_a_share_of_the_training_lesions_is_whole_lesions_of_every_class():
-    dataset = small_dataset(lesions_per_class=60)
-    split, groups = lesion_split(dataset, validation=0.25), lesion_groups(dataset.metadata)
-    quarter, eighth = (studies.part_of(dataset, split, share) for share in (4, 8))
-    for part, share in ((quarter, 4), (eighth, 8)):
-        rest = np.setdiff1d(split.train, part.train)
-        assert set(part.train) < set(split.train)
-        assert not set(groups[part.train]) & set(groups[rest])
-        for label in range(7):
-            lesions = [
-                set(groups[r[dataset.labels[r] == label]]) for r in (part.train, split.train)
-            ]
-            assert len(lesions[0]) == -(-len(lesions[1]) // share)
-        np.testing.assert_array_equal(part.validation, split.validation)
-        np.testing.assert_array_equal(part.test, split.test)
-    assert set(eighth.train) < set(quarter.train)
-    assert len({split.fingerprint, quarter.fingerprint, eighth.fingerprint}) == 3
-
-
 def test_scaled_input_is_the_original_network_behind_one_layer():
     network = studies.scaled_cnn()
     assert network.count_params() == 504_103

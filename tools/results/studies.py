@@ -231,37 +231,12 @@ def larger_images(dataset: LesionImages, to_choose: Split) -> list[Study]:
     name = f"step-15-or-{PIXELS}-pixels"
     studies = [Study(name, dataset, recipe, to_choose, chosen_by, pixels=PIXELS)]
 
-    def add(name: str, split: Split, pixels: int = 128) -> None:
-        recipe = tuned(pixels)
-        study = Study(f"transfer-{name}", dataset, recipe, split, chosen_by, pixels=pixels)
-        studies.append(study)
-
     for pixels in (PIXELS, 128):
-        add(f"{pixels}-pixels", to_choose, pixels)
-    for share in (4, 8):
-        fewer = part_of(dataset, to_choose, share)
-        name = f"small-part-{share}"
-        studies.append(Study(name, dataset, BEST, fewer, chosen_by))
-        add(f"part-{share}", fewer)
+        shift = round(FineTuning.shift * pixels / 128, 1)
+        recipe = FineTuning(network=f"efficientnet_lite0_{pixels}", shift=shift)
+        name = f"transfer-{pixels}-pixels"
+        studies.append(Study(name, dataset, recipe, to_choose, chosen_by, pixels=pixels))
     return studies
-
-
-def tuned(pixels: int) -> FineTuning:
-    """Return the recipe of chapter 10 for images of another size."""
-    shift = round(FineTuning.shift * pixels / 128, 1)
-    return FineTuning(network=f"efficientnet_lite0_{pixels}", shift=shift)
-
-
-def part_of(dataset: LesionImages, split: Split, share: int) -> Split:
-    """Return a split with one of so many lesions to train on, drawn within each class."""
-    groups, chosen = lesion_groups(dataset.metadata), []
-    for label in range(len(CLASSES)):
-        of_class = np.unique(groups[split.train[dataset.labels[split.train] == label]])
-        chosen.append(np.random.default_rng(label).permutation(of_class)[::share])
-    part = np.full(len(dataset.labels), 3)  # not used
-    part[split.train[np.isin(groups[split.train], np.concatenate(chosen))]] = 0
-    part[split.validation], part[split.test] = 1, 2
-    return splits.split_of_parts(dataset, part)
 
 
 def all_studies(dataset: LesionImages) -> list[Study]:
