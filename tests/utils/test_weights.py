@@ -133,6 +133,7 @@ def test_weights_without_certificate_or_changed_are_refused(
 def test_published_weights_fit_their_certificate_and_their_lesions():
     """The pairs in models/ belong together, whatever data this computer has."""
     names = sorted(path.name.removesuffix(".weights.h5") for path in MODELS.glob("*.weights.h5"))
+    names.remove("imagenet")  # it has seen no lesion; tests/results/test_imagenet.py has its sums
     assert {"original", "original-phantom", "best", "best-phantom"} <= set(names)
     for name in names:
         born = weights.read_certificate(name)
