@@ -79,6 +79,7 @@ MOVE = {
     "a function of utils": {"a": A.replace("b.g(x)", "-b.g(x)")},
     "a function reached through another": {"b": B.replace("+ x", "- x")},
     "a constant": {"b": B.replace("LIMIT = 3", "LIMIT = 4")},
+    "a line that changes a constant": {"b": B.replace("LIMIT = 3", "LIMIT = 3\nLIMIT += 1")},
     "a class": {"b": B.replace("side = 1", "side = 2")},
     "the kind of an error": {"a": A.replace("ValueError", "KeyError")},
 }

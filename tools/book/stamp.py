@@ -85,14 +85,14 @@ def imports(tree: ast.AST, root: Path) -> Bindings:
 
 @cache
 def _module(source: str, root: Path) -> tuple[Bindings, dict[str, str]]:
-    """Return what a module imports, and from each name the source that defines it."""
+    """Return what a module imports, and of each name the source that defines it."""
     tree, lines = ast.parse(source), source.splitlines()
-    definitions: dict[str, str] = {}
+    definitions: dict[str, list[str]] = {}
     for node in tree.body:
         first = min(n.lineno for n in [node, *getattr(node, "decorator_list", ())])
-        for name in defined(node):
-            definitions.setdefault(name, "\n".join(lines[first - 1 : node.end_lineno]))
-    return imports(tree, root), definitions
+        for name in defined(node):  # a later statement may change what an earlier one made
+            definitions.setdefault(name, []).extend(lines[first - 1 : node.end_lineno])
+    return imports(tree, root), {name: "\n".join(own) for name, own in definitions.items()}
 
 
 def defined(node: ast.stmt) -> set[str]:
