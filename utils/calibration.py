@@ -32,10 +32,19 @@ def for_shares(
 
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Flatten (above 1) or sharpen (below 1) probabilities (n, k): float64, (n, k).
+    """Flatten (above 1) or sharpen (below 1) probabilities; the order of classes stays.
 
     To divide their logits by a temperature is to raise them to the power 1/temperature and
     normalise (Guo and others, ICML 2017, arXiv 1706.04599).
+
+    Parameters
+    ----------
+    probabilities : ndarray of float, shape (n, k)
+    temperature : float, above 0; 1 changes nothing
+
+    Returns
+    -------
+    ndarray of float64, shape (n, k)
     """
     if not temperature > 0:
         raise ValueError(f"temperature must be above 0, not {temperature}")
@@ -46,9 +55,17 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
 def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Find the temperature that makes the log loss smallest: above 1 if the model was too sure.
 
-    Labels (n,) and probabilities (n, k) are of the validation part: images that were not trained
-    on and will not be judged on. A `ValueError` says so if none between 0.02 and 50 is best: when
-    all answers are right (the colder, the better), or none is better than chance (the hotter).
+    Parameters
+    ----------
+    labels : ndarray of int, shape (n,)
+        Of images that were not trained on and will not be judged on: the validation part.
+    probabilities : ndarray of float, shape (n, k)
+
+    Raises
+    ------
+    ValueError
+        If none between 0.02 and 50 is best: when all answers are right (the colder, the better),
+        or none is better than chance (the hotter); if rows do not sum to 1.
     """
     labels, probabilities = np.asarray(labels), np.asarray(probabilities, dtype=np.float64)
     if not np.allclose(probabilities.sum(axis=1), 1, atol=1e-3):
@@ -72,8 +89,12 @@ def threshold_for_sensitivity(
 ) -> float:
     """Find the largest threshold at which this share of melanomas, or more, raises the alarm.
 
-    Labels (n,) and probabilities (n, 7) are of validation images: a threshold looks better than
-    it is on the images it was chosen on.
+    Parameters
+    ----------
+    labels : ndarray of int, shape (n,)
+        Of validation images: a threshold looks better than it is on the images it was chosen on.
+    probabilities : ndarray of float, shape (n, 7)
+    sensitivity : float, above 0, at most 1
     """
     if not 0 < sensitivity <= 1:
         raise ValueError(f"sensitivity must be above 0 and at most 1, not {sensitivity}")
@@ -101,9 +122,12 @@ def operating_point(
     labels: np.ndarray, probabilities: np.ndarray, lesions: np.ndarray, *,
     threshold: float, resamples: int = 2000,
 ) -> OperatingPoint:  # fmt: skip
-    """Judge an alarm for melanoma, raised at or above a threshold that was fixed elsewhere.
+    """Judge an alarm for melanoma whose threshold was fixed elsewhere.
 
-    The rest is that of test images, as in `utils.metrics.bootstrap`.
+    Parameters
+    ----------
+    labels, probabilities, lesions, resamples : of test images, as in `utils.metrics.bootstrap`
+    threshold : float, from `threshold_for_sensitivity`; at or above it, an image raises the alarm
     """
     melanoma, scores = _against_rest(labels, probabilities)
     boxes = np.eye(4)[2 * melanoma + (scores >= threshold)]  # dismissed, false alarm, missed, hit

@@ -243,11 +243,16 @@ def weighted_auc(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) 
 
 
 def interval(value: float, draws: np.ndarray) -> Interval:
-    """Put the middle 95 % of the resampled numbers, (resamples,), around the observed one.
+    """Put the middle 95 % of the resampled numbers around the observed one.
 
-    (Efron, Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.) Resamples in which the
-    number is undefined (a PPV without one alarm) are left out; if they are more than 5 % of all,
-    the interval is undefined (NaN) too.
+    (Efron, Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.)
+
+    Parameters
+    ----------
+    value : float
+    draws : ndarray of float, shape (resamples,)
+        Resamples in which the number is undefined (a PPV without one alarm) are left out; if
+        they are more than 5 % of all, the interval is undefined (NaN) too.
     """
     draws = np.asarray(draws, dtype=float)
     defined = draws[~np.isnan(draws)]

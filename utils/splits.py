@@ -123,8 +123,17 @@ def image_split(dataset: LesionImages, *, test: float = 0.2, seed: int = 0) -> S
 def lesion_folds(dataset: LesionImages, *, folds: int = 5, seed: int = 0) -> list[Split]:
     """Divide the images into folds for cross-validation; no lesion is in two of them.
 
-    Returns a split for each: its `test` is the fold, its `train` are all other images, its
-    `validation` is empty. Every image is a test image exactly once.
+    Parameters
+    ----------
+    dataset : LesionImages
+    folds : int, 2 or more; at most the number of lesions of the rarest class
+    seed : int
+
+    Returns
+    -------
+    list of Split
+        One per fold: its `test` is the fold, its `train` are all other images, its `validation`
+        is empty. Every image is a test image exactly once.
     """
     groups = lesion_groups(dataset.metadata)
     lesions = pd.DataFrame({"group": groups, "dx": dataset.metadata["dx"].to_numpy()})
