@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from utils.files import hash_file
+
 __all__ = ["Augment", "efficientnet_lite0", "original_cnn", "pretrained_body", "small_resnet"]
 
 IMAGENET = Path(__file__).resolve().parent.parent / "models" / "imagenet.weights.h5"
@@ -90,16 +92,16 @@ def _residual_block(x, width, *, stride):
 def pretrained_body(size: int = 128) -> keras.Model:
     """Build EfficientNet-Lite0 without its last layer, as it is after a million photographs.
 
-    3,413,024 parameters. Tan and Le, ICML 2019 (EfficientNet); the Lite variant has no
-    squeeze-and-excitation and ReLU6 for swish. The weights are those of ImageNet, in half precision
-    (``models/imagenet.json`` says from where). Input: images of shape (batch, size, size, 3) with
-    raw values 0 to 255. Output: features of shape (batch, 1280).
+    3,413,024 parameters (Tan and Le, ICML 2019; the Lite variant has no squeeze-and-excitation, and
+    ReLU6 for swish), in half precision; ``models/imagenet.json`` says from where. Input: images of
+    shape (batch, size, size, 3), raw values 0 to 255. Output: features, float32, (batch, 1280). A
+    `FileNotFoundError` says if the file of the weights is missing or damaged.
     """
-    body = _body(size)
-    if not IMAGENET.exists():
+    body = untrained_body(size)
+    facts = IMAGENET.with_name("imagenet.json")  # with the check sum
+    if not IMAGENET.exists() or hash_file(IMAGENET) not in facts.read_text(encoding="utf-8"):
         raise FileNotFoundError(
-            f"{IMAGENET} is missing: the weights that the network has from ImageNet. They are part "
-            "of the repository; get that file again."
+            f"{IMAGENET}, the weights from ImageNet, is missing or damaged; get that file again."
         )
     body.load_weights(IMAGENET)
     return body
@@ -116,7 +118,7 @@ def efficientnet_lite0(size: int = 128, *, dropout: float = 0.2) -> keras.Model:
     return keras.Model(body.input, x, name="efficientnet_lite0")
 
 
-def _body(size):
+def untrained_body(size: int) -> keras.Model:
     """Build the body with weights by chance."""
     image = keras.Input((size, size, 3), name="image")
     x = layers.Rescaling(1 / 128, offset=-127 / 128)(image)
@@ -140,8 +142,10 @@ def _normed(x, *, relu=True):
     return layers.ReLU(6)(x) if relu else x
 
 
-BUILDERS = {"original_cnn": original_cnn, "small_resnet": small_resnet}
-BUILDERS |= {"efficientnet_lite0_128": efficientnet_lite0}
+BUILDERS = {
+    "original_cnn": original_cnn, "small_resnet": small_resnet,
+    "efficientnet_lite0_128": efficientnet_lite0,
+}  # fmt: skip
 
 
 @keras.saving.register_keras_serializable("reading_skin")

@@ -43,7 +43,7 @@ def test_the_published_file_is_made_from_the_package(source, root):
 def test_features_equal_those_of_the_reference_implementation(state):
     images = load_ham10000(source="phantom").images[:64].astype(np.float32)
     images = np.pad(images, ((0, 0), (18, 18), (18, 18), (0, 0)), mode="reflect")  # 64 × 64
-    whole = models._body(64)
+    whole = models.untrained_body(64)
     imagenet.convert({name: values.numpy() for name, values in state.items()}, whole)
     half = {k: v.half().float() if v.ndim > 1 else v for k, v in state.items()}
     for body, weights in ((whole, state), (models.pretrained_body(64), half)):

@@ -1,5 +1,7 @@
 """The networks, and the layer that changes the images they learn from."""
 
+import shutil
+
 import keras
 import numpy as np
 import pytest
@@ -35,9 +37,14 @@ def test_the_pretrained_network_has_its_published_size_and_a_new_head(monkeypatc
     body = models.pretrained_body(64)
     for own, given in zip(network.weights, body.weights, strict=False):
         np.testing.assert_array_equal(own, given)
+    whole = models.IMAGENET.read_bytes()
+    shutil.copy(models.IMAGENET.with_name("imagenet.json"), tmp_path)
     monkeypatch.setattr(models, "IMAGENET", tmp_path / "imagenet.weights.h5")
-    with pytest.raises(FileNotFoundError, match="get that file again"):
-        efficientnet_lite0(64)
+    for damaged in (b"", whole[:-1000], whole[:-1] + bytes([whole[-1] ^ 1])):
+        if damaged:
+            models.IMAGENET.write_bytes(damaged)
+        with pytest.raises(FileNotFoundError, match="get that file again"):
+            efficientnet_lite0(64)
 
 
 def test_augmentation_rests_outside_training():

@@ -40,22 +40,15 @@ def convert(state: dict[str, np.ndarray], body: keras.Model) -> None:
     assert next(names, None) is None, "weights are left over"
 
 
-def main(arguments: list[str]) -> int:
-    """Convert a file; return the exit status."""
-    if len(arguments) != 1:
-        print(__doc__, file=sys.stderr)
-        return 2
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_file():
+        sys.exit(__doc__)
     import torch
 
-    path = Path(arguments[0])
+    path = Path(sys.argv[1])
     state = torch.load(path, weights_only=True, map_location="cpu")
-    body = models._body(224)
-    convert({name: values.numpy() for name, values in state.items()}, body)
-    replace_file(models.IMAGENET, weights_file(body, half=True))
+    network = models.untrained_body(224)
+    convert({name: values.numpy() for name, values in state.items()}, network)
+    replace_file(models.IMAGENET, weights_file(network, half=True))
     sums = {"source_sha256": hash_file(path), "weights_sha256": hash_file(models.IMAGENET)}
     write_json(MODELS / "imagenet.json", SOURCE | sums)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
