@@ -229,8 +229,8 @@ def optimizer_of(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
     averaging = {"use_ema": True, "ema_momentum": recipe.average} if recipe.average else {}
     if not recipe.weight_decay:
         return keras.optimizers.Adam(rate, **averaging)
-    if isinstance(recipe, FineTuning):
-        optimizer = _TwoRates(rate, weight_decay=recipe.weight_decay, name="two_rates", **averaging)
+    if hasattr(recipe, "body_rate"):
+        optimizer = TwoRates(rate, weight_decay=recipe.weight_decay, **averaging)
         optimizer.body_rate = recipe.body_rate
     else:
         optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, **averaging)
@@ -238,7 +238,7 @@ def optimizer_of(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
     return optimizer
 
 
-class _TwoRates(keras.optimizers.AdamW):
+class TwoRates(keras.optimizers.AdamW):
     """AdamW with smaller steps for the body than for the last layer, which has a column a class."""
 
     def update_step(self, gradient, variable, learning_rate):
@@ -250,8 +250,16 @@ class _TwoRates(keras.optimizers.AdamW):
 def compiled(network: keras.Model, recipe: Recipe, *, steps: int, seed: int = 0) -> keras.Model:
     """Put a recipe's augmentation before a network and its optimiser, loss and metrics behind.
 
-    Ready for ``fit`` with raw images and one-hot labels. `steps` are the batches of the whole
-    training, over which the learning rate follows its schedule.
+    Parameters
+    ----------
+    network : keras.Model
+    recipe : Recipe
+    steps : int, batches of the whole training, over which the learning rate follows its schedule
+    seed : int, of the augmentation
+
+    Returns
+    -------
+    keras.Sequential, ready for ``fit`` with raw images and one-hot labels
     """
     options = {name: getattr(recipe, name) for name in ("symmetries", "shift", "zoom", "colour")}
     augment = Augment(**options, seed=seed)
@@ -267,9 +275,18 @@ def train(
 ) -> tuple[keras.Model, BirthCertificate]:  # fmt: skip
     """Train a network by a recipe and save it with its certificate; chapter 5 does it step by step.
 
-    The test part of the split is not touched. Into `folder` go ``name.weights.h5`` and
-    ``name.json``; returned is the network with the weights that the recipe keeps. The seed is that
-    of initial weights, order of images, oversampling and dropout.
+    Parameters
+    ----------
+    dataset : LesionImages
+    split : Split, from ``utils.splits.lesion_split``; its test part is not touched
+    recipe : Recipe
+    name : str, of the files in `folder`: ``name.weights.h5`` and ``name.json``
+    seed : int, of initial weights, order of images, oversampling and dropout
+    folder : Path, made if it is missing
+
+    Returns
+    -------
+    (keras.Model, BirthCertificate), with the weights that the recipe keeps
     """
     if recipe.keep == "best" and not len(split.validation):
         raise ValueError('keep="best" chooses by the validation part, and this split has none')
