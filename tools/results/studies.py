@@ -27,6 +27,8 @@ from utils.training import BEST, ORIGINAL, EpochLine, FineTuning, Recipe, oversa
 from utils.weights import MODELS, RUNS, STUDIES, BirthCertificate, CertificateError, Judged
 
 SEEDS, FOLDS, OLDER_SEEDS = 5, 5, 3
+PUBLISHED = ("best", "transfer")  # the weights of their first seed
+FINE_TUNED_FOLDS = 2  # half an hour each on two cores
 RESIDUAL = "12-residual-network"  # the step that larger images are compared with
 # A fourth of the images to choose by: of the rare classes ten images would decide too little.
 # The test lesions are those of every other split with seed 0, and stay untouched.
@@ -214,7 +216,7 @@ def without_one_source(dataset: LesionImages) -> list[Study]:
     return studies
 
 
-def larger_images(dataset: LesionImages, to_choose: Split) -> list[Study]:
+def larger_images(dataset: LesionImages, main: Split, to_choose: Split) -> list[Study]:
     """Return the studies with larger images; none where the data source has but 28 pixels.
 
     The step with 64 pixels differs from ``12-residual-network`` in the pixels, and in a shift that
@@ -236,6 +238,12 @@ def larger_images(dataset: LesionImages, to_choose: Split) -> list[Study]:
         recipe = FineTuning(network=f"efficientnet_lite0_{pixels}", shift=shift)
         name = f"transfer-{pixels}-pixels"
         studies.append(Study(name, dataset, recipe, to_choose, chosen_by, pixels=pixels))
+
+    both, given = {"validation": main.validation, "test": main.test}, {"pixels": 128}
+    studies.append(Study("transfer-seed-0", dataset, FineTuning(), main, both, **given))
+    for k, fold in enumerate(lesion_folds(dataset, folds=FOLDS)[:FINE_TUNED_FOLDS]):
+        parts = {"test": fold.test}
+        studies.append(Study(f"transfer-fold-{k}", dataset, FineTuning(), fold, parts, **given))
     return studies
 
 
@@ -256,7 +264,7 @@ def all_studies(dataset: LesionImages) -> list[Study]:
             for seeds in [1 if "-or-" in name or "longer" in name else SEEDS]
         ),
         *without_one_source(dataset),
-        *larger_images(dataset, to_choose),
+        *larger_images(dataset, main, to_choose),
         *older_studies(dataset, main),
     ]
 
@@ -324,9 +332,9 @@ if __name__ == "__main__":
     for number, (study, why) in enumerate(todo.items(), 1):
         print(f"[{number}/{len(todo)}] {study.name} ({why})", flush=True)
         write_run(*study.make())
-        if study.name == "best-seed-0":  # its weights, just left in runs/, are published
-            best = dataclasses.replace(
-                weights.read_certificate(study.name, folder=RUNS), name="best"
-            )
+        name = study.name.removesuffix("-seed-0")
+        if name in PUBLISHED and name != study.name:  # its weights, just left in runs/
+            certificate = weights.read_certificate(study.name, folder=RUNS)
+            certificate = dataclasses.replace(certificate, name=name)
             content = (RUNS / f"{study.name}.weights.h5").read_bytes()
-            weights.write_pair(best, "weights.h5", content, folder=MODELS)
+            weights.write_pair(certificate, "weights.h5", content, folder=MODELS)
