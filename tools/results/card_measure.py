@@ -86,7 +86,7 @@ def by_source(dataset: LesionImages) -> dict[str, dict[str, int]]:
 
 
 def judge(name: str, dataset: LesionImages) -> dict:
-    """Judge published weights, ``"best"`` or ``"original"``, on the test part of the usual split.
+    """Judge published weights, such as ``"best"``, on the test part of the usual split.
 
     Numbers come with intervals from resampled lesions, and with what they were made from.
     """

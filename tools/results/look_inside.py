@@ -1,9 +1,9 @@
 """The long computations of chapters 11 and 12, stored in ``models/looking_inside.json``.
 
-    python -m tools.results.look_inside     # where they are out of date; some fifteen minutes
+    python -m tools.results.look_inside     # the parts that are out of date; all: fifteen minutes
 
 The functions are the chapters' own. What is chosen (a layer, an amount of noise) is chosen on
-validation images. The file says which weights, data, split and functions it was made from.
+validation images. The file says which weights, data, split and functions a part was made from.
 """
 
 import ast
@@ -22,7 +22,7 @@ from tools.results.card_measure import as_record
 from utils.augment import predict_averaged
 from utils.calibration import for_shares
 from utils.classes import DX
-from utils.data import load_external
+from utils.data import load_external, load_ham10000
 from utils.files import write_json
 from utils.metrics import decide, interval
 from utils.splits import lesion_groups, lesion_split
@@ -30,7 +30,7 @@ from utils.training import class_shares
 from utils.weights import MODELS, STUDIES, load_weights, read_certificate, read_run, run_names
 
 CHAPTERS, FILE = ("11", "12"), MODELS / "looking_inside.json"
-WEIGHTS, RUNS = ("best", "original"), ("best-fold-", "without-")
+WEIGHTS, LARGER = ("best", "original"), ("transfer", 128)  # the second: with its pixels
 RESAMPLES, LOTS = 1000, 10_000
 EXPLAINED = 200  # images, one per lesion, whose answers are explained
 NOISE = (5, 10, 20, 40)  # grey levels, for SmoothGrad
@@ -190,6 +190,12 @@ def subgroups(m: Material) -> dict:
         answers = m.answer(name, outside.images)
         given = outside.labels, answers, lesions, by_source.rename(columns={"dataset": "source"})
         judged[f"{name}, outside"] = given
+    name, pixels = LARGER
+    larger, outside = load_ham10000(pixels), load_external(pixels)
+    network, _ = load_weights(name, larger, test=rows)
+    home, abroad = (predict_averaged(network, i) for i in (larger.images[rows], outside.images))
+    judged[name] = m.labels, home, *judged["best"][2:]
+    judged[f"{name}, outside"] = outside.labels, abroad, *judged["best, outside"][2:]
     return {
         "tables": {name: _table(*given, m.shares) for name, given in judged.items()},
         "contrasts": _contrasts(*judged["cross-validation"], m.shares),
@@ -256,19 +262,24 @@ def labels(m: Material) -> dict:
     }
 
 
-PARTS = {"maps": maps, "shortcuts": shortcuts, "subgroups": subgroups, "labels": labels}
+# Each part with the weights and the stored runs that it is made from.
+PARTS = {
+    maps: (["best"], []), shortcuts: (WEIGHTS, []), labels: ([], ["best-fold-"]),
+    subgroups: ([*WEIGHTS, LARGER[0]], ["best-fold-", "without-"]),
+}  # fmt: skip
 
 
-def made_from_files() -> dict:
-    """Say which weights, stored runs and functions stand here; no images are needed for that."""
-    runs = [name for prefix in RUNS for name in run_names(prefix)]
+def made_from_files() -> dict[str, dict]:
+    """Say which weights, stored runs and functions stand here for each part; no images needed."""
     chapters = [path for n in CHAPTERS for path in (ROOT / "chapters").glob(f"{n}_*.ipynb")]
     source = "\n".join(stamp.source_of(nbformat.read(path, as_version=4)) for path in chapters)
-    return {
-        "weights": {name: read_certificate(name).weights_sha256 for name in WEIGHTS},
-        "runs": {n: read_certificate(n, folder=STUDIES).weights_sha256 for n in runs},
-        "code": code_hash(source, FUNCTIONS.split()),
-    }
+    code, made_from = code_hash(source, FUNCTIONS.split()), {}
+    for part, (networks, prefixes) in PARTS.items():
+        runs = [name for prefix in prefixes for name in run_names(prefix)]
+        sums = {name: read_certificate(name).weights_sha256 for name in networks}
+        stored = {n: read_certificate(n, folder=STUDIES).weights_sha256 for n in runs}
+        made_from[part.__name__] = {"weights": sums, "runs": stored, "code": code}
+    return made_from
 
 
 def code_hash(source: str, names: list[str]) -> str:
@@ -290,12 +301,12 @@ def code_hash(source: str, names: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    material, results = Material(), {"made_from": made_from_files()}
-    results["made_from"] |= {"data": material.dataset.fingerprint}
-    results["made_from"] |= {"split": material.split.fingerprint}
-    before = json.loads(FILE.read_text(encoding="utf-8"))["made_from"] if FILE.exists() else {}
-    if before != results["made_from"]:
-        for name, part in PARTS.items():
+    material = Material()
+    data = {"data": material.dataset.fingerprint, "split": material.split.fingerprint}
+    results = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {"made_from": {}}
+    for part, made_from in zip(PARTS, made_from_files().values(), strict=True):
+        if results["made_from"].get(name := part.__name__) != made_from | data:
             print(name, flush=True)
             results[name] = part(material)
-        write_json(FILE, results)
+            results["made_from"][name] = made_from | data
+            write_json(FILE, results)
