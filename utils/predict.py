@@ -19,20 +19,21 @@ from utils.classes import LesionClass, by_dx
 __all__ = ["predict"]
 
 MOST_PIXELS = 100_000_000  # more would take 300 MB and more, and the network sees 784
+MOST_BYTES = 200_000_000
+# Others are not even tried: Pillow would hand PostScript to a program that runs it.
+FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 SIZE = 28
 INSTEAD = "Save it as JPEG or PNG and try again."
 HUGE = (
     f"The image has more than 100 million pixels, and the network sees {SIZE} × {SIZE} of them. "
     "Save it smaller and try again."
 )
-HEIC = (
-    "a HEIC file, the format in which iPhones store photographs. Export it as JPEG, or set the "
-    "phone's camera to its most compatible format."
-)
+HEIC = "a HEIC file, as iPhones make them. Export it as JPEG, or set the camera to JPEG."
 # How files begin that Pillow does not read (after so many bytes), and what to say of them.
 KNOWN = (
     (4, (b"ftyphe", b"ftypmif1", b"ftypmsf1"), HEIC),
     (4, (b"ftyp",), f"a video, or a photograph of a kind that cannot be read here. {INSTEAD}"),
+    (0, (b"%!PS", b"\xc5\xd0\xd3\xc6"), f"a PostScript file. {INSTEAD}"),
     (0, (b"%PDF",), f"a PDF document, not an image. {INSTEAD}"),
     (128, (b"DICM",), f"a DICOM file. {INSTEAD}"),
     (0, (b"<svg", b"<?xml"), f"a drawing made of lines (SVG), not a photograph. {INSTEAD}"),
@@ -180,7 +181,7 @@ def open_image(image: object) -> tuple[Image.Image, list[str]]:
     try:
         # Pillow warns from 89 million pixels on; the limit here is a little higher.
         with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
-            picture = Image.open(io.BytesIO(content))
+            picture = Image.open(io.BytesIO(content), formats=FORMATS)
             _refuse_huge(*picture.size)
             picture.load()
     except PredictError:
@@ -218,15 +219,20 @@ def _content(name: str | Path) -> bytes:
     if str(name).startswith(("http://", "https://")):
         raise PredictError(f"{name} is a web address. Download the image and give its path.")
     try:
-        return Path(name).expanduser().read_bytes()
-    except OSError as error:
+        path = Path(name).expanduser()
+        if path.exists() and not (path.is_file() and path.stat().st_size <= MOST_BYTES):
+            raise PredictError(f"{name} is no file of at most {MOST_BYTES // 10**6} MB. {INSTEAD}")
+        return path.read_bytes()
+    except (OSError, RuntimeError) as error:  # RuntimeError: a home folder that is not there
         raise PredictError(
-            f"{name} cannot be read: {error.strerror}. Give the path of an image file, seen from "
-            f"the folder {Path.cwd().name}/."
+            f"{name} cannot be read: {getattr(error, 'strerror', error)}. Give the path of an "
+            f"image file, seen from the folder {Path.cwd().name}/."
         ) from error
 
 
 def _from_array(values: np.ndarray) -> Image.Image:
+    if values.ndim > 1:
+        _refuse_huge(values.shape[1], values.shape[0])  # before its pixels are copied
     if values.dtype == np.uint16:
         values = _eight_bits(values)
     if values.dtype != np.uint8:
@@ -239,7 +245,6 @@ def _from_array(values: np.ndarray) -> Image.Image:
             f"the array has the shape {values.shape}; one picture has (height, width), (height, "
             "width, 3) or (height, width, 4)"
         )
-    _refuse_huge(values.shape[1], values.shape[0])  # before its pixels are copied
     return Image.fromarray(values)
 
 
@@ -248,7 +253,10 @@ def _rgb(picture: Image.Image) -> tuple[Image.Image, list[str]]:
     if getattr(picture, "n_frames", 1) > 1:
         notes.append("The file holds several pictures; the first one is used.")
         picture.seek(0)
-    picture = ImageOps.exif_transpose(picture)
+    try:
+        picture = ImageOps.exif_transpose(picture)
+    except Exception:  # the metadata are damaged, for which Pillow has many errors
+        notes.append("What the file says of itself is damaged, so it may lie on its side.")
     if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow keeps in 16 or 32
         picture = Image.fromarray(_eight_bits(np.asarray(picture)))
     elif picture.mode == "F":

@@ -100,6 +100,8 @@ REFUSED = {
     "broken JPEG": (JPEG[: len(JPEG) // 2], "broken or incomplete"),
     "HEIC": (HEIC, "iPhones"),
     "PDF": (PDF, "PDF"),
+    "PostScript, which is a program": (b"%!PS-Adobe-3.0 EPSF-3.0\n{} loop\n", "PostScript"),
+    "what never ends": ("/dev/zero", "no file of at most"),
     "SVG": (b'<?xml version="1.0"?><svg/>', "SVG"),
     "web page": (b"\n  <!DOCTYPE html>", "web page"),
     "float array": (PICTURE / 255, "float64.*uint8"),
@@ -118,6 +120,21 @@ def test_what_cannot_be_read_is_told_in_plain_words(name):
     with pytest.raises(PredictError, match=message) as caught:
         predict.predict(source, model=answerer()[0])
     assert not re.search(r"cannot identify|<_io|Traceback", str(caught.value))
+
+
+def test_a_very_large_file_and_a_home_that_is_not_there(tmp_path):
+    with (tmp_path / "sparse.png").open("wb") as file:
+        file.truncate(predict.MOST_BYTES + 1)
+    for name, message in ((file.name, "no file of at most 200 MB"), ("~nobody-here/a", "cannot")):
+        with pytest.raises(PredictError, match=message):
+            open_image(name)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_damaged_metadata_cost_the_orientation_only(kind):
+    for exif in (b"Exif\0\0II*\0\x08\0\0\0\xff\xff", b"Exif\0\0MM", b"Exif\0\0" + bytes(90)):
+        array, notes = opened(saved(IMAGE, kind, exif=exif, lossless=True))
+        assert np.array_equal(array, PICTURE) and all("damaged" in note for note in notes)
 
 
 def test_probabilities_are_averaged_and_calibrated():
