@@ -1,6 +1,7 @@
 """Birth certificates: what weights and stored runs were made from; what does not fit is refused."""
 
 import dataclasses
+import hashlib
 import json
 import os
 import platform
@@ -51,6 +52,7 @@ class BirthCertificate:
     history: dict[str, list[float]]  # of Keras, one value per epoch
     best_epoch: int  # whose weights were kept, counted from 1; the last where the recipe says so
     weights_sha256: str  # check sum of the file beside it: weights, or answers of a stored run
+    own_sha256: str = ""  # check sum of all other fields
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,9 +118,16 @@ def write_pair(
     file = folder / f"{certificate.name}.{ending}"
     replace_file(file, content)
     certificate = dataclasses.replace(certificate, weights_sha256=hash_file(file))
-    text = json.dumps(dataclasses.asdict(certificate), separators=(",", ":"))
+    certificate = dataclasses.replace(certificate, own_sha256=own_sum(vars(certificate)))
+    text = json.dumps(vars(certificate), separators=(",", ":"))
     replace_file(folder / f"{certificate.name}.json", f"{text}\n")
     return certificate
+
+
+def own_sum(fields: dict) -> str:
+    """Return the check sum of a certificate's fields, of all but ``own_sha256``."""
+    text = json.dumps({**fields, "own_sha256": ""}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def make_certificate(
@@ -152,7 +161,10 @@ def read_certificate(name: str, *, folder: Path = MODELS) -> BirthCertificate:
     """Read the birth certificate called `name`, or raise a `CertificateError`."""
     path = folder / f"{name}.json"
     try:
-        return BirthCertificate(**json.loads(path.read_text(encoding="utf-8")))
+        certificate = BirthCertificate(**json.loads(path.read_text(encoding="utf-8")))
+        if certificate.own_sha256 != own_sum(vars(certificate)):
+            raise TypeError("it was changed after it was written. Get it again, or train again.")
+        return certificate
     except FileNotFoundError:
         raise CertificateError(
             f"{path.name} is missing in {folder.name}/: weights without a birth certificate are "

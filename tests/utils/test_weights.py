@@ -1,6 +1,7 @@
 """Weights and stored runs: written, read back equal, refused where they have seen the test."""
 
 import dataclasses
+import json
 import shutil
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -128,6 +129,19 @@ def test_weights_without_certificate_or_changed_are_refused(
             file.write_bytes(file.read_bytes()[:-1] + change)
     with pytest.raises(CertificateError, match=message):
         weights.load_weights("tiny", dataset, test=split.test, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change", [{"train_lesions": []}, {"train_lesions": "all"}, {"train_lesions": 3}, {"seed": 1},
+               {"own_sha256": ""}],
+)  # fmt: skip
+def test_a_certificate_that_was_changed_is_refused(saved, dataset, split, tmp_path, change):
+    """With an emptied list of lesions, weights could judge the images they have learned from."""
+    shutil.copy(saved[2] / "tiny.weights.h5", tmp_path)
+    fields = json.loads((saved[2] / "tiny.json").read_text(encoding="utf-8"))
+    (tmp_path / "tiny.json").write_text(json.dumps(fields | change), encoding="utf-8")
+    with pytest.raises(CertificateError, match=r"tiny\.json is not .*changed after it was written"):
+        weights.load_weights("tiny", dataset, test=split.train, folder=tmp_path)
 
 
 def test_published_weights_fit_their_certificate_and_their_lesions():
