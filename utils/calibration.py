@@ -39,12 +39,8 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
 
     Parameters
     ----------
-    probabilities : ndarray of float, shape (n, k)
+    probabilities : ndarray of float, shape (n, k), as is what is returned
     temperature : float, above 0; 1 changes nothing
-
-    Returns
-    -------
-    ndarray of float64, shape (n, k)
     """
     if not temperature > 0:
         raise ValueError(f"temperature must be above 0, not {temperature}")

@@ -79,11 +79,8 @@ def class_auc(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 def per_class(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
     """Compute a row of numbers for each class against the rest; takes what `headline` does.
 
-    Returns
-    -------
-    DataFrame, 7 rows
-        ``dx``, ``support`` (images), ``precision`` (NaN for a class that was never predicted),
-        ``sensitivity`` (recall), ``specificity``, ``f1`` and ``auc``.
+    The columns are ``dx``, ``support`` (images), ``precision`` (NaN for a class that was never
+    predicted), ``sensitivity`` (recall), ``specificity``, ``f1`` and ``auc``.
     """
     labels, probabilities = _checked(labels, probabilities)
     predicted = probabilities.argmax(axis=1)
@@ -197,8 +194,7 @@ def resample_weights(
 
     Yields
     ------
-    ndarray of float64, shape (n, block)
-        How often each image occurs, a column per resample; the draws do not depend on `BLOCK`.
+    ndarray of float64, shape (n, block): how often each image occurs, a column per resample
     """
     labels, lesions = np.asarray(labels), np.asarray(lesions)
     if labels.ndim != 1 or lesions.shape != labels.shape or not len(labels):

@@ -28,11 +28,7 @@ def read_quiz(chapter: str) -> list[dict]:
 
 
 def as_output(questions: list[dict]) -> dict[str, str]:
-    """Return the quiz as HTML and as plain text, by MIME type.
-
-    The HTML is a list to read; from it, quiz.js makes the questions to click. So the texts stand
-    in it once, and whoever has no script loses nothing but the clicking.
-    """
+    """Return the quiz, by MIME type, as text and as HTML: a list, which quiz.js makes clickable."""
     items, lines = [], []
     for number, question in enumerate(questions, 1):
         asked = question["question"]

@@ -131,9 +131,7 @@ def lesion_folds(dataset: LesionImages, *, folds: int = 5, seed: int = 0) -> lis
 
     Returns
     -------
-    list of Split
-        One per fold: its `test` is the fold, its `train` are all other images, its `validation`
-        is empty. Every image is a test image exactly once.
+    list of Split, with no `validation`; every image is a test image exactly once
     """
     groups = lesion_groups(dataset.metadata)
     lesions = pd.DataFrame({"group": groups, "dx": dataset.metadata["dx"].to_numpy()})

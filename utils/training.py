@@ -250,16 +250,14 @@ class TwoRates(keras.optimizers.AdamW):
 def compiled(network: keras.Model, recipe: Recipe, *, steps: int, seed: int = 0) -> keras.Model:
     """Put a recipe's augmentation before a network and its optimiser, loss and metrics behind.
 
+    What is returned is ready for ``fit`` with raw images and one-hot labels.
+
     Parameters
     ----------
     network : keras.Model
     recipe : Recipe
     steps : int, batches of the whole training, over which the learning rate follows its schedule
     seed : int, of the augmentation
-
-    Returns
-    -------
-    keras.Sequential, ready for ``fit`` with raw images and one-hot labels
     """
     options = {name: getattr(recipe, name) for name in ("symmetries", "shift", "zoom", "colour")}
     augment = Augment(**options, seed=seed)
@@ -273,7 +271,7 @@ def train(
     dataset: LesionImages, split: Split, recipe: Recipe = BEST, *,
     name: str, seed: int = 0, folder: Path = RUNS,
 ) -> tuple[keras.Model, BirthCertificate]:  # fmt: skip
-    """Train a network by a recipe and save it with its certificate; chapter 5 does it step by step.
+    """Train a network by a recipe, save and return it with its certificate, as chapter 5 shows.
 
     Parameters
     ----------
@@ -283,10 +281,6 @@ def train(
     name : str, of the files in `folder`: ``name.weights.h5`` and ``name.json``
     seed : int, of initial weights, order of images, oversampling and dropout
     folder : Path, made if it is missing
-
-    Returns
-    -------
-    (keras.Model, BirthCertificate), with the weights that the recipe keeps
     """
     if recipe.keep == "best" and not len(split.validation):
         raise ValueError('keep="best" chooses by the validation part, and this split has none')
