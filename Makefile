@@ -8,6 +8,8 @@ else
 BIN := .venv/bin
 endif
 RUN := $(BIN)/python
+# Windows, too, shall write and read UTF-8.
+export PYTHONUTF8 := 1
 STAMP := .venv/.installed
 
 help: ## list the commands
