@@ -1,5 +1,6 @@
 """One list of versions, one address, commands that say what they do."""
 
+import os
 import re
 import subprocess
 import tomllib
@@ -180,3 +181,15 @@ def test_failing_chapter_is_named_with_its_cell(tmp_path):
     message = str(caught.value)
     assert "01_x.ipynb, code cell 2 stopped with ZeroDivisionError" in message
     assert "division by zero" in message.splitlines()[-2]
+
+
+def test_on_windows_a_clone_has_the_same_bytes_and_python_writes_utf8(tmp_path):
+    """There git turns line ends unless it is told not to, and pipes have another encoding."""
+    git = ["git", "-c", "core.autocrlf=true", "-c", "core.eol=crlf"]
+    subprocess.run([*git, "clone", "--quiet", str(ROOT), str(tmp_path / "clone")], check=True)
+    for name in ("README.md", "models/imagenet.json", "data/external_ids.csv", "demo/app.js"):
+        assert b"\r" not in (tmp_path / "clone" / name).read_bytes(), name
+    words = ["make", "--no-print-directory", "--eval", 'show: ; @$(RUN) -c "print(chr(10003))"']
+    old = {**os.environ, "PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run([*words, "show"], cwd=ROOT, env=old, capture_output=True)
+    assert done.stdout.decode() == "✓\n", done.stderr.decode()
