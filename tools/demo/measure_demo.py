@@ -106,7 +106,7 @@ def main() -> None:
 def filled(manifest: dict, certificate: BirthCertificate, says: dict, measured: dict) -> dict:
     """Return the manifest with what follows from the weights and from what was measured."""
     birth = dataclasses.asdict(certificate)
-    del birth["history"]
+    del birth["history"], birth["own_sha256"]
     for part in ("train_lesions", "validation_lesions"):
         birth[part] = len(birth[part])
     classes = []
