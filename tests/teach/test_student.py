@@ -250,4 +250,6 @@ def test_another_run_renews_a_class_and_keeps_what_is_not_its_own(class_folder, 
     assert not (class_folder / "chapters/99_old.ipynb").exists()
     with pytest.raises(ChapterError, match="FOLDER="):
         student.classroom(ROOT)  # the course itself
-    assert PATHS[0].exists()
+    with pytest.raises(ChapterError, match="not of the form"):
+        student.classroom(class_folder.with_name("other"), "https://example.org/x")
+    assert PATHS[0].exists() and not class_folder.with_name("other").exists()

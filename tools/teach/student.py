@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -81,21 +82,29 @@ def zipped(folder: str, files: dict[str, str]) -> bytes:
 
 
 def classroom(folder: Path = FOLDER, url: str = "", *, root: Path = ROOT) -> Path:
-    """Write the class's folder anew; its history, its images and what was added beside stay."""
-    readme, there = README.read_text(encoding="utf-8"), folder / "README.md"
+    """Write a class's folder anew; its history, its images and what was added beside stay."""
     if folder.exists() and any(folder.iterdir()):
-        if not there.is_file() or there.read_text("utf-8")[:30] != readme[:30]:
+        title, there = README.read_text("utf-8").splitlines()[0], folder / "README.md"
+        if not there.is_file() or not there.read_text("utf-8").startswith(title):
             raise ChapterError(f"{folder} holds something else; name a new folder in FOLDER=.")
-    for part in ("chapters", "utils", "exercises", "models", "teaching"):
-        shutil.rmtree(folder / part, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        fresh = Path(temporary) / folder.name  # the outer one is for this user alone
+        _write(fresh, url, root)
+        for part in ("chapters", "utils", "exercises", "models", "teaching"):
+            shutil.rmtree(folder / part, ignore_errors=True)
+        shutil.copytree(fresh, folder, dirs_exist_ok=True)
+    return folder
+
+
+def _write(folder: Path, url: str, root: Path) -> None:
     copy_working_tree(folder, *PARTS, root=root)
     for name, text in (texts := copies(root)).items():
         replace_file(folder / "chapters" / name, text)
     lines = "\n".join(f"- [{name}](chapters/{name}) ([Colab]({{colab}}{name}))" for name in texts)
     where, branch = address(root).rpartition("github.com/")[2], address(root, "branch")
     colab = f"https://colab.research.google.com/github/{where}/blob/{branch}/chapters/"
-    readme = readme.replace("CHAPTERS", lines)
-    replace_file(there, readme.format(where=where, branch=branch, colab=colab))
+    readme = README.read_text(encoding="utf-8").replace("CHAPTERS", lines)
+    replace_file(folder / "README.md", readme.format(where=where, branch=branch, colab=colab))
     book = own = pages_address(root)
     if url:
         set_address(url, folder, new_branch="main")
@@ -105,7 +114,6 @@ def classroom(folder: Path = FOLDER, url: str = "", *, root: Path = ROOT) -> Pat
         replace_file(path, re.sub(IN_BOOK, rf"]({book}/\1.html", text))
     (folder / "_config.yml").unlink()
     copy_working_tree(folder, "CITATION.cff", root=root)  # which names the course
-    return folder
 
 
 def commit(folder: Path) -> str:

@@ -24,7 +24,7 @@ from tools.teach.student import HANDOUTS, WITHOUT_SOLUTIONS, classroom
 from utils.files import replace_file
 
 FOLDER = ROOT / "_build" / "usb"
-README, OPENER = ROOT / "teaching" / "usb.txt", ROOT / "tools" / "teach" / "open_book.py"
+README, OPENER = (ROOT / "teaching" / name for name in ("usb.txt", "open_book.py"))
 # How the names of the files begin that the loader reads.
 IMAGES = ("HAM10000_", "ISIC2018_Task3_Test_", "ISIC_", "hmnist_28_28_RGB.csv", "dermamnist.npz")
 WIDTH = 200  # pixels of photographs on the stick
