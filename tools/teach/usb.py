@@ -55,7 +55,7 @@ def build(folder: Path = FOLDER, *, root: Path = ROOT) -> str:
 
 
 def copy_images(source: Path, raw: Path) -> None:
-    """Copy what the loader reads; photographs of 600 × 450 pixels become 200 × 150 (some 80 MB)."""
+    """Copy what the loader reads; photographs of 600 × 450 pixels become 200 × 150 (some 60 MB)."""
     paths = (path for path in sorted(source.rglob("*")) if path.name.startswith(IMAGES))
     for path in filter(Path.is_file, paths):
         place = raw / path.relative_to(source)
