@@ -1,6 +1,6 @@
 # The commands of the course. `make help` lists them; README.md says what to expect of each.
 .DEFAULT_GOAL := help
-.PHONY: help course test book publish studies bench student slides usb fork lab lock phantom
+.PHONY: help course test book publish studies bench classroom slides usb fork lab lock phantom
 
 ifeq ($(OS),Windows_NT)
 BIN := .venv/Scripts
@@ -38,15 +38,14 @@ studies: $(STAMP) ## make the long runs that chapters 7 to 12 read, those that a
 bench: $(STAMP) ## measure how long things take and what they hold in memory (up to 20 minutes)
 	@$(RUN) -m tools.measure.bench
 
-student: $(STAMP) ## copies without solutions, and zips to hand out, in _build/student (CHAPTERS="03 06": these)
-	@$(RUN) -m tools.teach.student $(CHAPTERS)
+classroom: $(STAMP) ## write a class's own repository, without solutions (FOLDER=_build/classroom URL=https://github.com/you/class)
+	@$(RUN) -m tools.teach.student "$(FOLDER)" $(URL)
 
 slides: $(STAMP) ## make a deck of slides for every chapter in _build/slides, running nothing
 	@$(RUN) -m tools.teach.slides
 
-usb: $(STAMP) ## fill _build/usb for a room without internet: packages, course, book, copies (2 GB)
+usb: $(STAMP) ## fill _build/usb for a room without internet: for students and for the teacher (2 GB)
 	@test -d _build/html || { $(RUN) -m tools.book.render && $(RUN) -m tools.demo.install; }
-	@$(RUN) -m tools.teach.student
 	@$(RUN) -m tools.teach.usb
 
 fork: $(STAMP) ## let everything point to your fork: URL=https://github.com/you/name (BRANCH=main)

@@ -9,10 +9,13 @@ import zipfile
 import nbformat
 import pytest
 
-from tools.book.course import ChapterError, chapters
+from tools.book.course import ROOT, ChapterError, chapters, execute, text_output
+from tools.book.set_repository import pages_address
 from tools.teach import student
 
 PATHS = chapters()
+NAME = "dr-okafor/skin-2027"
+CLASS = f"https://github.com/{NAME}"
 # The cells of an exercise: task, starter, solution, why.
 FORM = [
     ("markdown", {"exercise"}),
@@ -159,41 +162,85 @@ def test_what_only_metadata_would_tell_is_gone():
     assert "secret" not in nbformat.writes(fresh) and fresh.cells[0].metadata == {}
 
 
-def names_in(path) -> dict[str, str]:
-    with zipfile.ZipFile(path) as archive:
-        assert archive.testzip() is None
-        assert archive.namelist() == sorted(archive.namelist())
-        assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
-        return {info.filename: archive.read(info).decode() for info in archive.infolist()}
+def test_zip_holds_the_copies_and_is_the_same_every_time(tmp_path):
+    with zipfile.ZipFile(student.build(folder=tmp_path)) as archive:
+        names, dates = archive.namelist(), {info.date_time for info in archive.infolist()}
+        there = {name.rpartition("/")[2]: archive.read(name).decode() for name in names}
+    readme = there.pop("README.txt")
+    assert there == student.copies()
+    for word in ("JupyterLab", "Colab", "HAM10000_DIR", "not a medical\ndevice", "https://"):
+        assert word in readme and "{" not in readme
+    assert names == sorted(names) and dates == {(1980, 1, 1, 0, 0, 0)}
 
 
-def test_zips_hold_everything_and_are_the_same_every_time(tmp_path):
-    written = student.build(folder=tmp_path)
-    names = [path.name for path in PATHS]
-    zips = ["reading-skin-student.zip", "reading-skin-solutions.zip"]
-    assert [path.name for path in written] == names + zips
-    for zip_, sources in (
-        (student.STUDENT, {name: (tmp_path / name).read_text("utf-8") for name in names}),
-        (student.SOLUTIONS, {path.name: path.read_text("utf-8") for path in PATHS}),
-    ):
-        there = names_in(tmp_path / f"{zip_}.zip")
-        readme = there.pop(f"{zip_}/README.txt")
-        assert there == {f"{zip_}/{name}": text for name, text in sources.items()}
-        for word in ("JupyterLab", "Colab", "HAM10000_DIR", "not a medical\ndevice", "https://"):
-            assert word in readme
-        assert ("solutions" in readme) == (zip_ == student.SOLUTIONS) and "{" not in readme
-        files = sources | {"README.txt": readme}
-        first = (tmp_path / f"{zip_}.zip").read_bytes()
-        assert student.zipped(zip_, dict(reversed(files.items()))) == first
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+@pytest.fixture(scope="module")
+def class_folder(tmp_path_factory):
+    """The repository of a class, in a folder with spaces in its name."""
+    return student.classroom(tmp_path_factory.mktemp("a class") / "our skin", CLASS)
 
 
-def test_only_the_chapters_asked_for(tmp_path):
-    (tmp_path / "99_old.ipynb").write_text("{}")
-    (tmp_path / "notes.txt").write_text("mine")
-    written = student.build(["03"], folder=tmp_path)
-    notebooks = sorted(path.name for path in tmp_path.glob("*.ipynb"))
-    assert notebooks == [written[0].name] and notebooks[0].startswith("03")
-    assert len(names_in(written[1])) == 2 and (tmp_path / "notes.txt").exists()
-    with pytest.raises(ChapterError, match="no chapter 77"):
-        student.build(["03", "77"], folder=tmp_path)
+def test_a_class_gets_nothing_of_the_teachers_side(class_folder):
+    files = {p.relative_to(class_folder).as_posix() for p in class_folder.rglob("*") if p.is_file()}
+    names = {name.partition("/")[0] for name in files}
+    assert names == {
+        "chapters", "data", "exercises", "models", "teaching", "utils", "README.md", "LICENSE",
+        "CITATION.cff", ".gitignore", "environment.yml", "requirements.lock", "troubleshooting.md",
+        "data-and-licence.md", "reporting-checklist.md",
+    }  # fmt: skip
+    assert {name for name in files if re.match("teaching/[^q]", name)} == {
+        f"teaching/{name}.md"
+        for name in ("glossary", "project-brief", "case-card-1", "case-card-2", "case-card-3")
+    }
+    chapters_there = {name for name in files if name.startswith("chapters/")}
+    assert chapters_there == {f"chapters/{path.name}" for path in PATHS}
+    for name in (name for name in files if name.endswith(".ipynb")):
+        for cell in read(class_folder / name).cells:
+            assert "solution" not in tags(cell) and not cell.get("outputs"), f"{name}: {cell.id}"
+
+
+def test_a_class_has_its_own_address_and_links_that_lead_somewhere(class_folder):
+    readme = (class_folder / "README.md").read_text("utf-8")
+    assert f"https://mybinder.org/v2/gh/{NAME}/main?urlpath=lab/tree/chapters" in readme
+    for path in PATHS:
+        colab = f"https://colab.research.google.com/github/{NAME}/blob/main/chapters/{path.name}"
+        assert f"[{path.name}](chapters/{path.name}) ([Colab]({colab}))" in readme
+        fresh = read(class_folder / "chapters" / path.name)
+        assert f'REPOSITORY, VERSION = "{CLASS}", "main"' in fresh.cells[2].source
+        assert "dr-okafor.github.io" not in nbformat.writes(fresh), "a class has no book of its own"
+    assert pages_address() in (class_folder / "chapters" / PATHS[0].name).read_text("utf-8")
+    assert CLASS not in (class_folder / "CITATION.cff").read_text("utf-8")
+    for page in class_folder.rglob("*.md"):
+        for link in re.findall(r"\]\((?!\w+:|#)([^)#]+)", page.read_text("utf-8")):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_a_chapter_runs_from_where_it_stands_without_a_network(class_folder, tmp_path, monkeypatch):
+    for name in ("HOME", "PATH"):  # no git, so nothing can be cloned; nothing of this user's
+        (tmp_path / name).mkdir()
+        monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.setenv("HAM10000_DIR", "phantom")
+    monkeypatch.setenv("COURSE_QUICK", "1")
+    monkeypatch.delenv("HAM10000_CACHE", raising=False)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    ran = tmp_path / "ran.ipynb"
+    execute(class_folder / "chapters" / PATHS[2].name, ran)
+    assert "Data: the phantom" in text_output(read(ran))
+    assert list((class_folder / "data" / "cache").glob("lesions_28_*.npz")), "another utils ran"
+
+
+def test_another_run_renews_a_class_and_keeps_what_is_not_its_own(class_folder, monkeypatch):
+    for who in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{who}_NAME", "A. Teacher")
+        monkeypatch.setenv(f"GIT_{who}_EMAIL", "teacher@example.org")
+    assert student.commit(class_folder) == student.commit(class_folder) == ""
+    for name in ("data/raw/x.zip", "plan.md", "chapters/99_old.ipynb"):
+        (class_folder / name).parent.mkdir(exist_ok=True)
+        (class_folder / name).write_text("{}")
+    student.classroom(class_folder, CLASS)
+    assert (class_folder / "data/raw/x.zip").exists() and (class_folder / "plan.md").exists()
+    assert not (class_folder / "chapters/99_old.ipynb").exists()
+    with pytest.raises(ChapterError, match="FOLDER="):
+        student.classroom(ROOT)  # the course itself
+    with pytest.raises(ChapterError, match="not of the form"):
+        student.classroom(class_folder.with_name("other"), "https://example.org/x")
+    assert PATHS[0].exists() and not class_folder.with_name("other").exists()

@@ -240,9 +240,9 @@ def run_cells(
             raise
 
 
-def copy_working_tree(folder: Path, *, root: Path = ROOT) -> None:
-    """Copy into `folder` the files that git knows or does not ignore, as they stand."""
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+def copy_working_tree(folder: Path, *parts: str, root: Path = ROOT) -> None:
+    """Copy into `folder` the files that git knows or does not ignore: all, or those of `parts`."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *parts]
     done = subprocess.run(listed, cwd=root, capture_output=True)
     if done.returncode:
         raise ChapterError("This needs git and a clone of the course, to know its files.")

@@ -91,8 +91,8 @@ def install_mathjax(html: Path) -> str:
     return ""
 
 
-def publish_html(folder: Path) -> Path:
-    """Render the staged book in `folder` and put it at ``_build/html``; return its first page.
+def publish_html(folder: Path, *options: str, html: Path = ROOT / "_build" / "html") -> Path:
+    """Render the staged book in `folder` and put it at `html`; return its first page.
 
     After an error or a warning, which are a ChapterError, the book that was there before stays.
     """
@@ -100,13 +100,13 @@ def publish_html(folder: Path) -> Path:
         notebook = nbformat.read(chapter, as_version=4)
         fit_pictures(notebook)
         nbformat.write(notebook, chapter)
-    done = render(folder)
+    done = render(folder, *options)
     if done.returncode:
         raise ChapterError(f"The book could not be rendered:\n{done.stdout[-4000:]}")
     lighten(folder / "_build" / "html")
     if problem := install_mathjax(folder / "_build" / "html"):
         print(problem, file=sys.stderr, flush=True)
-    html, old = ROOT / "_build" / "html", ROOT / "_build" / "html.old"
+    old = html.with_name(f"{html.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if html.exists():  # moved aside, so that a stopped command leaves a whole book
         html.rename(old)

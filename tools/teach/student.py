@@ -1,33 +1,42 @@
-"""`make student`: copies of the chapters without solutions and outputs, and zips to hand out.
+"""`make classroom`: a folder that is a class's own repository, without solutions; a zip.
 
-They go to ``_build/student/``, which is emptied of other notebooks before.
+FOLDER= names it (_build/classroom), URL=https://github.com/you/class where it will stand. The zip
+``_build/reading-skin-student.zip`` holds its chapters alone, for a learning platform.
 """
 
 import copy
 import io
+import os
+import re
+import shutil
+import subprocess
 import sys
+import tempfile
 import zipfile
-from collections.abc import Collection
 from pathlib import Path
 
 import nbformat
 from nbconvert.preprocessors import ClearOutputPreprocessor, TagRemovePreprocessor
 
-from tools.book.course import ROOT, ChapterError, chapters
-from tools.book.set_repository import address
+from tools.book.course import ROOT, ChapterError, chapters, copy_working_tree
+from tools.book.set_repository import address, pages_address, set_address
 from utils.files import replace_file
 
-FOLDER = ROOT / "_build" / "student"
-STUDENT, SOLUTIONS = "reading-skin-student", "reading-skin-solutions"
-STEPS = (TagRemovePreprocessor(remove_cell_tags={"solution"}), ClearOutputPreprocessor())
+FOLDER = ROOT / "_build" / "classroom"
+STUDENT = "reading-skin-student"
+WITHOUT_SOLUTIONS = TagRemovePreprocessor(remove_cell_tags={"solution"})
+STEPS = (WITHOUT_SOLUTIONS, ClearOutputPreprocessor())
 KEPT = ("cellView", "jupyter", "mystnb", "tags")  # of a cell's metadata; not times, not slides
-README = ROOT / "teaching" / "student-copies.txt"
+README, ZIP_README = (ROOT / "teaching" / f"{name}.txt" for name in ("classroom", "student-copies"))
 NOTE = "*This copy has no solutions and no outputs: run it from the top, and ask your teacher.*"
-TITLES = {
-    STUDENT: "the chapters to work through",
-    SOLUTIONS: "the chapters with their solutions and outputs, for teachers. Solutions are\n"
-    "folded in JupyterLab and Colab.",
-}
+HANDOUTS = ("case-card", "glossary", "project-brief")  # how the names of students' pages begin
+# What a class gets besides its chapters; what is not named is the teacher's.
+PARTS = (
+    "utils", "exercises", "models", "data", "teaching/quizzes", "_config.yml", "environment.yml",
+    "requirements.lock", "LICENSE", ".gitignore", "data-and-licence.md",
+    "troubleshooting.md", "reporting-checklist.md", *(f"teaching/{name}*.md" for name in HANDOUTS),
+)  # fmt: skip
+IN_BOOK = r"\]\((?:\.\./)?(teaching/classroom-server|teaching/evening-before|try-it)\.md"
 
 
 def student_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -46,25 +55,18 @@ def student_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return fresh
 
 
-def build(numbers: Collection[str] = (), *, folder: Path = FOLDER) -> list[Path]:
-    """Write the copies of the chapters named ("03"; none: all) and both zips; return the files."""
-    paths = [path for path in chapters() if not numbers or path.name[:2] in numbers]
-    if unknown := ", ".join(sorted(set(numbers) - {path.name[:2] for path in paths})):
-        raise ChapterError(f'There is no chapter {unknown}; write CHAPTERS="03 06".')
-    teachers = {path.name: path.read_text(encoding="utf-8") for path in paths}
-    students = {
-        name: nbformat.writes(student_copy(nbformat.reads(text, as_version=4))) + "\n"
-        for name, text in teachers.items()
-    }
-    for old in folder.glob("*.ipynb"):
-        old.unlink()
-    written = dict(students)
-    for name, files in ((STUDENT, students), (SOLUTIONS, teachers)):
-        text = README.read_text(encoding="utf-8").format(title=TITLES[name], address=address(ROOT))
-        written[f"{name}.zip"] = zipped(name, files | {"README.txt": text})
-    for name, content in written.items():
-        replace_file(folder / name, content)
-    return [folder / name for name in written]
+def copies(root: Path = ROOT) -> dict[str, str]:
+    """Return the file of each chapter's student copy, by its name."""
+    read = {path.name: nbformat.read(path, as_version=4) for path in chapters(root)}
+    return {name: nbformat.writes(student_copy(it)) + "\n" for name, it in read.items()}
+
+
+def build(texts: dict[str, str] | None = None, *, folder: Path = ROOT / "_build") -> Path:
+    """Write the zip of the copies, these or those of all chapters, into a folder; return it."""
+    readme = ZIP_README.read_text(encoding="utf-8").format(address=address(ROOT))
+    path = folder / f"{STUDENT}.zip"
+    replace_file(path, zipped(STUDENT, (texts or copies()) | {"README.txt": readme}))
+    return path
 
 
 def zipped(folder: str, files: dict[str, str]) -> bytes:
@@ -79,6 +81,60 @@ def zipped(folder: str, files: dict[str, str]) -> bytes:
     return buffer.getvalue()
 
 
+def classroom(folder: Path = FOLDER, url: str = "", *, root: Path = ROOT) -> Path:
+    """Write a class's folder anew; its history, its images and what was added beside stay."""
+    if folder.exists() and any(folder.iterdir()):
+        title, there = README.read_text("utf-8").splitlines()[0], folder / "README.md"
+        if not there.is_file() or not there.read_text("utf-8").startswith(title):
+            raise ChapterError(f"{folder} holds something else; name a new folder in FOLDER=.")
+    with tempfile.TemporaryDirectory() as temporary:
+        fresh = Path(temporary) / folder.name  # the outer one is for this user alone
+        _write(fresh, url, root)
+        for part in ("chapters", "utils", "exercises", "models", "teaching"):
+            shutil.rmtree(folder / part, ignore_errors=True)
+        shutil.copytree(fresh, folder, dirs_exist_ok=True)
+    return folder
+
+
+def _write(folder: Path, url: str, root: Path) -> None:
+    copy_working_tree(folder, *PARTS, root=root)
+    for name, text in (texts := copies(root)).items():
+        replace_file(folder / "chapters" / name, text)
+    lines = "\n".join(f"- [{name}](chapters/{name}) ([Colab]({{colab}}{name}))" for name in texts)
+    where, branch = address(root).rpartition("github.com/")[2], address(root, "branch")
+    colab = f"https://colab.research.google.com/github/{where}/blob/{branch}/chapters/"
+    readme = README.read_text(encoding="utf-8").replace("CHAPTERS", lines)
+    replace_file(folder / "README.md", readme.format(where=where, branch=branch, colab=colab))
+    book = own = pages_address(root)
+    if url:
+        set_address(url, folder, new_branch="main")
+        own = pages_address(folder)
+    for path in [*folder.rglob("*.md"), *folder.glob("chapters/*.ipynb")]:
+        text = path.read_text(encoding="utf-8").replace(own, book)  # a class has no book of its own
+        replace_file(path, re.sub(IN_BOOK, rf"]({book}/\1.html", text))
+    (folder / "_config.yml").unlink()
+    copy_working_tree(folder, "CITATION.cff", root=root)  # which names the course
+
+
+def commit(folder: Path) -> str:
+    """Record the folder with git as it stands; return what went wrong, "" if nothing did."""
+    for words in ("init --quiet --initial-branch=main", "add --all", "commit --quiet -m Chapters"):
+        command, env = ["git", *words.split()], {**os.environ, "LC_ALL": "C"}
+        done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+        if done.returncode and "nothing to commit" not in done.stdout:
+            return f"`git {words}` stopped:\n{done.stderr.strip()}"
+    return ""
+
+
 if __name__ == "__main__":
-    for path in build(sys.argv[1:]):
-        print(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1000:,.0f} KB")
+    where, url = [*sys.argv[1:], "", ""][:2]
+    place = classroom(Path(where).expanduser().resolve() if where else FOLDER, url)
+    archive = build({path.name: path.read_text("utf-8") for path in place.glob("chapters/*")})
+    print(f"The class's repository: {place}\nIts chapters alone, to upload: {archive}")
+    if problem := commit(place):
+        print(f"{problem}\nMend it and type there: git add --all && git commit -m Chapters")
+    if url:
+        print("Make it on GitHub, empty and public; then type in the folder, the first time:")
+        print(f"    git remote add origin {url} && git push --set-upstream origin main")
+    else:
+        print("Links and set-up cells name the course's own address; URL=… names the class's.")

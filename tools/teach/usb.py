@@ -1,42 +1,112 @@
 """`make usb`: everything for a room without internet, in one folder to copy to a stick.
 
-``_build/usb`` holds ``wheels/`` (the packages of requirements.lock, for this system and Python),
-``reading-skin/`` (the course, with what is prepared in data/cache), ``book/`` (the rendered pages),
-``student/`` (copies without solutions) and README.txt, three lines.
+``_build/usb/student`` is for everybody: ``wheels/`` (the packages of requirements.lock, for this
+system and Python), ``reading-skin/`` (what `make classroom` writes, with the images), ``book/`` and
+``book.py``, which opens it, without solutions. ``_build/usb/teacher`` is the whole course and book.
 """
 
+import io
+import os
 import platform
+import re
 import shutil
 import sys
+import zipfile
 from pathlib import Path
 
-from tools.book.course import ROOT, ChapterError, copy_working_tree, run_python
+import nbformat
+from PIL import Image
+from tqdm import tqdm
+
+from tools.book import course, render
+from tools.book.course import ROOT, ChapterError, run_python
+from tools.teach.student import HANDOUTS, WITHOUT_SOLUTIONS, classroom
 from utils.files import replace_file
 
 FOLDER = ROOT / "_build" / "usb"
-README = ROOT / "teaching" / "usb.txt"
+README, OPENER = (ROOT / "teaching" / name for name in ("usb.txt", "open_book.py"))
+# How the names of the files begin that the loader reads.
+IMAGES = ("HAM10000_", "ISIC2018_Task3_Test_", "ISIC_", "hmnist_28_28_RGB.csv", "dermamnist.npz")
+WIDTH = 200  # pixels of photographs on the stick
+PHANTOM = "NO REAL IMAGES ARE ON THIS STICK: all chapters run on the phantom (made-up lesions)."
 
 
-def build(folder: Path = FOLDER, *, root: Path = ROOT) -> Path:
-    """Fill the folder; packages that are there already and still fit are kept."""
-    _wheels(folder / "wheels", root / "requirements.lock")
-    course = folder / "reading-skin"
-    shutil.rmtree(course, ignore_errors=True)
-    copy_working_tree(course, root=root)
-    for path in (root / "data" / "cache").glob("lesions_28_*.npz"):
-        (course / "data" / "cache").mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, course / "data" / "cache")
-    for name, source in (("book", "html"), ("student", "student")):
-        if not (root / "_build" / source).is_dir():
-            raise ChapterError(f"{source} is missing; run `make {name}` first.")
-        shutil.rmtree(folder / name, ignore_errors=True)
-        shutil.copytree(root / "_build" / source, folder / name)
-    replace_file(folder / "README.txt", readme())
-    return folder
+def build(folder: Path = FOLDER, *, root: Path = ROOT) -> str:
+    """Fill the folder anew; return what the loader says when it is called there."""
+    if not (root / "_build" / "html").is_dir():
+        raise ChapterError("The book is missing; run `make book` first.")
+    images = course.best_images()  # which says what is wrong with them
+    wheels, student, teacher = root / "_build" / "wheels", folder / "student", folder / "teacher"
+    _wheels(wheels, root / "requirements.lock")
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(wheels, student / "wheels", copy_function=os.link)
+    here = classroom(student / "reading-skin", root=root)
+    if not images.is_phantom:
+        copy_images(Path(course.real_data()), here / "data" / "raw")
+    said = loaded(here, phantom=images.is_phantom)
+    course.copy_working_tree(teacher / "reading-skin", root=root)
+    shutil.copytree(here / "data", teacher / "reading-skin" / "data", dirs_exist_ok=True)
+    shutil.copytree(root / "_build" / "html", teacher / "book")
+    students_book(student / "book")
+    for place, text in zip((student, teacher), readme(said).split("=====\n"), strict=True):
+        shutil.copy(OPENER, place / "book.py")
+        replace_file(place / "README.txt", text)
+    return said
 
 
-def readme(system: str | None = None) -> str:
-    """Return the three lines, with the commands of this operating system."""
+def copy_images(source: Path, raw: Path) -> None:
+    """Copy what the loader reads; photographs of 600 × 450 pixels become 200 × 150 (some 60 MB)."""
+    paths = (path for path in sorted(source.rglob("*")) if path.name.startswith(IMAGES))
+    for path in filter(Path.is_file, paths):
+        place = raw / path.relative_to(source)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path) as old, zipfile.ZipFile(place, "w") as new:
+                for name in tqdm(old.namelist(), desc=path.name, leave=False, mininterval=0.5):
+                    new.writestr(name, _smaller(name, old.read(name)))
+        else:
+            place.write_bytes(_smaller(path.name, path.read_bytes()))
+
+
+def _smaller(name: str, content: bytes) -> bytes:
+    """Return a photograph with a whole part of its pixels, WIDTH or more wide; else the same."""
+    if re.search(r"(?i)(^|/)ISIC_\w+\.jpe?g$", name):
+        photograph, smaller = Image.open(io.BytesIO(content)), io.BytesIO()
+        if (factor := photograph.width // WIDTH) > 1:
+            photograph.convert("RGB").reduce(factor).save(smaller, "JPEG", quality=90)
+            return smaller.getvalue()
+    return content
+
+
+def loaded(place: Path, *, phantom: bool) -> str:
+    """Load the images as on the stick, which fills the cache; return what the loader says."""
+    env = {key: value for key, value in course.environment().items() if "HAM10000" not in key}
+    env |= {"HAM10000_DIR": "phantom"} if phantom else {}
+    code = "from utils.data import load_ham10000; load_ham10000()"
+    done = run_python(["-Bc", code], env=env, cwd=place)
+    said = re.search("^Data: (.+)", done.stdout, re.MULTILINE)
+    if not said or ("phantom" in said[1]) != phantom:
+        raise ChapterError(f"The images in {place / 'data'} are of no use:\n{done.stdout[-1500:]}")
+    return said[1]
+
+
+def students_book(html: Path) -> None:
+    """Render the book without solutions and without the teacher's pages."""
+    print("Rendering the students' book", flush=True)
+    folder = ROOT / "_build" / "usb-book"
+    render.stage(folder)
+    for path in folder.glob("chapters/*.ipynb"):
+        notebook, _ = WITHOUT_SOLUTIONS.preprocess(nbformat.read(path, as_version=4), {})
+        nbformat.write(notebook, path)
+    teachers = rf"(?m)^ *- file: teaching/(?!{'|'.join(HANDOUTS)}).*\n"
+    toc = re.sub(teachers, "", (folder / "_toc.yml").read_text(encoding="utf-8"))
+    replace_file(folder / "_toc.yml", toc.replace("Teach with it", "To hand out"))
+    render.publish_html(folder, "--quiet", html=html)  # not strict: some links lead to such pages
+    run_python(["-m", "tools.demo.install", html], capture=False)
+
+
+def readme(said: str, system: str | None = None) -> str:
+    """Return the students' lines and the teacher's, with the commands of this operating system."""
     system = system or platform.system()
     windows = system == "Windows"
     return README.read_text(encoding="utf-8").format(
@@ -44,6 +114,7 @@ def readme(system: str | None = None) -> str:
         version=f"{sys.version_info[0]}.{sys.version_info[1]}",
         python="py" if windows else "python3",
         inside="venv\\Scripts\\" if windows else "venv/bin/",
+        images=PHANTOM if "phantom" in said else said,
     )
 
 
@@ -66,6 +137,10 @@ def _wheels(folder: Path, lock: Path) -> None:
 
 
 if __name__ == "__main__":
-    place = build()
-    size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
-    print(f"Ready to be copied: {place} ({size / 1e6:,.0f} MB).")
+    said = build()
+    size = sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file())
+    print(f"Ready to be copied: {FOLDER} ({size / 1e6:,.0f} MB). Images: {said}")
+    if "phantom" in said:
+        print(
+            f"\n!!! {PHANTOM}\n!!! Put images into data/raw/ (data-and-licence.md), run it again."
+        )
