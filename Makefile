@@ -1,6 +1,6 @@
 # The commands of the course. `make help` lists them; README.md says what to expect of each.
 .DEFAULT_GOAL := help
-.PHONY: help course test book pdf publish studies bench classroom slides usb fork lab lock phantom
+.PHONY: help course test book pdf publish studies bench classroom slides exam usb fork lab lock phantom
 
 ifeq ($(OS),Windows_NT)
 BIN := .venv/Scripts
@@ -48,6 +48,9 @@ classroom: $(STAMP) ## write a class's own repository, without solutions (FOLDER
 
 slides: $(STAMP) ## make a deck of slides for every chapter in _build/slides, running nothing
 	@$(RUN) -m tools.teach.slides
+
+exam: $(STAMP) ## an exam sheet without answers and its key, in _build/exam: QUESTIONS="3 4 6 8"
+	@$(RUN) -m tools.teach.exam $(QUESTIONS)
 
 usb: $(STAMP) ## fill _build/usb for a room without internet: for students and for the teacher (2 GB)
 	@test -d _build/html || { $(RUN) -m tools.book.render && $(FINISH); }

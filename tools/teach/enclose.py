@@ -1,6 +1,5 @@
-"""`python -m tools.teach.enclose`: put the slides and the students' zip into the rendered book."""
+"""`python -m tools.teach.enclose [FOLDER]`: slides and the students' zip into a rendered book."""
 
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -8,17 +7,18 @@ from pathlib import Path
 from tools.book.course import ROOT
 from tools.book.npm import NpmError
 from tools.teach import slides, student
+from utils.files import replace_file
 
 
 def enclose(html: Path) -> str:
     """Fill ``slides/`` and ``student/`` of a rendered book; return what is missing, if anything.
 
-    The zip with the solutions stays out: what is published is open to students.
+    Nothing else of what goes to teachers or students is published with it.
     """
+    name = f"{student.STUDENT}.zip"
     with tempfile.TemporaryDirectory() as folder:
         student.build(folder=Path(folder))
-        (html / "student").mkdir(exist_ok=True)
-        shutil.copy2(Path(folder) / f"{student.STUDENT}.zip", html / "student")
+        replace_file(html / "student" / name, (Path(folder) / name).read_bytes())
     try:
         slides.build(html / "slides")
     except NpmError as error:
@@ -27,9 +27,5 @@ def enclose(html: Path) -> str:
 
 
 if __name__ == "__main__":
-    book = ROOT / "_build" / "html"
-    if not book.is_dir():
-        sys.exit("There is no rendered book; run `make book`.")
-    problem = enclose(book)
-    # That the slides are missing is said and is no error.
+    problem = enclose(Path(*sys.argv[1:2] or (ROOT, "_build", "html")))
     print(problem or "The book has the slides and the students' zip.", file=sys.stderr)
