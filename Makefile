@@ -1,6 +1,6 @@
 # The commands of the course. `make help` lists them; README.md says what to expect of each.
 .DEFAULT_GOAL := help
-.PHONY: help course test book publish studies bench classroom slides usb fork lab lock phantom
+.PHONY: help course test book pdf publish studies bench classroom slides exam usb fork lab lock phantom
 
 ifeq ($(OS),Windows_NT)
 BIN := .venv/Scripts
@@ -11,20 +11,25 @@ RUN := $(BIN)/python
 # Windows, too, shall write and read UTF-8.
 export PYTHONUTF8 := 1
 STAMP := .venv/.installed
+# What a rendered book gets besides its pages.
+FINISH = $(RUN) -m tools.demo.install && $(RUN) -m tools.teach.enclose
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
 
 course: $(STAMP) ## run all chapters on the best data there is and render the book to _build/html
 	@$(RUN) -m tools.book.run_course
-	@$(RUN) -m tools.demo.install
+	@$(FINISH)
 
 test: $(STAMP) ## check everything: style, code, notebooks, book
 	@$(RUN) -m tools.book.run_tests
 
 book: $(STAMP) ## render the stored notebooks to _build/html, running nothing
 	@$(RUN) -m tools.book.render
-	@$(RUN) -m tools.demo.install
+	@$(FINISH)
+
+pdf: $(STAMP) ## print the whole book, without solutions, to _build/reading-skin.pdf (needs Chromium)
+	@$(RUN) -m tools.book.pdf
 
 publish: $(STAMP) ## run in full on the real images and store outputs and weights (CHAPTERS="03 06": these; SAME=1: only compare)
 	@$(RUN) -m tools.book.publish $(if $(SAME),--same) $(CHAPTERS)
@@ -44,8 +49,11 @@ classroom: $(STAMP) ## write a class's own repository, without solutions (FOLDER
 slides: $(STAMP) ## make a deck of slides for every chapter in _build/slides, running nothing
 	@$(RUN) -m tools.teach.slides
 
+exam: $(STAMP) ## an exam sheet without answers and its key, in _build/exam: QUESTIONS="3 4 6 8"
+	@$(RUN) -m tools.teach.exam $(QUESTIONS)
+
 usb: $(STAMP) ## fill _build/usb for a room without internet: for students and for the teacher (2 GB)
-	@test -d _build/html || { $(RUN) -m tools.book.render && $(RUN) -m tools.demo.install; }
+	@test -d _build/html || { $(RUN) -m tools.book.render && $(FINISH); }
 	@$(RUN) -m tools.teach.usb
 
 fork: $(STAMP) ## let everything point to your fork: URL=https://github.com/you/name (BRANCH=main)

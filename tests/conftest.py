@@ -1,7 +1,6 @@
 """What all tests share."""
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -28,15 +27,13 @@ def real_data_folder() -> Path:
 def browser():
     """Chromium, or a relative of it, with a made-up camera; without one the test is skipped."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-    program = next(filter(None, map(shutil.which, names)), None)
+    from tools.book.pdf import ChapterError, start_chromium
+
     camera = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     with sync_api.sync_playwright() as playwright:
         try:
-            started = playwright.chromium.launch(
-                executable_path=program, args=["--no-sandbox", *camera]
-            )
-        except sync_api.Error as error:
+            started = start_chromium(playwright, *camera)
+        except ChapterError as error:
             pytest.skip(f"no browser here: {str(error).splitlines()[0]}")
         yield started
         started.close()

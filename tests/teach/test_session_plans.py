@@ -118,6 +118,23 @@ def test_times_are_those_of_the_chapters():
         seconds = chapter(stem).metadata.get("course", {}).get("seconds", 0)  # 0: not published
         needed = math.ceil(seconds * some / full / 60)
         assert int(row["allow for running"]) >= needed, f"{stem}: {needed} minutes needed"
+    for last in (9, 13):
+        taken = [row for stem, row in rows.items() if stem[:2].isdigit() and int(stem[:2]) <= last]
+        columns = ("read", "exercises", "allow for running")
+        hours = sum(int(row[column]) for row in taken for column in columns) / 60
+        assert f"**{hours:.0f} hours** up to chapter {last}" in text("session-plans"), hours
+
+
+def test_a_chapter_is_run_before_its_cells_are_shown():
+    for name, rows in sessions(text("session-plans")).items():
+        said, seen = "", set()
+        for row in rows:
+            said += row["what happens"].lower()
+            for stem in () if "Check yourself" in row["where"] else linked(row["where"]):
+                run = stem in seen or re.search(r"runs? (all|chapter)|in the book", said)
+                assert run, f"{name}: nobody has run {stem} before {row['what happens']!r}"
+                seen.add(stem)
+                said = ""
 
 
 def test_entry_questions_print_what_the_comments_say(capsys):

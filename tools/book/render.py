@@ -72,6 +72,17 @@ def render(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return run_python(["-c", code, "build", folder, *(options or STRICT)], cwd=folder)
 
 
+def render_fitted(folder: Path, *options: str) -> None:
+    """Render the staged book with its pictures fitted; an error or a warning is a ChapterError."""
+    for chapter in (folder / "chapters").glob("*.ipynb"):
+        notebook = nbformat.read(chapter, as_version=4)
+        fit_pictures(notebook)
+        nbformat.write(notebook, chapter)
+    done = render(folder, *options)
+    if done.returncode:
+        raise ChapterError(f"The book could not be rendered:\n{done.stdout[-4000:]}")
+
+
 def install_mathjax(html: Path) -> str:
     """Put MathJax into a rendered book, for use without a network; return what is missing."""
     pages = {path: path.read_text(encoding="utf-8") for path in sorted(html.rglob("*.html"))}
@@ -96,13 +107,7 @@ def publish_html(folder: Path, *options: str, html: Path = ROOT / "_build" / "ht
 
     After an error or a warning, which are a ChapterError, the book that was there before stays.
     """
-    for chapter in (folder / "chapters").glob("*.ipynb"):
-        notebook = nbformat.read(chapter, as_version=4)
-        fit_pictures(notebook)
-        nbformat.write(notebook, chapter)
-    done = render(folder, *options)
-    if done.returncode:
-        raise ChapterError(f"The book could not be rendered:\n{done.stdout[-4000:]}")
+    render_fitted(folder, *options)
     lighten(folder / "_build" / "html")
     if problem := install_mathjax(folder / "_build" / "html"):
         print(problem, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""`make test`: style, tests, every chapter small on the phantom and on real images."""
+"""`make test`: style, spelling, tests, every chapter small on the phantom and on real images."""
 
 import sys
 import time
@@ -16,6 +16,7 @@ if __name__ == "__main__":  # all steps, whatever fails
     steps = {
         "ruff: rules": (["ruff", "check", "."], ""),
         "ruff: format": (["ruff", "format", "--check", "."], ""),
+        "codespell": (["codespell_lib", "."], ""),
         "pytest": (["pytest", "tests", *PARALLEL], real or "phantom"),
         "chapters on the phantom": (chapters, "phantom"),
     }

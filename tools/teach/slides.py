@@ -1,5 +1,6 @@
 """`make slides`: a deck for every chapter in _build/slides, from the cells tagged ``slide``."""
 
+import io
 import re
 import shutil
 from base64 import b64encode
@@ -7,8 +8,10 @@ from pathlib import Path
 
 import jinja2
 import nbformat
+import numpy as np
 from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
+from PIL import Image
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
@@ -23,12 +26,14 @@ SHOWS = ("output", "source", "nothing")
 # What a deck needs of reveal.js, by where it goes in _build/slides/reveal.
 FONTS = "dist/theme/fonts/source-sans-pro"
 FACES = [f"{FONTS}/source-sans-pro-{face}.woff" for face in ("regular", "semibold", "italic")]
+PLUGINS = ("plugin/notes/notes.js", "plugin/zoom/zoom.js")
 REVEAL = {
-    "": ("LICENSE", "dist/reset.css", "dist/reveal.css", "dist/reveal.js", "plugin/notes/notes.js"),
+    "": ("LICENSE", "dist/reset.css", "dist/reveal.css", "dist/reveal.js", *PLUGINS),
     "fonts": (f"{FONTS}/LICENSE", *FACES),
 }
-# A picture wider than this, in heights, stands above its points; a narrower one beside them.
-WIDE = 1.75
+# A picture wider than this, in heights, stands above its points; a narrower one beside them. One
+# higher than that, in widths, is cut in two, and its lower half stands beside the upper.
+WIDE, HIGH = 1.75, 1.6
 ANSI = r"\x1b\[[0-9;]*m"
 
 
@@ -68,10 +73,13 @@ def _slide(cell: nbformat.NotebookNode) -> dict:
         raise ChapterError(f"its metadata 'slide' have no {', '.join(missing)}")
     if entry["show"] not in SHOWS:
         raise ChapterError(f"show is {entry['show']!r}, not one of {', '.join(SHOWS)}")
-    if cell.cell_type != "code" and entry["show"] != "nothing":
-        raise ChapterError("a Markdown cell can show 'nothing' only; its points are the slide")
     layout, shown = "nothing", []
-    if entry["show"] == "source":
+    if cell.cell_type != "code" and entry["show"] != "nothing":
+        block = re.search(r"^```text\n(.*?)^```", cell.source, re.MULTILINE | re.DOTALL)
+        if not block:
+            raise ChapterError("a Markdown cell can show 'nothing', or a block of text in it")
+        layout, shown = "text", [_pre(block[1], escape(block[1].rstrip()))]
+    elif entry["show"] == "source":
         code = highlight(cell.source.strip(), PythonLexer(), HtmlFormatter(nowrap=True))
         lines = "".join(f'<span class="line">{line}</span>' for line in code.splitlines())
         layout, shown = "text", [_pre(cell.source, Markup(lines))]
@@ -82,7 +90,8 @@ def _slide(cell: nbformat.NotebookNode) -> dict:
     if not shown and not entry["points"]:
         raise ChapterError("it shows nothing and has no points")
     points, title = [inline(point) for point in entry["points"]], inline(entry["title"])
-    return entry | {"title": title, "points": points, "shown": shown, "layout": layout}
+    made = {"title": title, "points": points, "shown": shown, "layout": layout}
+    return entry | made | {"guess": entry.get("guess", "")}
 
 
 def _pictures(cell: nbformat.NotebookNode) -> tuple[str, list[Markup]] | None:
@@ -96,7 +105,24 @@ def _pictures(cell: nbformat.NotebookNode) -> tuple[str, list[Markup]] | None:
     tag = Markup('<img src="data:image/png;base64,{}" alt="{}">')
     width, height = png_size(images[0])
     layout = "below" if width * len(images) > WIDE * height else "side"
+    images = [part for image in images for part in _halves(image)]
     return layout, [tag.format(b64encode(image).decode(), alt) for image in images]
+
+
+def _halves(picture: bytes) -> list[bytes]:
+    """Return a picture, cut in two where it is emptiest near its middle if it is high."""
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    width, height = image.size
+    if height <= HIGH * width:
+        return [picture]
+    start, parts = int(0.35 * height), []
+    ink = (np.asarray(image).min(axis=2) < 250).sum(axis=1)[start : int(0.65 * height)]
+    runs = np.flatnonzero(np.diff(np.r_[0, ink == ink.min(), 0])).reshape(-1, 2)  # from, to
+    cut = start + int(runs[np.diff(runs).argmax()].mean())
+    for top, bottom in ((0, cut), (cut, height)):
+        image.crop((0, top, width, bottom)).save(file := io.BytesIO(), "PNG")
+        parts.append(file.getvalue())
+    return parts
 
 
 def _texts(cell: nbformat.NotebookNode) -> list[Markup]:
@@ -145,10 +171,15 @@ def write(decks: list[dict], folder: Path, *, modules: Path) -> Path:
     return folder / "index.html"
 
 
-if __name__ == "__main__":
+def build(folder: Path) -> list[dict]:
+    """Write the decks of all chapters that have slides into `folder`, and return them."""
     decks = [deck(nbformat.read(path, 4), name=path.stem) for path in chapters()]
     decks = [one for one in decks if one["slides"]]
-    page = write(decks, ROOT / "_build" / "slides", modules=install(SOURCE))
-    for one in decks:
+    write(decks, folder, modules=install(SOURCE))
+    return decks
+
+
+if __name__ == "__main__":
+    for one in build(ROOT / "_build" / "slides"):
         print(f"{one['name']}: {len(one['slides']) + 1} slides")
-    print(f"Open {page.as_uri()}")
+    print(f"Open {(ROOT / '_build' / 'slides' / 'index.html').as_uri()}")
