@@ -28,7 +28,7 @@ from utils.weights import MODELS, RUNS, STUDIES, BirthCertificate, CertificateEr
 
 SEEDS, FOLDS, OLDER_SEEDS = 5, 5, 3
 PUBLISHED = ("best", "transfer")  # the weights of their first seed
-FINE_TUNED_FOLDS = 2  # half an hour each on two cores
+FINE_TUNED_FOLDS = 1  # half an hour each on two cores
 RESIDUAL = "12-residual-network"  # the step that larger images are compared with
 # A fourth of the images to choose by: of the rare classes ten images would decide too little.
 # The test lesions are those of every other split with seed 0, and stay untouched.
