@@ -53,8 +53,8 @@ def run(chapter: Path, *, repository: str, stand_in: bool = True) -> dict:
     folder.mkdir(parents=True)
     notebook = small(nbformat.read(chapter, as_version=4))
     for cell in notebook.cells:
-        own = r'(?m)^(REPOSITORY, VERSION = )".*?"'
-        cell.source = re.sub(own, rf'\1"{repository}"', cell.source)
+        own = r'(?m)^(REPOSITORY, VERSION = )".*"$'
+        cell.source = re.sub(own, rf'\1"{repository}", "main"', cell.source)
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     nbformat.write(notebook, folder / chapter.name)

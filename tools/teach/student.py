@@ -19,6 +19,7 @@ import nbformat
 from nbconvert.preprocessors import ClearOutputPreprocessor, TagRemovePreprocessor
 
 from tools.book.course import ROOT, ChapterError, chapters, copy_working_tree
+from tools.book.glossary import to_published
 from tools.book.set_repository import address, pages_address, set_address
 from utils.files import replace_file
 
@@ -50,6 +51,7 @@ def student_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         tags = [tag for tag in cell.metadata.get("tags", ()) if tag != "slide"]
         entries = {**cell.metadata, "tags": tags}
         cell.metadata = nbformat.from_dict({k: entries[k] for k in KEPT if entries.get(k)})
+        cell.source = to_published(cell.source)
         if cell.cell_type == "markdown" and cell.source.split("\n")[0] == "## Exercises":
             cell.source = f"{cell.source.rstrip()}\n\n{NOTE}"
     return fresh
