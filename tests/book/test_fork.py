@@ -1,6 +1,7 @@
 """A fork points to itself: badges, launch buttons, set-up cells, links, citation."""
 
 import contextlib
+import os
 import subprocess
 import sys
 
@@ -72,6 +73,23 @@ def test_a_branch_alone_changes_and_comes_back(fork):
         names = {path.relative_to(fork).as_posix() for path in changed}
         assert names == {"_config.yml", "README.md", *NOTEBOOKS}
     assert texts(fork) == before
+
+
+@pytest.mark.parametrize("owner, asked", [("OWNER", ""), ("somebody", "0\n")])
+def test_set_up_cell_ends_with_a_sentence_and_asks_for_no_password(tmp_path, owner, asked):
+    cell = nbformat.read(ROOT / NOTEBOOKS[0], as_version=4).cells[2].source
+    cell = cell.replace(address(), f"https://github.com/{owner}/reading-skin")
+    (tmp_path / "git").write_text("#!/bin/sh\necho $GIT_TERMINAL_PROMPT > asked\nexit 1\n")
+    (tmp_path / "git").chmod(0o755)
+    (tmp_path / "asked").touch()
+    env = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    command = [sys.executable, "-c", cell]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, encoding="utf-8")
+    assert f"No course in {tmp_path}" in done.stdout and done.stderr.startswith(
+        "Not fetched. OWNER"
+    )
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert (tmp_path / "asked").read_text() == asked, "git ran with that GIT_TERMINAL_PROMPT"
 
 
 def test_links_go_to_the_pages_of_the_fork_at_either_kind_of_address(fork):
