@@ -129,8 +129,8 @@ def test_auto_takes_what_the_variable_names_before_data_raw(official, monkeypatc
 
 
 def test_on_colab_a_folder_of_the_mounted_drive_stands_in_for_data_raw(root):
-    code = "from pathlib import Path; import utils.data, importlib; Path.is_dir = lambda path: True;"
-    code += "print(importlib.reload(utils.data).RAW_DIR == utils.data.DRIVE)"
+    code = "from pathlib import Path; import utils.data, importlib; Path.is_dir = lambda _: True;"
+    code += " print(importlib.reload(utils.data).RAW_DIR == utils.data.DRIVE)"
     assert subprocess.check_output([sys.executable, "-c", code], cwd=root, text=True) == "True\n"
 
 
