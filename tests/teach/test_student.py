@@ -186,8 +186,8 @@ def test_a_class_gets_nothing_of_the_teachers_side(class_folder):
     names = {name.partition("/")[0] for name in files}
     assert names == {
         "chapters", "data", "exercises", "models", "teaching", "utils", "README.md", "LICENSE",
-        "CITATION.cff", ".gitignore", ".binder", "environment.yml", "requirements.lock", "pyproject.toml",
-        "troubleshooting.md", "data-and-licence.md", "reporting-checklist.md",
+        "CITATION.cff", ".gitignore", ".binder", "environment.yml", "requirements.lock",
+        "pyproject.toml", "troubleshooting.md", "data-and-licence.md", "reporting-checklist.md",
     }  # fmt: skip
     assert {name for name in files if re.match("teaching/[^q]", name)} == {
         f"teaching/{name}.md"

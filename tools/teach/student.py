@@ -34,8 +34,8 @@ HANDOUTS = ("case-card", "glossary", "project-brief")  # how the names of studen
 # What a class gets besides its chapters; what is not named is the teacher's.
 PARTS = (
     "utils", "exercises", "models", "data", "teaching/quizzes", "_config.yml", "environment.yml",
-    ".binder", "pyproject.toml", "requirements.lock", "LICENSE", ".gitignore", "data-and-licence.md",
-    "troubleshooting.md", "reporting-checklist.md", *(f"teaching/{name}*.md" for name in HANDOUTS),
+    ".binder", "pyproject.toml", "requirements.lock", "LICENSE", ".gitignore", "troubleshooting.md",
+    "data-and-licence.md", "reporting-checklist.md", *(f"teaching/{name}*.md" for name in HANDOUTS),
 )  # fmt: skip
 IN_BOOK = r"\]\((?:\.\./)?(teaching/classroom-server|teaching/evening-before|try-it)\.md"
 
