@@ -6,15 +6,16 @@ import nbformat
 import pytest
 
 from tools.book.course import ROOT, chapters
-from tools.book.glossary import Entry, anchor, parse, terms, within_book
+from tools.book.glossary import Entry, anchor, parse, terms, to_published, within_book
 from tools.book.set_repository import pages_address
+from tools.teach.student import student_copy
 
 PAGE = ROOT / "teaching" / "glossary.md"
 DIRECTIONS = ("Machine-learning words for biologists", "Dermatology words for programmers")
 LINK = re.compile(r"\[([^\]]+)\]\(([^)]+)\)")
 CHAPTER = re.compile(r"[^\s()]*chapters/[^\s()]+\.ipynb")
 BOOK = pages_address()
-PUBLISHED = f"{BOOK}/teaching/glossary.html#"
+TERM, HTML = "../teaching/glossary.md#term-", "teaching/glossary.html#term-"
 
 
 def order(entry: Entry) -> str:
@@ -35,30 +36,33 @@ def test_the_page_has_two_directions_in_order_and_no_word_twice(entries):
 
 
 @pytest.mark.parametrize(
-    ("link", "within"),
+    ("link", "within", "published"),
     [
-        (f"**[Nevi]({PUBLISHED}term-nevus)**", "**{term}`Nevi <nevus>`**"),
-        (f"[balanced\naccuracy]({PUBLISHED}term-balanced-accuracy)",
-         "{term}`balanced accuracy <balanced accuracy>`"),
-        (f"[x]({PUBLISHED}term-nothing)", "[x](../teaching/glossary.md#term-nothing)"),
-        (f"[a]({BOOK}/try-it.html) b", "[a](../try-it.md) b"),
-        (f"[b]({BOOK}/teaching/case-card-1.html#x).", "[b](../teaching/case-card-1.md#x)."),
-        *[(same, same) for same in (f"[a]({BOOK}/no-page.html)", "[b](https://a.example/x.html)",
-                                    "[c](05_x.ipynb)")],
+        (f"**[Nevi]({TERM}nevus)**", "**{term}`Nevi <nevus>`**", f"**[Nevi]({BOOK}/{HTML}nevus)**"),
+        (f"[balanced\naccuracy]({TERM}balanced-accuracy)",
+         "{term}`balanced accuracy <balanced accuracy>`",
+         f"[balanced\naccuracy]({BOOK}/{HTML}balanced-accuracy)"),
+        (f"[x]({TERM}nothing)", f"[x]({TERM}nothing)", f"[x]({BOOK}/{HTML}nothing)"),
+        ("[a](../try-it.md) b", "[a](../try-it.md) b", f"[a]({BOOK}/try-it.html) b"),
+        *[(same, same, same) for same in ("[b](https://a.example/x.html)", "[c](05_x.ipynb)")],
     ],
 )  # fmt: skip
-def test_links_to_the_published_book_lead_within_it(link, within):
+def test_links_lead_within_the_book_and_from_a_copy_to_the_published_one(link, within, published):
     assert within_book()(link) == within
+    assert to_published(link) == published
 
 
 @pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)
-def test_links_work_on_colab_and_lead_to_terms_and_pages(path):
-    """A relative link leads nowhere on Colab, so chapters name the published page."""
-    cells = nbformat.read(path, as_version=4).cells
-    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-    assert "](../" not in text
-    linked = set(re.findall(rf"\({re.escape(PUBLISHED)}([^)]*)\)", text))
-    unknown = linked - {anchor(term) for term in terms()}
+def test_links_lead_to_terms_and_pages_and_no_address_stands_in_the_text(path):
+    """The set-up cell alone names the published book; to it lead the links of a student's copy."""
+    notebook = nbformat.read(path, as_version=4)
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    assert BOOK not in text and f"<{BOOK}>" in notebook.cells[2].source
+    unknown = set(re.findall(rf"\({re.escape(TERM)}([^)]*)\)", text)) - {
+        anchor(term).removeprefix("term-") for term in terms()
+    }
     assert not unknown, f"{path.name} links to {unknown}, which the glossary does not have"
-    for name in re.findall(rf"\({re.escape(BOOK)}/([^)#\s]+)\.html", text):
-        assert (ROOT / f"{name}.md").is_file(), f"{path.name} links to {name}.html"
+    for link in re.findall(r"\]\((?!\w+:|#)([^)#\s]+)", text):
+        assert (path.parent / link).is_file(), f"{path.name} links to {link}"
+    copy = student_copy(notebook).cells
+    assert not [cell.source for cell in copy if "](../" in cell.source]

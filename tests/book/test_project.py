@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import tomllib
+from importlib import metadata
 
 import nbformat
 import pytest
@@ -13,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from tools.book import course, publish
+from tools.book import course, publish, stamp
 from tools.book.course import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -117,6 +118,76 @@ def test_ranges_admit_the_versions_on_colab():
     ranges = {canonicalize_name(r.name): r.specifier for r in requirements("cpu")}
     there = dict(package.split() for package in COLAB.split(", "))
     assert not {name: version for name, version in there.items() if version not in ranges[name]}
+
+
+def brings(*names: str) -> set[str]:
+    """Return these packages and, as they are installed here, what they bring."""
+    there, todo = set(), list(names)
+    while todo:
+        if (name := canonicalize_name(todo.pop())) not in there:
+            there.add(name)
+            needed = map(Requirement, metadata.requires(name) or ())
+            todo += [r.name for r in needed if not r.marker or r.marker.evaluate({"extra": ""})]
+    return there
+
+
+def test_binder_gets_what_chapters_import_in_the_ranges_of_pyproject():
+    lines = (ROOT / ".binder" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    own, *more = [line for line in lines if not line.startswith("#")]
+    assert own == "-e .[cpu]" and set(more) <= set(PROJECT["optional-dependencies"]["dev"])
+    asked = [*requirements("cpu"), *map(Requirement, more)]
+    listed = brings(*[r.name for r in asked if not r.marker or r.marker.evaluate()])
+    sources = [stamp.source_of(nbformat.read(path, as_version=4)) for path in course.chapters()]
+    sources += [path.read_text("utf-8") for path in ROOT.glob("[ue][tx]*/**/*.py")]
+    names = set(
+        re.findall(r"^ *(?:import|from) (\w+)[\w. ]*$|^ *from (\w+)", "\n".join(sources), re.M)
+    )
+    of = metadata.packages_distributions()
+    packages = {
+        name: {canonicalize_name(n) for n in of[name]}
+        for pair in names
+        for name in pair
+        if name in of
+    }
+    assert len(packages) > 15 and [name for name in packages if not listed & packages[name]] == [
+        "torch"
+    ]
+
+
+WORKFLOWS = {path.stem: path.read_text("utf-8") for path in ROOT.glob(".github/workflows/*.yml")}
+
+
+def test_workflows_pin_every_action_and_write_only_what_they_must():
+    uses = set(re.findall(r"\buses: (.+)", "".join(WORKFLOWS.values())))
+    pinned = r"actions/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+|\./\.github/workflows/test\.yml"
+    assert not [use for use in uses if not re.fullmatch(pinned, use)]
+    assert len({use.partition("@")[0] for use in uses}) == len(uses), "an action in two versions"
+    may = {}
+    for name, workflow in ((name, yaml.safe_load(text)) for name, text in WORKFLOWS.items()):
+        assert workflow["permissions"] == {"contents": "read"}, name
+        may |= {
+            job: does["permissions"]
+            for job, does in workflow["jobs"].items()
+            if "permissions" in does
+        }
+    assert may == {
+        "chapters": {"contents": "read", "issues": "write"},
+        "book": {"contents": "read", "pages": "read"},
+        "deploy": {"pages": "write", "id-token": "write"},
+    }
+
+
+@pytest.mark.parametrize("answer", ["workflow", "legacy", ""])
+def test_the_book_is_published_after_the_tests_and_only_where_pages_is_on(tmp_path, answer):
+    jobs = yaml.safe_load(WORKFLOWS["publish"])["jobs"]
+    assert jobs["book"]["needs"] == "test"
+    assert jobs["deploy"]["if"] == "needs.book.outputs.pages == 'workflow'"
+    (step,) = [step for step in jobs["book"]["steps"] if step.get("id") == "pages"]
+    gh, output = f"gh() {{ echo {answer}; test -n '{answer}'; }}\n", tmp_path / "output"
+    env = os.environ | {"GITHUB_REPOSITORY": "a/b", "GITHUB_OUTPUT": str(output)}
+    said = subprocess.check_output(["bash", "-ec", gh + step["run"]], env=env, text=True)
+    assert ("Settings, Pages" in said) == (answer != "workflow")
+    assert output.read_text() == f"pages={answer or 'off'}\n"
 
 
 def test_every_chapter_is_in_the_book():

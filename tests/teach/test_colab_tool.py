@@ -177,21 +177,25 @@ def test_what_failed_is_named_and_is_an_error(command, capsys, monkeypatch):
     ]
 
 
-@pytest.mark.parametrize("open_issue, done", [("", "create"), ("12", "comment 12")])
+@pytest.mark.parametrize("open_issue, done", [("", "create"), ("12", "comment 12"), ("off", "")])
 def test_issue_step_runs_with_a_stub_gh(tmp_path, open_issue, done):
+    """A fork begins with its issues off: then the summary of the run says it alone."""
     gh = tmp_path / "gh"
     gh.write_text(
-        f'#!/bin/sh\nif [ "$2" = list ]; then echo "{open_issue}"; exit; fi\n'
+        f'#!/bin/sh\nif [ "$2" = list ]; then echo "{open_issue}"; test "{open_issue}" != off'
+        "\nexit; fi\n"
         f'echo "$@" >> "{tmp_path}/done"\ncp body.md "{tmp_path}/said"\n'
     )
     gh.chmod(0o755)
     (tmp_path / "colab.log").write_text("FAILED 06_evaluation\n")
     given = {"TITLE": WORKFLOW["env"]["TITLE"], "GITHUB_RUN_ID": "5", "GITHUB_REPOSITORY": "a/b"}
     given |= {"GITHUB_SERVER_URL": "https://example.org"}
+    given |= {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
     given |= {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
     words = ["bash", "-eo", "pipefail", "-c", ON_FAILURE]
     subprocess.run(words, cwd=tmp_path, env=os.environ | given, check=True)
-    (line,) = (tmp_path / "done").read_text().splitlines()
-    assert line.startswith(f"issue {done}")
-    said = (tmp_path / "said").read_text()
+    said = (tmp_path / "summary").read_text()
+    if done:
+        (line,) = (tmp_path / "done").read_text().splitlines()
+        assert line.startswith(f"issue {done}") and (tmp_path / "said").read_text() == said
     assert "https://example.org/a/b/actions/runs/5" in said and "FAILED 06_evaluation" in said

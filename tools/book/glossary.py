@@ -1,7 +1,7 @@
 """The glossary: its entries, and the chapters' links to it.
 
-A chapter's link leads to the published book, so that it works in Colab and JupyterLab too; the
-book itself gets MyST's ``{term}`` in its place, and links within (`within_book`).
+A chapter links to the glossary's file, and to other pages of the book; the book gets MyST's
+``{term}`` in its place (`within_book`), and a copy that leaves the course the published page.
 """
 
 import re
@@ -47,18 +47,18 @@ def anchor(term: str) -> str:
 
 
 def within_book() -> Callable[[str], str]:
-    """Return a function that makes a chapter's links to the published book links within it."""
+    """Return a function that makes a chapter's links to the glossary MyST's terms."""
     term_of = {anchor(term): term for term in terms()}
-    book = re.escape(pages_address())
-    to_term = re.compile(rf"\[([^\]]+)\]\({book}/teaching/glossary\.html#([^)\s]*)\)")
-    to_page = re.compile(rf"\]\({book}/([^)#\s]+)\.html(#[^)\s]*)?\)")
 
     def role(match: re.Match) -> str:
         term = term_of.get(match[2])
         return f"{{term}}`{' '.join(match[1].split())} <{term}>`" if term else match[0]
 
-    def relative(match: re.Match) -> str:
-        page = f"{match[1]}.md"
-        return f"](../{page}{match[2] or ''})" if (ROOT / page).is_file() else match[0]
+    to_term = re.compile(rf"\[([^\]]+)\]\(\.\./{re.escape(PAGE)}#([^)\s]*)\)")
+    return lambda markdown: to_term.sub(role, markdown)
 
-    return lambda markdown: to_page.sub(relative, to_term.sub(role, markdown))
+
+def to_published(markdown: str) -> str:
+    """Return a chapter's text with its links to pages of the book leading to the published ones."""
+    page = rf"]({pages_address()}/\1.html\2)"
+    return re.sub(r"\]\(\.\./([\w/-]+)\.md(#[^)\s]*)?\)", page, markdown)

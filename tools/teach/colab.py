@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from importlib import metadata
@@ -22,7 +23,8 @@ from nbclient.exceptions import CellExecutionError
 
 from tools.book.course import ROOT, chapters, copy_working_tree, run_cells, small, text_output
 
-FOLDER = ROOT / "_build" / "colab"
+# Outside the course, or the set-up cells would find that and fetch nothing.
+FOLDER = Path(tempfile.gettempdir()) / "reading-skin-colab"
 FORK = "skin-course-of-2027"
 NOT_COLABS = ("HAM10000_DIR", "PYTHONPATH", "KERAS_BACKEND", "VIRTUAL_ENV")
 
@@ -53,8 +55,8 @@ def run(chapter: Path, *, repository: str, stand_in: bool = True) -> dict:
     folder.mkdir(parents=True)
     notebook = small(nbformat.read(chapter, as_version=4))
     for cell in notebook.cells:
-        own = r'(?m)^(REPOSITORY, VERSION = )".*?"'
-        cell.source = re.sub(own, rf'\1"{repository}"', cell.source)
+        own = r'(?m)^(REPOSITORY, VERSION = )".*"$'
+        cell.source = re.sub(own, rf'\1"{repository}", "main"', cell.source)
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     nbformat.write(notebook, folder / chapter.name)
@@ -62,6 +64,7 @@ def run(chapter: Path, *, repository: str, stand_in: bool = True) -> dict:
         "COLAB_RELEASE_TAG": "release-colab",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "TF_CPP_MIN_LOG_LEVEL": "3",
+        "HAM10000_CACHE": str(FOLDER / "cache"),  # the only thing that chapters share here
     }
     if stand_in:
         fake = FOLDER / "fake" / "google" / "colab"
@@ -77,6 +80,7 @@ def run(chapter: Path, *, repository: str, stand_in: bool = True) -> dict:
         except (RuntimeError, TimeoutError) as error:
             end = log.read_text(encoding="utf-8", errors="replace")[-1500:]
             problem = f"the kernel did not answer: {error}\n{end}"
+    shutil.rmtree(folder / FORK, ignore_errors=True)  # once a chapter, it adds up
     printed = dict(reversed(re.findall(r"(?m)^(\w+): (.*)$", text_output(notebook))))
     expected = ["Versions", "Device"]
     if any("load_ham10000(" in cell.source for cell in notebook.cells if cell.cell_type == "code"):

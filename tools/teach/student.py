@@ -19,6 +19,7 @@ import nbformat
 from nbconvert.preprocessors import ClearOutputPreprocessor, TagRemovePreprocessor
 
 from tools.book.course import ROOT, ChapterError, chapters, copy_working_tree
+from tools.book.glossary import to_published
 from tools.book.set_repository import address, pages_address, set_address
 from utils.files import replace_file
 
@@ -33,8 +34,8 @@ HANDOUTS = ("case-card", "glossary", "project-brief")  # how the names of studen
 # What a class gets besides its chapters; what is not named is the teacher's.
 PARTS = (
     "utils", "exercises", "models", "data", "teaching/quizzes", "_config.yml", "environment.yml",
-    "requirements.lock", "LICENSE", ".gitignore", "data-and-licence.md",
-    "troubleshooting.md", "reporting-checklist.md", *(f"teaching/{name}*.md" for name in HANDOUTS),
+    ".binder", "pyproject.toml", "requirements.lock", "LICENSE", ".gitignore", "troubleshooting.md",
+    "data-and-licence.md", "reporting-checklist.md", *(f"teaching/{name}*.md" for name in HANDOUTS),
 )  # fmt: skip
 IN_BOOK = r"\]\((?:\.\./)?(teaching/classroom-server|teaching/evening-before|try-it)\.md"
 
@@ -50,6 +51,7 @@ def student_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         tags = [tag for tag in cell.metadata.get("tags", ()) if tag != "slide"]
         entries = {**cell.metadata, "tags": tags}
         cell.metadata = nbformat.from_dict({k: entries[k] for k in KEPT if entries.get(k)})
+        cell.source = to_published(cell.source)
         if cell.cell_type == "markdown" and cell.source.split("\n")[0] == "## Exercises":
             cell.source = f"{cell.source.rstrip()}\n\n{NOTE}"
     return fresh

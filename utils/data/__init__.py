@@ -19,7 +19,8 @@ __all__ = ["RAW_DIR", "load_external", "load_ham10000"]
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTERNAL_IDS = ROOT / "data" / "external_ids.csv"
-RAW_DIR = ROOT / "data" / "raw"
+DRIVE = Path("/content/drive/MyDrive/ham10000")  # on Colab, if the reader made and mounted it
+RAW_DIR = DRIVE if DRIVE.is_dir() else ROOT / "data" / "raw"
 # A classroom can share one cache folder; once it is filled it may be read-only.
 CACHE_DIR = Path(os.environ.get("HAM10000_CACHE") or ROOT / "data" / "cache").expanduser()
 # Change it when the readers or the form of the cache change: old files are then left alone.

@@ -23,8 +23,7 @@ SIZES = {"kaggle": ((28,), "the Kaggle CSV"), "dermamnist": ((28, 64, 128, 224),
 ON_COLAB = (
     " On Colab, upload the files with the folder symbol on the left, or, so that they are still "
     "there tomorrow, put them into a folder ham10000 of your Google Drive and run, before the "
-    "set-up cell: from google.colab import drive; drive.mount('/content/drive'); import os; "
-    "os.environ['HAM10000_DIR'] = '/content/drive/MyDrive/ham10000'"
+    "set-up cell: from google.colab import drive; drive.mount('/content/drive')"
 )
 
 

@@ -2,6 +2,8 @@
 
 import dataclasses
 import shutil
+import subprocess
+import sys
 import zipfile
 from contextlib import nullcontext
 
@@ -124,6 +126,12 @@ def test_auto_takes_what_the_variable_names_before_data_raw(official, monkeypatc
     for folder, name in ((official, NAMES["zips"]), ("phantom", data.PHANTOM)):
         monkeypatch.setenv("HAM10000_DIR", str(folder))
         assert data._choose(28, "auto", ROWS).name == name
+
+
+def test_on_colab_a_folder_of_the_mounted_drive_stands_in_for_data_raw(root):
+    code = "from pathlib import Path; import utils.data, importlib; Path.is_dir = lambda _: True;"
+    code += " print(importlib.reload(utils.data).RAW_DIR == utils.data.DRIVE)"
+    assert subprocess.check_output([sys.executable, "-c", code], cwd=root, text=True) == "True\n"
 
 
 @pytest.mark.parametrize("what", ["missing", "empty", "official"])
