@@ -138,10 +138,10 @@ def test_every_submission_gets_its_rows(tmp_path, course, monkeypatch):
 
 
 def test_loops_without_end_are_stopped(tmp_path, course):
-    stubborn = "while True:\n    try:\n        while True: pass\n    except BaseException: pass"
+    stubborn = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"
     cases = {
         "Endless": (["while True: pass\nanswer_1 = 1", RIGHT[1]],),
-        "Stubborn": ([RIGHT[0], f"answer_2 = 2\n{stubborn}"],),
+        "Stubborn": ([RIGHT[0], f"{stubborn}\nanswer_2 = 2"],),
     }
     handed_in(tmp_path / "in", cases)
     limits = PATIENT | {"cell": 12, "notebook": 45}
@@ -154,7 +154,7 @@ def test_loops_without_end_are_stopped(tmp_path, course):
 
 @pytest.mark.parametrize("file, student, number", [
     ("Doe_Jane_12_assignsubmission_file_03_splitting.ipynb", "Doe_Jane_12", "03"),
-    ("all.zip/Doe Jane_12_assignsubmission_file/x.zip/A1_10_late.ipynb", "Doe Jane_12", "A1"),
+    ("all.zip/Doe Jane_12_assignsubmission_file/x.zip/A1_late.ipynb", "Doe Jane_12", "A1"),
     ("doejane_LATE_123_456_05_training_on_a_gpu-1.ipynb", "doejane", "05"),
     ("doe/jane/Copy of 13_putting.ipynb", "doe", "13"), ("doe.zip/homework.ipynb", "doe", None),
 ])  # fmt: skip
@@ -165,7 +165,7 @@ def test_names_say_who_and_which_chapter(file, student, number):
 
 
 def test_a_spreadsheet_sees_no_formula_and_an_empty_folder_is_named(tmp_path):
-    row = dict.fromkeys(marks.COLUMNS, "") | {"student": "=1+1", "file": "../a b"}
+    row = dict.fromkeys(marks.COLUMNS, "") | {"student": "=1+1", "message": "\ud800"}
     marks.write([row], tmp_path)
     assert "'=1+1" in (tmp_path / "marks.csv").read_text("utf-8-sig")
     assert len(list(tmp_path.glob("*.md"))) == 1

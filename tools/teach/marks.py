@@ -21,7 +21,6 @@ import tempfile
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -37,7 +36,6 @@ COLUMNS = ("student", "file", "chapter", "exercise", "result", "message")
 RESULTS = {True: "right", False: "not yet", None: "unanswered"}
 LIMITS = {"cell": 120, "notebook": 900, "memory": 4 * 2**30}  # seconds, seconds, bytes a process
 LARGEST, IN_ALL = 50_000_000, 2_000_000_000  # bytes of a file, and of all that a zip holds
-WORKERS = min(4, max(1, (os.cpu_count() or 1) // 2))  # notebooks at a time
 LEFT_OUT = shutil.ignore_patterns(
     ".*", "_build", "raw", "cache", "runs", "tests", "tools", "*.ipynb"
 )
@@ -82,14 +80,12 @@ class Marker:
 
 def chapter_of(notebook: nbformat.NotebookNode, file: str, root: Path) -> Path | None:
     """Return the chapter a notebook is a copy of: by its title, else by the number in its name."""
-    paths = {_title(nbformat.read(path, as_version=4).cells[0]): path for path in chapters(root)}
+    heads = {path: nbformat.read(path, as_version=4).cells[0].source for path in chapters(root)}
+    paths = {source.split("\n")[0]: path for path, source in heads.items()}
     paths |= {path.name[:2]: path for path in paths.values()}
+    titles = [cell.source.strip().split("\n")[0] for cell in notebook.cells]
     number = re.findall(r"(?<![^\W_])([0-9A-Z]\d)_[a-z]", Path(file).name)[-1:]
-    return next((paths[k] for k in [*map(_title, notebook.cells), *number] if k in paths), None)
-
-
-def _title(cell: nbformat.NotebookNode) -> str:
-    return cell.source.strip().split("\n")[0]
+    return next((paths[key] for key in titles + number if key in paths), None)
 
 
 def composed(chapter: Path, submitted: list, token: str) -> list[nbformat.NotebookNode]:
@@ -98,7 +94,7 @@ def composed(chapter: Path, submitted: list, token: str) -> list[nbformat.Notebo
     A marker's cell stands behind the last one with its answer, and has its exercise as metadata.
     """
     number, marker, exercises = chapter.name[:2], f"_{token}", 0
-    begins, own, fresh = f"from exercises import chapter_{number} as check", [], []
+    begins, own = f"from exercises import chapter_{number} as check", []
     for cell in small(nbformat.read(chapter, as_version=4)).cells:
         tags = set(cell.metadata.get("tags", ()))
         if cell.cell_type == "code" and not tags & {"solution", "quiz"}:
@@ -256,9 +252,10 @@ def write(rows: list[dict], out: Path) -> None:
         where = f"{row['chapter'] or row['file']}, exercise {row['exercise'] or '–'}"
         line = f"- {where}: **{row['result']}**. {html.escape(row['message'])}"
         reports.setdefault(row["student"], [f"# {row['student']}\n"]).append(line)
-    replace_file(out / "marks.csv", "\ufeff" + text.getvalue())  # by the mark Excel knows UTF-8
-    for student, lines in reports.items():
-        replace_file(out / (re.sub(r"[^\w.-]+", "_", student) + ".md"), "\n".join(lines) + "\n")
+    files = {re.sub(r"[^\w.-]+", "_", k)[:80] + ".md": "\n".join(reports[k]) for k in reports}
+    files["marks.csv"] = "\ufeff" + text.getvalue()  # by this mark Excel knows UTF-8
+    for name, content in files.items():
+        replace_file(out / name, content.encode("utf-8", "replace"))
 
 
 def mark(
@@ -271,13 +268,12 @@ def mark(
     for old in [*out.glob("*.md"), *out.glob("*.csv")]:
         old.unlink()
     rows, found = [], []
-    with tempfile.TemporaryDirectory() as place, ThreadPoolExecutor(WORKERS) as pool:
+    with tempfile.TemporaryDirectory() as place:
         for path in files:
             with path.open("rb") as file:
                 found += unpacked(path.relative_to(folder).as_posix(), file, Path(place))
-        todo = [pool.submit(marked, *each, root, limits) for each in found]
-        for done in tqdm(todo, desc="  notebooks"):
-            rows += done.result()
+        for each in tqdm(found, desc="  notebooks"):
+            rows += marked(*each, root, limits)
             write(rows, out)
     return rows
 
