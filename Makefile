@@ -1,6 +1,6 @@
 # The commands of the course. `make help` lists them; README.md says what to expect of each.
 .DEFAULT_GOAL := help
-.PHONY: help course test book pdf publish studies bench classroom slides exam usb fork lab lock phantom
+.PHONY: help course test book pdf publish studies bench classroom slides exam questions marks usb fork lab lock phantom
 
 ifeq ($(OS),Windows_NT)
 BIN := .venv/Scripts
@@ -51,6 +51,13 @@ slides: $(STAMP) ## make a deck of slides for every chapter in _build/slides, ru
 
 exam: $(STAMP) ## an exam sheet without answers and its key, in _build/exam: QUESTIONS="3 4 6 8"
 	@$(RUN) -m tools.teach.exam $(QUESTIONS)
+
+questions: $(STAMP) ## quizzes and exam choices for Moodle, Canvas and Blackboard, in _build/questions
+	@$(RUN) -m tools.teach.questions
+
+marks: $(STAMP) ## run submitted notebooks and write a table and reports to _build/marks: FOLDER=path
+	@test -n "$(FOLDER)" || { echo "Name the folder with what was handed in: make marks FOLDER=path" >&2; exit 2; }
+	@$(RUN) -m tools.teach.marks "$(FOLDER)"
 
 usb: $(STAMP) ## fill _build/usb for a room without internet: for students and for the teacher (2 GB)
 	@test -d _build/html || { $(RUN) -m tools.book.render && $(FINISH); }

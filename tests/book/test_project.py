@@ -28,7 +28,7 @@ CONDA_NAMES = {
     "playwright": "playwright-python",
 }
 LEFT_OUT = {"uv"}  # compiles requirements.lock, which conda does not use
-FROM_PIP = {"axe-playwright-python"}  # not on conda-forge
+FROM_PIP = {"axe-playwright-python", "text2qti"}  # not on conda-forge
 # Google Colab on 2026-08-19: a chapter opened there meets these.
 COLAB = (
     "tensorflow 2.20.0, keras 3.13.2, numpy 2.1.3, pandas 2.2.3, matplotlib 3.10.0, "

@@ -1,10 +1,24 @@
-"""The exam bank and the quizzes as questions."""
+"""`make questions`: the quizzes and the exam bank's choices for Moodle, Canvas and Blackboard.
 
+``_build/questions/`` gets one file for Moodle, with categories by chapter, and a QTI package for
+each quiz and for the exam bank. Their forms stand in ``teaching/questions/``.
+"""
+
+import html
+import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
-from tools.book.course import ROOT, ChapterError
+import jinja2
+import nbformat
+from markdown_it import MarkdownIt
 
+from tools.book.course import ROOT, ChapterError, chapters
+from utils import quiz
+from utils.files import replace_file
+
+OUT = ROOT / "_build" / "questions"
 BANK = ROOT / "teaching" / "exam-bank.md"
 LETTERS = re.compile(r"\*([A-E])\*")
 
@@ -67,3 +81,72 @@ def _question(part: str) -> ExamQuestion:
         int(number), title, chapter, level, kind, points, minutes, body,
         dict(zip(options[::2], texts, strict=True)), right, answer,
     )  # fmt: skip
+
+
+# --- For learning platforms ----------------------------------------------------------------------
+
+
+def quiz_questions(number: str) -> list[dict]:
+    """Return the quiz of a chapter, in the form of its schema, with Markdown for plain text."""
+
+    def marked_up(part: dict) -> dict:
+        texts = {key: part[key] for key in ("question", "answer", "feedback") if key in part}
+        signs = r"([\\`*_{}\[\]()#+.!$^~-])"
+        return part | {
+            k: re.sub(signs, r"\\\1", html.escape(t, quote=False)) for k, t in texts.items()
+        }
+
+    questions = json.loads(json.dumps(quiz.read_quiz(number)), object_hook=marked_up)
+    return [{"name": f"{number}, {n}", "points": 1} | q for n, q in enumerate(questions, 1)]
+
+
+def exam_choices() -> list[dict]:
+    """Return the exam bank's multiple choice in the form of a quiz, with ``chapter`` ("03")."""
+    return [
+        {
+            "name": f"Exam {q.number}: {q.title}", "points": q.points, "type": "multiple_choice",
+            "chapter": re.search(r"\d+", q.chapter)[0].zfill(2), "question": q.text,
+            "answers": [  # feedback speaks of the letters, and platforms shuffle
+                {"answer": f"{k}: {t}", "correct": k == q.right, "feedback": q.feedback(k)}
+                for k, t in q.options.items()
+            ],
+        }
+        for q in exam_questions() if q.options
+    ]  # fmt: skip
+
+
+def build(folder: Path = OUT) -> list[Path]:
+    """Write the files for all platforms; return their paths."""
+    from text2qti.config import Config  # here: who reads the exam bank only does not need it
+    from text2qti.qti import QTI
+    from text2qti.quiz import Quiz
+
+    pages = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ROOT / "teaching" / "questions"), trim_blocks=True,
+        undefined=jinja2.StrictUndefined, autoescape=jinja2.select_autoescape(["xml"]),
+    )  # fmt: skip
+    pages.filters["markdown"] = MarkdownIt("commonmark", {"html": False}).enable("table").render
+    pages.filters["line"] = lambda text: " ".join(text.split())
+    exam, categories = exam_choices(), {}
+    quizzes = {"exam-bank": ("Exam bank", exam)}
+    for path in chapters():
+        number = path.name[:2]
+        title = nbformat.read(path, as_version=4).cells[0].source.split("\n")[0].strip("# ")
+        name = f"{number} {title}".replace("/", "//")
+        if (quiz.FOLDER / f"{number}.json").exists():
+            quizzes[number] = name, quiz_questions(number)
+            categories[f"{name}/Quiz"] = quizzes[number][1]
+        if own := [question for question in exam if question["chapter"] == number]:
+            categories[f"{name}/Exam"] = own
+    files = {"moodle.xml": pages.get_template("moodle.xml").render(categories=categories)}
+    for name, (title, questions) in quizzes.items():
+        text = pages.get_template("text2qti.txt").render(title=title, questions=questions)
+        files[f"qti-{name}.zip"] = QTI(Quiz(text, config=Config())).zip_bytes()
+    for name, content in files.items():
+        replace_file(folder / name, content)
+    return [folder / name for name in files]
+
+
+if __name__ == "__main__":
+    for path in build():
+        print(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1000:,.0f} KB")
