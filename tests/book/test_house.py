@@ -12,7 +12,7 @@ from tools.book.course import ROOT
 
 # The plan had 4,000 lines for tools and 9,000 for tests; transfer learning and what one takes into
 # a lecture hall (classes' repositories, learning platforms, marks, print) add some.
-LINES = {"utils": 3500, "exercises": 1950, "tools": 4500, "tests": 9600}
+LINES = {"utils": 3500, "exercises": 1950, "tools": 4950, "tests": 10000}
 MOST_FILES_OF_UTILS = 22
 # From the ground up; a module imports only from floors below its own.
 FLOORS = [
