@@ -1,11 +1,10 @@
 """`make marks`: what is right gets its mark; all else gets a row and never stops the others."""
 
-import csv
-import io
 import shutil
 import zipfile
 
 import nbformat
+import pandas as pd
 import pytest
 
 from tools.book.course import ROOT, ChapterError
@@ -61,12 +60,8 @@ def hand_in(path, *sources, above="raise SystemError('is not run')", **options):
 
 def results(rows):
     """By student: the results, and all that is said."""
-    found = {}
-    for row in rows:
-        own = found.setdefault(row["student"], ([], []))
-        own[0].append(row["result"])
-        own[1].append(row["message"])
-    return {student: (results, " ".join(said)) for student, (results, said) in found.items()}
+    table = pd.DataFrame(rows).groupby("student")
+    return {student: (list(own["result"]), " ".join(own["message"])) for student, own in table}
 
 
 FORGED = [
@@ -131,8 +126,8 @@ def test_every_submission_gets_its_rows(tmp_path, course, monkeypatch):
         assert got == ["not marked"] and said in messages
     assert not found
     assert {path: path.read_bytes() for path in course.rglob("*.*")} == before
-    rows = list(csv.DictReader(io.StringIO((out / "marks.csv").read_text("utf-8-sig"))))
-    assert len(rows) == 2 * (len(CASES) + 1) + 5 and set(rows[0]) == set(marks.COLUMNS)
+    table = pd.read_csv(out / "marks.csv")
+    assert len(table) == 2 * (len(CASES) + 1) + 5 and tuple(table) == marks.COLUMNS
     assert "exercise 1: **not yet**. No: &lt;b&gt;all" in (out / "Wrong_1.md").read_text("utf-8")
     assert not [path for path in out.iterdir() if path.suffix not in (".md", ".csv")]
 
