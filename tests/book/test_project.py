@@ -139,19 +139,10 @@ def test_binder_gets_what_chapters_import_in_the_ranges_of_pyproject():
     listed = brings(*[r.name for r in asked if not r.marker or r.marker.evaluate()])
     sources = [stamp.source_of(nbformat.read(path, as_version=4)) for path in course.chapters()]
     sources += [path.read_text("utf-8") for path in ROOT.glob("[ue][tx]*/**/*.py")]
-    names = set(
-        re.findall(r"^ *(?:import|from) (\w+)[\w. ]*$|^ *from (\w+)", "\n".join(sources), re.M)
-    )
-    of = metadata.packages_distributions()
-    packages = {
-        name: {canonicalize_name(n) for n in of[name]}
-        for pair in names
-        for name in pair
-        if name in of
-    }
-    assert len(packages) > 15 and [name for name in packages if not listed & packages[name]] == [
-        "torch"
-    ]
+    named, of = "\n".join(sources), metadata.packages_distributions()
+    packages = {name for name in re.findall(r"(?m)^ *(?:import|from) (\w+)", named) if name in of}
+    lacking = [name for name in packages if not listed & set(map(canonicalize_name, of[name]))]
+    assert len(packages) > 15 and set(lacking) <= {"torch"}  # which a reader chooses for Keras
 
 
 WORKFLOWS = {path.stem: path.read_text("utf-8") for path in ROOT.glob(".github/workflows/*.yml")}
@@ -162,19 +153,11 @@ def test_workflows_pin_every_action_and_write_only_what_they_must():
     pinned = r"actions/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+|\./\.github/workflows/test\.yml"
     assert not [use for use in uses if not re.fullmatch(pinned, use)]
     assert len({use.partition("@")[0] for use in uses}) == len(uses), "an action in two versions"
-    may = {}
-    for name, workflow in ((name, yaml.safe_load(text)) for name, text in WORKFLOWS.items()):
-        assert workflow["permissions"] == {"contents": "read"}, name
-        may |= {
-            job: does["permissions"]
-            for job, does in workflow["jobs"].items()
-            if "permissions" in does
-        }
-    assert may == {
-        "chapters": {"contents": "read", "issues": "write"},
-        "book": {"contents": "read", "pages": "read"},
-        "deploy": {"pages": "write", "id-token": "write"},
-    }
+    writes = []
+    for name, text in WORKFLOWS.items():
+        assert yaml.safe_load(text)["permissions"] == {"contents": "read"}, name
+        writes += [f"{name} {scope}" for scope in re.findall(r"([\w-]+): write", text)]
+    assert sorted(writes) == ["colab issues", "publish id-token", "publish pages"]
 
 
 @pytest.mark.parametrize("answer", ["workflow", "legacy", ""])
