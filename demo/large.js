@@ -55,7 +55,7 @@ export async function askLarger(find, { network, given, ...asked }, wanted) {
     const [own] = ranked(manifest, given.probabilities);
     const classes = ranked(manifest, shares);
     for (const entry of classes) {
-      const value = element('span', 'tryit-value', percent(entry.share));
+      const value = element('span', '', percent(entry.share));
       const second = element('div', 'tryit-second', 'Larger network', value, track(entry));
       details.querySelector(`[data-dx=${entry.dx}] > .tryit-track`).after(second);
     }
@@ -77,7 +77,9 @@ const FAILED =
 function sentence(small, large) {
   const words = (entry) => `${brief(entry)} (${percent(entry.share)})`;
   const agreed = 'The small one names the same.';
-  const apart = `The small one names another: ${words(small)}. Neither is right by that.`;
+  const apart =
+    `The small one names another: ${words(small)}. Neither is right by that; do not pick the one you ` +
+    'like better.';
   return `Larger network: most like ${words(large)}. ${small.dx === large.dx ? agreed : apart}`;
 }
 

@@ -421,7 +421,7 @@ def test_a_damaged_larger_network_is_told_and_the_small_answer_stays(page):
     take(page, "nv")
     before = page.inner_text("#tryit-details")
     for how, words in (({"body": b"half"}, "does not fit"), ({"status": 404}, "not be loaded")):
-        page.route("**/large.onnx", lambda route, how=how: route.fulfill(**how))
+        page.route("**/large.onnx", lambda route, _, how=how: route.fulfill(**how))
         said = switched(page, on=True, state="failed")
         assert words in said and said.endswith("The answer of the small network stands.")
         assert page.inner_text("#tryit-details") == before
