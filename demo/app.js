@@ -5,6 +5,7 @@
 import { photograph } from './camera.js';
 import { Crop } from './crop.js';
 import { PlainError, decode, take } from './decode.js';
+import { askLarger } from './large.js';
 import { answerOf, buildInfo, loadNetwork } from './network.js';
 import { occlusion } from './occlusion.js';
 import { furnish } from './page.js';
@@ -17,6 +18,8 @@ let crop;
 /** Counts up with each image and each move of the square; what belongs to an old one is dropped. */
 let turn = 0;
 let waiting = 0;
+/** What the small network was asked and answered last; null while it is asked. */
+let latest = null;
 
 start();
 
@@ -56,6 +59,7 @@ function listen() {
     find('sliders').hidden = find('whole').checked;
     soon();
   });
+  find('larger').addEventListener('change', () => compare(turn));
   document.addEventListener('paste', (event) => {
     if (event.target.matches?.('input[type="search"], input[type="text"], textarea')) return;
     fromTransfer(event, event.clipboardData, 'The clipboard holds no image.');
@@ -129,15 +133,23 @@ function soon() {
 async function answer() {
   turn += 1;
   const mine = turn;
+  latest = null;
   root.dataset.state = 'working';
   try {
     const known = await verdict(mine);
-    if (known) explain(mine, known).catch(fail);
-    return Boolean(known);
+    if (!known) return false;
+    latest = known;
+    explain(mine, known).catch(fail);
+    compare(mine);
+    return true;
   } catch (error) {
     if (mine === turn) fail(error);
     return false;
   }
+}
+
+function compare(mine) {
+  if (latest) askLarger(find, latest, () => mine === turn && find('larger').checked);
 }
 
 /** Ask the network and show what it says; null if the reader has moved on meanwhile. */
@@ -158,6 +170,7 @@ async function verdict(mine) {
   const boxes = { verdict: find('verdict'), details: find('details') };
   showAnswer(boxes, manifest, given, caution);
   showWarning(find('warning'), manifest);
+  find('larger-bytes').textContent = ` (${(manifest.large.bytes / 1e6).toFixed(1)} MB, once)`;
   say(`${summary(manifest, given)} ${caution}`);
   find('answer').dataset.refused = String(given.refused);
   find('map-figure').hidden = given.refused;

@@ -14,10 +14,11 @@ const IMAGE = 28 * 28 * 3;
  * @typedef {object} Network
  * @property {object} manifest what `python -m tools.demo.export_demo` wrote beside the model
  * @property {(images: Uint8Array[]) => Promise<Raw>} run asks the network, once for each image
+ * @property {object} ort the runtime
  *
  * @typedef {object} Raw
  * @property {Float32Array} probabilities one row of seven for each image
- * @property {Float32Array} strangeness one number for each image
+ * @property {Float32Array} [strangeness] one number for each image; the small network's
  *
  * @typedef {object} Answer
  * @property {number[]} probabilities calibrated, in the order of the manifest's classes
@@ -26,6 +27,7 @@ const IMAGE = 28 * 28 * 3;
  */
 
 let loading = null;
+let last = Promise.resolve(); // one batch at a time
 
 /**
  * What the build of the book put in.
@@ -73,16 +75,21 @@ async function load() {
   }
   const [description, model, wasm, ort] = parts;
   const manifest = JSON.parse(new TextDecoder().decode(description));
-  await check(model, manifest);
   ort.env.wasm.numThreads = 1; // more would need special headers from the server
   ort.env.wasm.wasmBinary = wasm;
-  const session = await ort.InferenceSession.create(model, { executionProviders: ['wasm'] });
-  const network = { manifest, run: runner(ort, session, manifest) };
+  const network = { manifest, ort, run: await started(ort, model, manifest) };
   await network.run(Array(manifest.symmetries.length).fill(new Uint8Array(IMAGE))); // warm up
   return network;
 }
 
-async function bytesOf(name) {
+/** Check a model and start it; return what asks it. */
+export async function started(ort, model, facts) {
+  await check(model, facts);
+  const session = await ort.InferenceSession.create(model, { executionProviders: ['wasm'] });
+  return runner(ort, session, facts);
+}
+
+export async function bytesOf(name) {
   const response = await fetch(new URL(name, HERE));
   if (!response.ok) throw new Error(`${name}: ${response.status}`);
   return new Uint8Array(await response.arrayBuffer());
@@ -95,12 +102,12 @@ async function unzipped(bytes) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/** Compare the model's checksum with the manifest's, where the browser can (https, localhost). */
-async function check(model, manifest) {
+/** Compare a model's checksum with the manifest's, where the browser can (https, localhost). */
+async function check(model, { sha256 }) {
   if (!globalThis.crypto?.subtle) return;
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', model));
   const hex = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  if (hex !== manifest.sha256) {
+  if (hex !== sha256) {
     throw new PlainError(
       'The model does not fit its description: one of the two files is old or damaged. Load the ' +
         'page again; if that does not help, build the book again.',
@@ -108,12 +115,11 @@ async function check(model, manifest) {
   }
 }
 
-function runner(ort, session, manifest) {
-  const { input, outputs } = manifest;
-  let last = Promise.resolve(); // one batch at a time
+function runner(ort, session, { input, outputs }) {
   return (images) => {
-    const batch = new Float32Array(images.length * IMAGE);
-    images.forEach((image, i) => batch.set(image, i * IMAGE));
+    const numbers = images[0].length;
+    const batch = new Float32Array(images.length * numbers);
+    images.forEach((image, i) => batch.set(image, i * numbers));
     last = last
       .catch(() => {})
       .then(async () => {
@@ -121,7 +127,7 @@ function runner(ort, session, manifest) {
         const result = await session.run({ [input.name]: tensor });
         return {
           probabilities: result[outputs.probabilities].data,
-          strangeness: result[outputs.strangeness].data,
+          strangeness: result[outputs.strangeness]?.data,
         };
       });
     return last;
@@ -131,19 +137,20 @@ function runner(ort, session, manifest) {
 /**
  * Turn an image counter-clockwise, then, if asked, mirror left and right.
  *
- * @param {Uint8Array} image 28 × 28 × 3
+ * @param {Uint8Array} image size × size × 3
  * @param {{rotate: number, flip: boolean}} symmetry degrees, a multiple of 90
+ * @param {number} [size]
  * @returns {Uint8Array}
  */
-export function turned(image, { rotate, flip }) {
-  const last = 27;
-  const out = new Uint8Array(IMAGE);
-  for (let y = 0; y <= last; y += 1) {
-    for (let x = 0; x <= last; x += 1) {
+export function turned(image, { rotate, flip }, size = 28) {
+  const end = size - 1;
+  const out = new Uint8Array(image.length);
+  for (let y = 0; y <= end; y += 1) {
+    for (let x = 0; x <= end; x += 1) {
       let [row, column] = [y, x];
-      for (let angle = 0; angle < rotate; angle += 90) [row, column] = [last - column, row];
-      if (flip) column = last - column;
-      const [to, from] = [(row * 28 + column) * 3, (y * 28 + x) * 3];
+      for (let angle = 0; angle < rotate; angle += 90) [row, column] = [end - column, row];
+      if (flip) column = end - column;
+      const [to, from] = [(row * size + column) * 3, (y * size + x) * 3];
       for (let c = 0; c < 3; c += 1) out[to + c] = image[from + c];
     }
   }
@@ -165,6 +172,15 @@ export function calibrated(probabilities, temperature) {
   return powers.map((power) => power / sum);
 }
 
+/** The mean of rows of numbers, each of `width`. */
+export function meanOf(numbers, width) {
+  const sums = Array(width).fill(0);
+  numbers.forEach((number, i) => {
+    sums[i % width] += number;
+  });
+  return sums.map((sum) => (sum * width) / numbers.length);
+}
+
 /**
  * The network's answer on one image: the mean over its eight symmetries, calibrated.
  *
@@ -176,14 +192,9 @@ export async function answerOf(network, image) {
   const { manifest } = network;
   const { symmetries, classes } = manifest;
   const raw = await network.run(symmetries.map((symmetry) => turned(image, symmetry)));
-  const mean = classes.map((_, c) => {
-    let sum = 0;
-    for (let i = 0; i < symmetries.length; i += 1) sum += raw.probabilities[i * classes.length + c];
-    return sum / symmetries.length;
-  });
-  const strangeness = raw.strangeness.reduce((a, b) => a + b, 0) / symmetries.length;
+  const [strangeness] = meanOf(raw.strangeness, 1);
   return {
-    probabilities: calibrated(mean, manifest.temperature),
+    probabilities: calibrated(meanOf(raw.probabilities, classes.length), manifest.temperature),
     strangeness,
     refused: strangeness > manifest.refusal.threshold,
   };

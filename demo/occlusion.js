@@ -66,7 +66,7 @@ export async function occlusion(network, image, which, wanted) {
 }
 
 /** Let the browser paint and listen before the next batch. */
-function pause() {
+export function pause() {
   return new Promise((resolve) => {
     setTimeout(resolve, 0);
   });

@@ -66,15 +66,21 @@ const MARKUP = `
     <h2 id="tryit-answer-title">The network’s answer</h2>
     <div id="tryit-verdict"></div>
     <aside class="tryit-warning" aria-label="Not a medical device" id="tryit-warning"></aside>
+    <div class="tryit-larger" id="tryit-larger-box">
+      <label class="tryit-whole"><input type="checkbox" id="tryit-larger">
+        <span>Ask the larger network too<span id="tryit-larger-bytes"></span></span></label>
+      <p role="status" id="tryit-larger-text"></p>
+      <p class="tryit-small" id="tryit-larger-tested"></p>
+    </div>
     <div id="tryit-details"></div>
   </section>
   <section class="tryit-inside" aria-labelledby="tryit-inside-title">
-    <h2 id="tryit-inside-title">What the network sees</h2>
+    <h2 id="tryit-inside-title">What the small network sees</h2>
     <div class="tryit-figures">
       <div>
         <canvas id="tryit-sees" width="28" height="28" role="img"
           aria-label="The part in the square, shrunk to 28 by 28 pixels"></canvas>
-        <p>All the network gets: 28 × 28 pixels, each the mean of those it covers.</p>
+        <p>All it gets: 28 × 28 pixels, each the mean of those it covers.</p>
       </div>
       <div id="tryit-map-figure">
         <canvas id="tryit-map" width="336" height="336" role="img"

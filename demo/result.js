@@ -15,7 +15,7 @@ export function percent(share) {
 }
 
 /** Make an element; texts go in as text, so nothing of a file can become markup. */
-function element(name, className = '', ...children) {
+export function element(name, className = '', ...children) {
   const made = document.createElement(name);
   if (className) made.className = className;
   made.append(...children);
@@ -40,7 +40,7 @@ function everyday({ plain }) {
 }
 
 /** The same without its explanation: "Melanoma". */
-function brief(entry) {
+export function brief(entry) {
   return everyday(entry).replace(/, (a|the) .*$/, '');
 }
 
@@ -102,11 +102,6 @@ function bar(entry, i) {
   const name = element('span', 'tryit-name', everyday(entry));
   const medical = element('span', 'tryit-medical', `Medical name: ${entry.name}`);
   const value = element('span', 'tryit-value', percent(entry.share));
-  const fill = element('span', 'tryit-fill');
-  fill.style.width = `${100 * entry.share}%`;
-  fill.style.backgroundColor = entry.colour;
-  const track = element('span', 'tryit-track', fill);
-  track.setAttribute('aria-hidden', 'true');
   const more = element(
     'details',
     'tryit-more',
@@ -120,9 +115,19 @@ function bar(entry, i) {
     element('p', '', howOften(entry)),
   );
   more.open = i === 0;
-  const item = element('li', top ? 'tryit-top' : '', name, value, medical, track, more);
+  const item = element('li', top ? 'tryit-top' : '', name, value, medical, track(entry), more);
   item.dataset.dx = entry.dx;
   return item;
+}
+
+/** The bar itself. */
+export function track({ share, colour }) {
+  const fill = element('span', 'tryit-fill');
+  fill.style.width = `${100 * share}%`;
+  fill.style.backgroundColor = colour;
+  const made = element('span', 'tryit-track', fill);
+  made.setAttribute('aria-hidden', 'true');
+  return made;
 }
 
 /** How often the network is right when it puts this class first, with the interval, and on how many melanomas. */

@@ -18,6 +18,9 @@ from tools.book import npm
 from tools.book.course import ROOT
 from tools.book.render import render
 from tools.demo import install
+from tools.demo.export_demo import asker
+from utils.augment import averaged
+from utils.calibration import apply_temperature
 from utils.data.photographs import Photographs
 from utils.predict import predict
 
@@ -25,7 +28,8 @@ WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 THEME = "THEBE_JS_URL"  # each page of the theme declares it twice, which harms nothing
 REAL = 200  # real images for the comparison with Python
 # What try-it.md refers to; the real pages would take a minute to render.
-NEIGHBOURS = ("chapters/09_better_predictions", "chapters/13_putting_it_to_use", "data-and-licence")
+NAMES = ("09_better_predictions", "10_transfer_learning", "13_putting_it_to_use")
+NEIGHBOURS = (*(f"chapters/{name}" for name in NAMES), "data-and-licence")
 
 
 @pytest.fixture(scope="module")
@@ -374,6 +378,59 @@ def test_policy_stands_before_every_script_and_forbids_foreign_hosts(page, html)
     assert {"connect-src", "img-src", "script-src-elem"} <= set(blocked["seen"])
 
 
+def switched(page, *, on: bool, state: str) -> str:
+    """Move the switch of the larger network; return what the page says when that is done."""
+    page.set_checked("#tryit-larger", on)
+    until(page, f"document.querySelector('#tryit-larger-box[data-state={state}]') !== null")
+    return page.inner_text("#tryit-larger-text")
+
+
+def test_the_larger_network_answers_beside_the_small_one_as_python_does(page, html, manifest):
+    def loads():
+        return sum(url.endswith("large.onnx") for url in page.requests)
+
+    assert choose(page, strangers()["wall"]) == "refused"
+    assert "no measure of strangeness" in switched(page, on=True, state="refused")
+    assert loads() == 0 and page.locator(".tryit-second").count() == 0
+    place = html / "_static" / "demo"
+    ask = asker(place / "large.onnx", manifest["large"])
+    for dx in ("nv", "mel"):
+        take(page, dx)
+        said = switched(page, on=True, state="answered")
+        assert loads() == 1
+        page.context.set_offline(True)
+        with Image.open(place / "samples" / f"{dx}.png") as image:
+            large = image.convert("RGB").resize((128, 128), Image.Resampling.BOX)
+        (mean,) = averaged(ask, np.asarray(large)[None])
+        wanted = apply_temperature(mean, manifest["large"]["temperature"])[0]
+        for c, share in zip(manifest["classes"], wanted, strict=True):
+            width = page.get_attribute(f"li[data-dx={c['dx']}] .tryit-second .tryit-fill", "style")
+            assert abs(float(re.search(r"width: ([\d.e-]+)%", width)[1]) / 100 - share) < 0.01
+        same = manifest["classes"][wanted.argmax()]["dx"] == bars(page).first.get_attribute(
+            "data-dx"
+        )
+        assert ("names the same" in said) == same and ("right by that" in said) != same
+        score = round(100 * manifest["large"]["transfer"]["accuracy"]["value"])
+        assert f"{score} (" in page.inner_text("#tryit-larger-tested")
+    assert not switched(page, on=False, state="off")
+    assert page.locator(".tryit-second").count() == 0 and bars(page).count() == 7
+    assert not page.errors
+
+
+def test_a_damaged_larger_network_is_told_and_the_small_answer_stays(page):
+    take(page, "nv")
+    before = page.inner_text("#tryit-details")
+    for how, words in (({"body": b"half"}, "does not fit"), ({"status": 404}, "not be loaded")):
+        page.route("**/large.onnx", lambda route, _, how=how: route.fulfill(**how))
+        said = switched(page, on=True, state="failed")
+        assert words in said and said.endswith("The answer of the small network stands.")
+        assert page.inner_text("#tryit-details") == before
+        assert page.locator("#tryit-work").is_visible()
+        switched(page, on=False, state="off")
+        page.unroute("**/large.onnx")
+    assert "Larger network: most like" in switched(page, on=True, state="answered")
+
+
 COMPARE = """async ([count, square]) => {
   const { decode } = await import('/_static/demo/decode.js');
   const { shrink, centredSquare } = await import('/_static/demo/shrink.js');
@@ -459,6 +516,7 @@ def test_only_this_page_loads_the_demo_and_its_files_are_small(html):
         assert ("_static/demo/" in content) == (path.name == "try-it.html"), path.name
     place = html / "_static" / "demo"
     sizes = {path.name: path.stat().st_size for path in place.rglob("*") if path.is_file()}
+    assert sizes.pop(install.LARGE) < 7_000_000  # loaded only when asked for
     heavy = (*install.RUNTIME.values(), *install.MODEL)
     own = sum(size for name, size in sizes.items() if name not in heavy)
     assert own + (html / "try-it.html").stat().st_size < 300_000

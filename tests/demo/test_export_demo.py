@@ -41,7 +41,8 @@ def manifest(exported):
 
 
 def test_folder_holds_the_model_and_what_is_known_of_it(exported, manifest):
-    assert sorted(p.name for p in exported.iterdir()) == ["manifest.json", "model.onnx"]
+    names = ["large.onnx", "manifest.json", "model.onnx"]
+    assert sorted(p.name for p in exported.iterdir()) == names
     content = (exported / "model.onnx").read_bytes()
     assert manifest["sha256"] == hashlib.sha256(content).hexdigest()
     assert manifest["bytes"] == len(content) < 2_000_000
@@ -54,10 +55,31 @@ def test_folder_holds_the_model_and_what_is_known_of_it(exported, manifest):
     assert "HAM_" not in json.dumps(manifest)
 
 
+def test_the_larger_network_is_small_enough_and_what_is_said_of_it_was_measured(
+    exported, manifest, monkeypatch, tmp_path
+):
+    large, file = manifest["large"], exported / "large.onnx"
+    assert large["bytes"] == file.stat().st_size < 7_000_000 and large["check"]["same_class"] == 1
+    assert large["check"]["largest_difference"] <= 5e-3
+    cards = json.loads((MODELS / "cards.json").read_text(encoding="utf-8"))
+    for name in ("best", "transfer"):
+        assert large[name] == cards[name]["headline"]["most probable class"]
+    assert large["temperature"] == cards["transfer"]["calibration"]["temperature"]
+    answer = [np.full((2, 7), 1 / 7)]
+    with pytest.raises(ChapterError, match="large.onnx does not answer"):
+        export_demo.compare(lambda _: answer, lambda _: [answer[0] + 6e-3], answer[0], file)
+    cards["transfer"]["weights_sha256"] = "of other weights"
+    (tmp_path / "cards.json").write_text(json.dumps(cards))
+    monkeypatch.setattr("utils.weights.MODELS", tmp_path)
+    with pytest.raises(ChapterError, match="no numbers of the weights 'transfer'.*results.cards"):
+        export_demo.export_large(tmp_path / "large.onnx", answer[0])
+
+
 def test_another_answer_is_refused(exported, manifest, images):
-    by_file = export_demo.asker(exported / "model.onnx", manifest)
+    path = exported / "model.onnx"
+    by_file = export_demo.asker(path, manifest)
     model = partial(ask, published()[0])
-    assert export_demo.compare(by_file, model, images)["same_class"] == 1
+    assert export_demo.compare(by_file, model, images, path)["same_class"] == 1
 
     def off(views, *, probability=0.0, strangeness=0.0):
         p, s = model(views)
@@ -75,7 +97,7 @@ def test_another_answer_is_refused(exported, manifest, images):
         partial(off, strangeness=np.nan),
     ):
         with pytest.raises(ChapterError, match="model.onnx does not answer as the mo"):
-            export_demo.compare(by_file, wrong, images)
+            export_demo.compare(by_file, wrong, images, path)
 
 
 def test_nothing_is_exported_twice_and_everything_that_matters_counts(exported, tmp_path):
@@ -86,8 +108,10 @@ def test_nothing_is_exported_twice_and_everything_that_matters_counts(exported, 
     assert (folder / "manifest.json").read_bytes() == before
     now = export_demo.state()
     assert export_demo.is_current(folder, now) and not export_demo.is_current(folder, "other")
-    (folder / "model.onnx").write_bytes(b"half")
-    assert not export_demo.is_current(folder, now)
+    for name in ("model.onnx", "large.onnx"):
+        (folder / name).write_bytes(b"half")
+        assert not export_demo.is_current(folder, now)
+        shutil.copy(exported / name, folder)
 
     for name in export_demo.SOURCES:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

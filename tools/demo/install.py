@@ -16,7 +16,7 @@ from utils.files import write_json
 # Name in the package onnxruntime-web → name here. The smallest build that runs the model:
 # WebAssembly only, its own JavaScript bundled.
 RUNTIME = {"ort.wasm.bundle.min.mjs": "ort.js", "ort-wasm-simd-threaded.wasm": "ort.wasm.gz"}
-MODEL = ("manifest.json", "model.onnx")
+MODEL, LARGE = ("manifest.json", "model.onnx"), "large.onnx"  # the latter only when asked for
 PAGE = ("*.js", "*.css", "samples/*.png")
 
 
@@ -53,7 +53,7 @@ def _install_model(place: Path, root: Path) -> str:
     done = run_python(["-m", "tools.demo.export_demo"], cwd=root)
     if done.returncode:
         return f"The model could not be exported.\n{done.stdout.strip()[-1500:]}"
-    for name in MODEL:
+    for name in (*MODEL, LARGE):
         shutil.copyfile(root / "_build" / "demo" / name, place / name)
     return ""
 
