@@ -138,7 +138,8 @@ def test_binder_gets_what_chapters_import_in_the_ranges_of_pyproject():
     asked = [*requirements("cpu"), *map(Requirement, more)]
     listed = brings(*[r.name for r in asked if not r.marker or r.marker.evaluate()])
     sources = [stamp.source_of(nbformat.read(path, as_version=4)) for path in course.chapters()]
-    sources += [path.read_text("utf-8") for path in ROOT.glob("[ue][tx]*/**/*.py")]
+    for room in ("utils", "exercises"):
+        sources += [path.read_text("utf-8") for path in (ROOT / room).rglob("*.py")]
     named, of = "\n".join(sources), metadata.packages_distributions()
     packages = {name for name in re.findall(r"(?m)^ *(?:import|from) (\w+)", named) if name in of}
     lacking = [name for name in packages if not listed & set(map(canonicalize_name, of[name]))]
