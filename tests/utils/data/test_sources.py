@@ -7,12 +7,12 @@ import datafiles
 import numpy as np
 import pandas as pd
 import pytest
-from datafiles import METADATA, NPZ, ROWS
+from datafiles import JPEG_FOLDERS, METADATA, NPZ, ROWS
 from PIL import Image
 
 from utils import data
 from utils.data import records
-from utils.data.photographs import JPEG_FOLDERS, ZIPS, Photographs
+from utils.data.photographs import ZIPS, Photographs
 from utils.data.records import DataError, IncompleteError
 from utils.data.tables import KAGGLE_CSV
 
@@ -55,7 +55,7 @@ def test_a_photograph_is_the_same_from_zips_and_folders(tmp_path):
         datafiles.make(folder, folder.name)
     assert len({read(folder).fingerprint for folder in folders}) == 1
     with pytest.raises(DataError, match=f"neither {ZIPS[0]}.*nor any JPEG"):
-        Photographs(tmp_path)
+        Photographs(tmp_path / "empty")
 
 
 TAB, BARE = "HAM10000_metadata.tab", "HAM10000_metadata"
@@ -70,7 +70,7 @@ def test_metadata_in_each_of_its_forms(tmp_path, name, separator, newer):
     if newer:
         written["dataset"] = "vidir_modern"
     path = datafiles.write_metadata(tmp_path, written, name, separator)
-    assert records.find_metadata(tmp_path) == path
+    assert records.find_table(tmp_path) == path
     table = records.read_metadata(path)
     assert tuple(table.columns) == records.COLUMNS
     assert set(table["dataset"]) == {"vidir_modern" if newer else None}
@@ -220,7 +220,7 @@ ARRAYS = [
     ("val_labels", lambda a: a.astype(float), "integers, not float64"),
     ("test_images", lambda a: a[:-1], "one for each label"),
     ("val_labels", lambda a: a + 7, "dermamnist_val_0000|not from 0 to 6"),
-    ("val_labels", lambda a: None, f"'val_labels'|{AGAIN}"),
+    ("val_labels", lambda a: None, f"val_labels is not|{AGAIN}"),
 ]
 # The form of the data, what is done to it, words of the message, and the rows asked for.
 BAD = [
