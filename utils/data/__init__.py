@@ -156,7 +156,6 @@ def find(folder: Path, size: int = 28, *, expected_rows: int = records.IMAGES) -
             incomplete = incomplete or error
     if incomplete is not None:
         raise incomplete
-    return None
 
 
 def _download(group: str, size: int, finder: Callable[..., Source], stand_in: str) -> Source:

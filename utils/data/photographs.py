@@ -113,10 +113,10 @@ def _zips(folder: Path, outside: bool = False) -> list[Path]:
 
 def _in_zips(zips: list[Path]) -> Iterator[_Place]:
     for path in zips:
-        records.refuse_html(path)
-        problem = f"{path} with its {path.stat().st_size:,} bytes cannot be opened as a zip"
-        with records.readable(problem), zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
+        with records.readable(f"{path} cannot be opened as a zip"):
+            records.refuse_html(path)
+            with zipfile.ZipFile(path) as archive:
+                entries = archive.infolist()
         for entry in entries:
             yield _Place(path, entry.filename, f"{entry.CRC:08x}", entry.file_size)
 

@@ -149,12 +149,14 @@ def files(folder: Path) -> list[Path]:
         deep = len(Path(here).relative_to(folder).parts) > 2
         inner[:] = [] if deep else sorted(name for name in inner if name[0] not in "._")
         found += [Path(here, name) for name in sorted(names) if name[0] not in "._"]
-    return sorted(found, key=lambda path: len(path.parts))
+    return sorted(filter(Path.is_file, found), key=lambda path: len(path.parts))
 
 
 def find_table(folder: Path, stem: str = "HAM10000_metadata") -> Path | zipfile.Path | None:
     """Return the file that holds a table: under its official name or nearly so, or in a zip."""
-    told = re.compile(rf"(?:.*/)?{stem}( ?\(\d\))?((?:\.csv|\.tab|\.tsv)*)(\.gz)?", re.IGNORECASE)
+    told = re.compile(
+        rf"(?:.*/)?{stem}( ?\(\d\))?((?:\.(?:csv|tab|tsv|txt))*)(\.gz)?", re.IGNORECASE
+    )
     paths = files(folder)
     named = [(path, name) for path in paths if (name := told.fullmatch(path.name))]
     named.sort(key=lambda p: (bool(p[1][3]), len(p[0].parts), p[1][1] or "", not p[1][2]))
@@ -163,15 +165,16 @@ def find_table(folder: Path, stem: str = "HAM10000_metadata") -> Path | zipfile.
     for path in (path for path in paths if path.suffix.lower() == ".zip"):
         with suppress(*DAMAGE), zipfile.ZipFile(path) as archive:
             for member in filter(told.fullmatch, archive.namelist()):
-                return zipfile.Path(path, member)
+                if archive.getinfo(member).file_size < 2 * 10**8:  # the largest table has half
+                    return zipfile.Path(path, member)
     return None
 
 
 @contextmanager
 def opened(path: Path | zipfile.Path) -> Iterator[BinaryIO]:
     """Open a table, maybe a packed one; what goes wrong while it is read becomes a `DataError`."""
-    refuse_html(path)
     with readable(f"{path} is not a readable table"):
+        refuse_html(path)
         with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
             yield file
 

@@ -11,7 +11,6 @@ from tqdm import tqdm
 from utils.classes import CLASSES, DX
 from utils.data import records
 from utils.data.records import AGAIN, IMAGES, DataError, LesionImages, Source
-from utils.files import hash_file
 
 __all__: list[str] = []
 
@@ -100,7 +99,6 @@ def size_of(name: str) -> int:
 
 def _read_npz(path: Path, size: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Return images uint8 (N, size, size, 3), labels int64 (N,) in their own coding, and ids."""
-    records.refuse_html(path)
     images, labels, ids = [], [], []
     with records.readable(f"{path} cannot be used"), np.load(path, allow_pickle=False) as file:
         for part in ("train", "val", "test"):
@@ -132,7 +130,7 @@ def find_npz(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> So
     by_size = {size_of(path.name): path for path in reversed(paths)}
     records.require_size(size, tuple(sorted(by_size)), f"DermaMNIST in {folder}")
     path = by_size[size]
-    key = records.digest("npz", hash_file(path))
+    key = records.digest("npz", records.hash_table(path))
 
     def read() -> LesionImages:
         images, codes, ids = _read_npz(path, size)

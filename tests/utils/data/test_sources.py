@@ -1,5 +1,6 @@
 """Every form of the data is read right, and every bad input is refused with a helpful message."""
 
+import gzip
 import io
 import zipfile
 
@@ -123,6 +124,58 @@ def test_the_best_complete_source_of_a_folder_is_taken(tmp_path):
     assert all(one in name for one, name in zip(expected, names, strict=True)), names
 
 
+def renamed(old, new):
+    """Return what moves a file; where the new name ends so, it is packed."""
+
+    def move(folder):
+        path = folder / new
+        path.parent.mkdir(parents=True, exist_ok=True)
+        (folder / old).rename(path)
+        if new.endswith(".csv.zip"):
+            content = path.read_bytes()
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr(f"__MACOSX/._{old}", b"")
+                archive.writestr(f"x/{old}", content)
+        elif new.endswith(".gz"):
+            path.write_bytes(gzip.compress(path.read_bytes()))
+
+    return move
+
+
+def kaggle_archive(folder):
+    """Pack all into one archive as Kaggle does, each JPEG twice."""
+    with zipfile.ZipFile(folder / "archive.zip", "w") as archive:
+        for name, content in datafiles.make_jpegs().items():
+            for part in ("HAM10000_images_part_1", "ham10000_images_part_1"):
+                archive.writestr(f"{part}/{name}.JPG", content)
+        archive.write(folder / METADATA, METADATA)
+    for name in (METADATA, *ZIPS):
+        (folder / name).unlink()
+
+
+NEARLY = [
+    ("zips", kaggle_archive),
+    ("zips", renamed(ZIPS[0], "a/b/ham10000_images_part_1 (1).ZIP")),
+    ("zips", renamed(METADATA, "a/ham10000_metadata (1).CSV")),
+    ("zips", renamed(METADATA, METADATA + ".zip")),
+    ("csv", renamed(KAGGLE_CSV, KAGGLE_CSV + ".zip")),
+    ("csv", renamed(KAGGLE_CSV, f"archive/{KAGGLE_CSV}.gz")),
+    ("jpegs", renamed("ISIC_0024306.jpg", "all images/b/isic_0024306.JPEG")),
+    ("zips", lambda folder: (folder / "gone.zip").symlink_to("nowhere")),
+]
+
+
+@pytest.mark.parametrize("form, edit", NEARLY)
+def test_nearly_right_names_and_places_are_the_same_data(tmp_path, form, edit):
+    datafiles.make(tmp_path, form)
+    expected = read(tmp_path)
+    edit(tmp_path)
+    found = read(tmp_path)
+    assert np.array_equal(found.images, expected.images)
+    assert found.fingerprint == expected.fingerprint
+    pd.testing.assert_frame_equal(found.metadata, expected.metadata)
+
+
 def change(name, edit):
     """Return what changes a file: its bytes become those that `edit` returns."""
     return lambda folder: (folder / name).write_bytes(edit((folder / name).read_bytes()))
@@ -198,6 +251,8 @@ def nothing(folder):
     pass
 
 
+HUGE = io.BytesIO()
+Image.new("L", (4000, 3000)).save(HUGE, "JPEG")
 AGAIN, TORN = "ownload it again", datafiles.make_jpegs()["ISIC_0024315"][:400]
 PAGES = b"<!DOCTYPE html>", b"\n  <html>", b"\xef\xbb\xbf<?xml"
 NO_PIXELS = "256", "-1", "4294967297", "99999999999999999999", "abc", "", "12.5", "inf"
@@ -226,6 +281,10 @@ ARRAYS = [
 BAD = [
     ("zips", change(ZIPS[1], lambda b: b[:-100]), f"{ZIPS[1]}|truncated or damaged|{AGAIN}"),
     *(("zips", page(ZIPS[0], start), f"{ZIPS[0]}|a web page|{AGAIN}") for start in PAGES),
+    ("zips", change(METADATA, lambda b: b[:-3]), f"{METADATA}|it is cut off|'female,ba'|{AGAIN}"),
+    ("zips", change(METADATA, lambda b: b[:-9]), f"{METADATA}|line 15 has 6 cells|{AGAIN}"),
+    ("zips", zips(ISIC_0024315=bytes(10**8 + 1)), "ISIC_0024315|100,000,001 bytes|no photograph"),
+    ("zips", zips(ISIC_0024315=HUGE.getvalue()), "ISIC_0024315|4,000 × 3,000 pixels are too many"),
     ("zips", flip(ZIPS[0], 400), f"{ZIPS[0]}|ISIC_0024306|cannot be decoded"),
     ("zips", image_twice, f"ISIC_0024306|{ZIPS[1]}|is there twice"),
     ("jpegs", jpeg_twice, f"ISIC_0024306|{JPEG_FOLDERS[1]}|is there twice"),
