@@ -2,13 +2,13 @@
 
 import contextlib
 import dataclasses
-import functools
 import hashlib
 import os
 import re
 import tempfile
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -100,7 +100,7 @@ def _choose(size: int, source: str | Path, rows: int) -> Source:
         if chosen := find(RAW_DIR, size, expected_rows=rows):
             return chosen
         records.require_size(size, (28,), "what 'auto' downloads")
-        finder = functools.partial(tables.find_csv, expected_rows=rows)
+        finder = partial(tables.find_csv, expected_rows=rows)
         return _download("kaggle", size, finder, PHANTOM)
     folder = _folder(source, asked_by)
     if chosen := find(folder, size, expected_rows=rows):
@@ -141,8 +141,7 @@ def _choose_external(size: int) -> Source:
     for folder in ([_folder(named, _VARIABLE)] if named else []) + [RAW_DIR]:
         if source := photographs.find_external(folder, size, ids):
             return source
-    finder = functools.partial(photographs.find_external, ids=ids)
-    return _download("external", size, finder, ELSEWHERE)
+    return _download("external", size, partial(photographs.find_external, ids=ids), ELSEWHERE)
 
 
 def find(folder: Path, size: int = 28, *, expected_rows: int = records.IMAGES) -> Source | None:

@@ -124,8 +124,9 @@ def _in_zips(zips: list[Path]) -> Iterator[_Place]:
 def _in_folders(folder: Path) -> Iterator[_Place]:
     """Yield the JPEGs in the folder itself and in folders within, but for the outside test's."""
     for path in records.files(folder):
-        if _image_id(path.name) and OUTSIDE not in str(path.relative_to(folder)).lower():
-            yield _Place(path, "", str(path.stat().st_mtime_ns), path.stat().st_size)
+        if _image_id(path.name) and OUTSIDE not in str(path)[len(str(folder)) :].lower():
+            stat = path.stat()
+            yield _Place(path, "", str(stat.st_mtime_ns), stat.st_size)
 
 
 def _by_id(places: Iterator[_Place]) -> dict[str, _Place]:
@@ -140,7 +141,7 @@ def _by_id(places: Iterator[_Place]) -> dict[str, _Place]:
                 f"{place}: the image id {image_id} is there twice, first as {first}, and they "
                 "differ. Keep one of them, or download the zips again (see data/README.md)."
             )
-        if place.length > 10**8:
+        if place.length > 10**7:
             raise DataError(f"{place}: {place.length:,} bytes are no photograph. {records.AGAIN}")
     return by_id
 
@@ -199,8 +200,8 @@ def find_jpegs(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> 
         return None
     metadata_path = records.find_table(folder)
     if metadata_path is None:
-        what = f"{len(places):,} JPEG(s) but no HAM10000_metadata.csv (or .tab)"
-        raise IncompleteError(f"{folder} holds {what}. Put it there (see data/README.md).")
+        what = f"{len(places):,} JPEG(s) but no HAM10000_metadata.csv (see data/README.md)"
+        raise IncompleteError(f"{folder} holds {what}. Put it there.")
     name = f"HAM10000 from a folder of JPEGs, {_pixels(places)}"
     return _source(name, places, metadata_path, size, expected_rows)
 

@@ -149,7 +149,7 @@ def files(folder: Path) -> list[Path]:
         deep = len(Path(here).relative_to(folder).parts) > 2
         inner[:] = [] if deep else sorted(name for name in inner if name[0] not in "._")
         found += [Path(here, name) for name in sorted(names) if name[0] not in "._"]
-    return sorted(filter(Path.is_file, found), key=lambda path: len(path.parts))
+    return sorted(filter(os.path.isfile, found), key=lambda path: len(path.parts))
 
 
 def find_table(folder: Path, stem: str = "HAM10000_metadata") -> Path | zipfile.Path | None:
