@@ -9,10 +9,11 @@ import pandas as pd
 from PIL import Image
 
 from utils.classes import CLASSES, DX
-from utils.data.photographs import EXTERNAL_TABLE, EXTERNAL_ZIP, JPEG_FOLDERS, ZIPS
+from utils.data.photographs import EXTERNAL_TABLE, EXTERNAL_ZIP, ZIPS
 from utils.data.tables import KAGGLE_CSV
 
 ROWS = 14
+JPEG_FOLDERS = (".", "HAM10000_images_part_1", "HAM10000_images_part_2")
 METADATA, NPZ = "HAM10000_metadata.csv", "dermamnist.npz"
 
 

@@ -51,7 +51,7 @@ def environment() -> dict[str, str]:
     A relative ``HAM10000_DIR`` is made absolute, because kernels start in ``chapters/``.
     """
     env = dict(os.environ)
-    folder = env.get("HAM10000_DIR", "")
+    folder = env.get("HAM10000_DIR", "").strip(" \t\r\n\"'")  # as some shells leave it
     if folder and folder != "phantom":
         env["HAM10000_DIR"] = str(Path(folder).expanduser().resolve())
     env.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

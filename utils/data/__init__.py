@@ -1,12 +1,14 @@
 """Load HAM10000 with one call, from the best source that is there, through a cache."""
 
-from __future__ import annotations
-
+import contextlib
 import dataclasses
+import hashlib
 import os
+import re
 import tempfile
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +26,9 @@ RAW_DIR = DRIVE if DRIVE.is_dir() else ROOT / "data" / "raw"
 # A classroom can share one cache folder; once it is filled it may be read-only.
 CACHE_DIR = Path(os.environ.get("HAM10000_CACHE") or ROOT / "data" / "cache").expanduser()
 # Change it when the readers or the form of the cache change: old files are then left alone.
-_CACHE_FORM = "2"
+_CACHE_FORM = "3"
 _VARIABLE = "the environment variable HAM10000_DIR"
+_IMAGES = re.compile(r"hmnist.*RGB|\.(zip|npz|gz|tar|tgz|7z|rar|\w*download|part)$", re.IGNORECASE)
 _BY_NAME = {
     "kaggle": tables.find_csv, "dermamnist": tables.find_npz, "dataverse": photographs.find_zips,
 }  # fmt: skip
@@ -36,13 +39,10 @@ def load_ham10000(
 ) -> LesionImages:
     """Load the images with their labels and metadata, and print one line that says from where.
 
-    (Tschandl, Rosendahl, Kittler, Scientific Data 5:180161, 2018, doi 10.1038/sdata.2018.161.)
-
     Parameters
     ----------
-    size : int
-        Height and width in pixels. The zips and the JPEGs can be had in any size; the Kaggle CSV
-        and the phantom are 28, DermaMNIST is 28, 64, 128 or 224.
+    size : int, height and width in pixels
+        Zips and JPEGs give any; the Kaggle CSV and the phantom 28; DermaMNIST 28, 64, 128 or 224.
     source : str or Path
         - ``"auto"``: the folder that the environment variable ``HAM10000_DIR`` names (the word
           ``phantom`` there asks for the phantom); if it is not set, ``data/raw/``; then the Kaggle
@@ -68,10 +68,8 @@ def load_ham10000(
 def load_external(size: int = 28) -> LesionImages:
     """Load images of other clinics and cameras, for the one test at the end, and print from where.
 
-    They are the open half of the test images of the ISIC 2018 Challenge, Task 3: only those that
-    `data/external_ids.csv` lists are ever opened, even if the whole official zip is there. Where
-    ``dataset`` is ``external``, HAM10000 has no image of the clinic. Search, return and errors are
-    those of `load_ham10000`; the phantom has other cameras here.
+    Of the test images of the ISIC 2018 Challenge, Task 3, only those that `data/external_ids.csv`
+    lists are ever opened. Search, return and errors are those of `load_ham10000`.
     """
     return _load(size, _choose_external)
 
@@ -81,15 +79,11 @@ def _load(size: int, choose: Callable[..., Source], *wanted: object) -> LesionIm
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
         raise ValueError(f"size must be a whole number of pixels, 1 or more, not {size!r}")
     dataset = _through_cache(choose(int(size), *wanted), int(size))
-    lesions = ", no lesion ids (so no split by lesion)"
-    if dataset.has_lesions:
-        lesions = f" of {dataset.metadata['lesion_id'].nunique():,} lesions"
-    count = len(dataset.labels)
-    print(f"Data: {dataset.source}, {count:,} images{lesions}, {size} × {size} pixels")
+    lesions = f" of {dataset.metadata['lesion_id'].nunique():,} lesions"
+    lesions = lesions if dataset.has_lesions else ", no lesion ids (so no split by lesion)"
+    images = f"{len(dataset.labels):,} images{lesions}"
+    print(f"Data: {dataset.source}, {images}, {size} × {size} pixels")
     return dataset
-
-
-# --- Which source -------------------------------------------------------------------------------
 
 
 def _choose(size: int, source: str | Path, rows: int) -> Source:
@@ -98,52 +92,60 @@ def _choose(size: int, source: str | Path, rows: int) -> Source:
         download.fetch_source(str(source), RAW_DIR, size)
         return _BY_NAME[source](RAW_DIR, size, expected_rows=rows)
     asked_by = "source"
-    if source == "auto" and (named := os.environ.get("HAM10000_DIR")):
+    if source == "auto" and (named := _named()):
         source, asked_by = named, _VARIABLE
     if source == "phantom":
         return _phantom(size)
     if source == "auto":
-        return find(RAW_DIR, size, expected_rows=rows) or _download(size, rows)
+        if chosen := find(RAW_DIR, size, expected_rows=rows):
+            return chosen
+        records.require_size(size, (28,), "what 'auto' downloads")
+        finder = partial(tables.find_csv, expected_rows=rows)
+        return _download("kaggle", size, finder, PHANTOM)
     folder = _folder(source, asked_by)
     if chosen := find(folder, size, expected_rows=rows):
         return chosen
+    there = ", ".join(str(path.relative_to(folder)) for path in records.files(folder)[:5])
     raise DataError(
         f"The folder {folder} (from {asked_by}) holds no complete source. Looked for: "
         f"{' and '.join(photographs.ZIPS)} with HAM10000_metadata.csv (or .tab); the unpacked "
-        f"JPEGs with the same metadata; {tables.KAGGLE_CSV}; dermamnist*.npz. Put one of them "
-        "there; see data/README.md for where they come from."
+        f"JPEGs with the same metadata; {tables.KAGGLE_CSV}; dermamnist*.npz. There is: "
+        f"{there or 'nothing'}. Complete it as data/README.md says; unpack a zip that holds zips."
     )
 
 
+def _named() -> str:
+    """Return what HAM10000_DIR names, without the blanks and quotes that some shells leave."""
+    named = os.environ.get("HAM10000_DIR", "").strip(" \t\r\n\"'")
+    return "phantom" if named.lower() == "phantom" else named
+
+
 def _folder(path: str | Path, asked_by: str) -> Path:
-    folder = Path(path).expanduser()
-    if not folder.is_dir():
-        raise DataError(f"The folder {folder} (from {asked_by}) does not exist. Correct the path.")
-    return folder
+    """Return a folder, or the one of a file; a relative path may start from the course's."""
+    with contextlib.suppress(RuntimeError, OSError):  # no such user; a name too long
+        here = Path(path).expanduser()
+        for folder in (here, ROOT / here):
+            if folder.exists():
+                return folder if folder.is_dir() else folder.parent
+    raise DataError(
+        f"The folder {path} (from {asked_by}) does not exist. Correct the path (a relative one is "
+        f"looked for in {Path.cwd()} and in {ROOT})."
+    )
 
 
 def _choose_external(size: int) -> Source:
     """Return the test images of other clinics, or synthetic ones."""
-    named = os.environ.get("HAM10000_DIR", "")
-    if named == "phantom":
+    if (named := _named()) == "phantom":
         return _phantom(size, ELSEWHERE)
     ids = set(EXTERNAL_IDS.read_text(encoding="utf-8").split()[1:])
     for folder in ([_folder(named, _VARIABLE)] if named else []) + [RAW_DIR]:
         if source := photographs.find_external(folder, size, ids):
             return source
-    try:
-        download.fetch_source("external", RAW_DIR, size)
-    except download.DownloadError as error:
-        warnings.warn(f"{error}\nUntil then the phantom stands in.", stacklevel=4)
-        return _phantom(size, ELSEWHERE)
-    return photographs.find_external(RAW_DIR, size, ids)
+    return _download("external", size, partial(photographs.find_external, ids=ids), ELSEWHERE)
 
 
 def find(folder: Path, size: int = 28, *, expected_rows: int = records.IMAGES) -> Source | None:
-    """Return the best complete source that stands in a folder, None if there is nothing.
-
-    Raises `IncompleteError` if what stands there lacks a file or has not the size asked for.
-    """
+    """Return the best complete source in a folder; None, or an error, if it is not complete."""
     incomplete = None
     for finder in (photographs.find_zips, photographs.find_jpegs, tables.find_csv, tables.find_npz):
         try:
@@ -153,18 +155,23 @@ def find(folder: Path, size: int = 28, *, expected_rows: int = records.IMAGES) -
             incomplete = incomplete or error
     if incomplete is not None:
         raise incomplete
-    return None
 
 
-def _download(size: int, rows: int) -> Source:
-    """Download the Kaggle CSV; where that fails, warn and return the phantom."""
-    records.require_size(size, (28,), "what 'auto' downloads")
+def _download(group: str, size: int, finder: Callable[..., Source], stand_in: str) -> Source:
+    """Download a source; where that fails and nothing like it is there, warn, take the phantom."""
     try:
-        download.fetch_source("kaggle", RAW_DIR)
+        download.fetch_source(group, RAW_DIR, size)
     except download.DownloadError as error:
+        names = (path.name for path in records.files(RAW_DIR) if _IMAGES.search(path.name))
+        outside = group == "external"  # images of HAM10000 need no outside test, and the reverse
+        if unused := [n for n in names if (photographs.OUTSIDE in n.lower()) == outside]:
+            raise DataError(
+                f"{RAW_DIR} holds {', '.join(unused[:5])}, but no complete set of images, so the "
+                f"phantom does not stand in. Complete it or move it away. {error}"
+            ) from error
         warnings.warn(f"{error}\nUntil then the phantom stands in.", stacklevel=5)
-        return _phantom(size)
-    return tables.find_csv(RAW_DIR, size, expected_rows=rows)
+        return _phantom(size, stand_in)
+    return finder(RAW_DIR, size)
 
 
 def _phantom(size: int, name: str = PHANTOM) -> Source:
@@ -176,35 +183,36 @@ def _phantom(size: int, name: str = PHANTOM) -> Source:
     return Source(name, key, lambda: LesionImages(*draw(seed), name, key))
 
 
-# --- Cache --------------------------------------------------------------------------------------
-
-
 def _through_cache(source: Source, size: int) -> LesionImages:
     """Return what the cache holds for a source, or read the source and fill the cache."""
     key = records.digest(_CACHE_FORM, source.key, str(size))
     path = CACHE_DIR / f"lesions_{size}_{key[:24]}.npz"
-    dataset = _read_cache(path, size, source.name) if path.exists() else None
-    if dataset is None:
-        dataset = _fill_cache(path, source)
+    dataset = (path.exists() and _read_cache(path, source.name)) or _fill_cache(path, source)
     fingerprint = records.digest(dataset.fingerprint, str(size), "BOX")
     return dataclasses.replace(dataset, fingerprint=fingerprint)
 
 
-def _read_cache(path: Path, size: int, name: str) -> LesionImages | None:
-    """Read a cache file; None, with a warning, if it is damaged."""
+def _check_sum(path: Path, arrays: dict[str, np.ndarray]) -> str:
+    """Return a check sum of what a cache file holds: it is believed only as it was written."""
+    hashes = {name: hashlib.sha256(np.ascontiguousarray(a)) for name, a in arrays.items()}
+    parts = [(name, a.dtype.str, a.shape, hashes[name].digest()) for name, a in arrays.items()]
+    return records.digest(path.name, repr(sorted(parts)))
+
+
+def _read_cache(path: Path, name: str) -> LesionImages | None:
+    """Read a cache file; None, with a warning, if it is damaged or was changed."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in (*records.COLUMNS, "images", "labels")}
-            fingerprint = str(file["fingerprint"])
-        images, labels = arrays.pop("images"), arrays.pop("labels")
+            arrays = dict(file)
+        if str(arrays.pop("check_sum")) != _check_sum(path, arrays):
+            raise ValueError("it is not as it was written")
+        images, labels, fingerprint = map(arrays.pop, ("images", "labels", "fingerprint"))
         metadata = records.metadata_frame(arrays)
-        if images.shape != (len(labels), size, size, 3) or len(metadata) != len(labels):
-            raise ValueError("its arrays do not fit together")
     except records.DAMAGE as error:
-        problem = f"The cache file {path} is damaged ({error}); it is made again."
-        warnings.warn(problem, stacklevel=5)
+        text = f"The cache file {path} is damaged ({error}); it is made again."
+        warnings.warn(text, stacklevel=5)
         return None
-    return LesionImages(images, labels, metadata, name, fingerprint)
+    return LesionImages(images, labels, metadata, name, str(fingerprint))
 
 
 def _fill_cache(path: Path, source: Source) -> LesionImages:
@@ -220,14 +228,15 @@ def _fill_cache(path: Path, source: Source) -> LesionImages:
         raise DataError(problem.format(error)) from error
     dataset = source.read()
     texts = dataset.metadata.drop(columns="age").fillna("")
-    columns = {name: column.to_numpy(np.str_) for name, column in texts.items()}
+    arrays = {name: column.to_numpy(np.str_) for name, column in texts.items()} | {
+        "images": dataset.images, "labels": dataset.labels, "age": dataset.metadata["age"],
+        "fingerprint": dataset.fingerprint,
+    }  # fmt: skip
+    arrays = {name: np.asarray(array) for name, array in arrays.items()}
 
     def write(file) -> None:
         Path(file.name).chmod(0o644)  # a classroom shares it
-        np.savez(
-            file, images=dataset.images, labels=dataset.labels, fingerprint=dataset.fingerprint,
-            age=dataset.metadata["age"].to_numpy(np.float64), **columns,
-        )  # fmt: skip
+        np.savez(file, check_sum=_check_sum(path, arrays), **arrays)
 
     try:
         replace_file(path, write)

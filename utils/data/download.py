@@ -1,7 +1,5 @@
 """Download the data files: checked, whole or not at all, with the manual route in every error."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import logging
@@ -70,10 +68,7 @@ def reachable(url: str) -> bool:
 
 
 def fetch(file: dict, folder: Path, group: dict) -> Path:
-    """Download one file into a folder unless it stands there: from Kaggle, then from its urls.
-
-    It gets its name when it is whole and right; what is interrupted leaves nothing behind.
-    """
+    """Download one file, whole or not at all, unless it is there: from Kaggle, then its urls."""
     from filelock import FileLock
 
     route, target = manual_route(group, [file["name"]]), folder / file["name"]
@@ -144,17 +139,14 @@ def _is_published(target: Path, file: dict) -> bool:
 
 
 def fetch_source(name: str, folder: Path, size: int = 28, group: dict | None = None) -> list[Path]:
-    """Download what is missing of a group: "kaggle", "dermamnist" (of a size), ….
-
-    Where only Kaggle has a file and there is no network, it is given up after `ANSWER` seconds.
-    """
+    """Download what is missing of a group: "kaggle", "dermamnist" (of a size), …."""
     if name in SIZES:
         records.require_size(size, *SIZES[name])
     group = group or registry()[name]
     files = group["files"]
     if name == "dermamnist":
         files = [file for file in files if tables.size_of(file["name"]) == size]
-    if records.find_metadata(folder):
+    if records.find_table(folder):
         files = [file for file in files if "metadata" not in file["name"]]
     missing = [file for file in files if not (folder / file["name"]).exists()]
     if any(not file["urls"] for file in missing) and not reachable(group["page"]):

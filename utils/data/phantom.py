@@ -55,17 +55,12 @@ def load(path: Path = PARAMETERS) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except DAMAGE as error:
-        raise ValueError(
-            f"{path} is missing or damaged ({error}). Restore it with `git checkout -- "
-            "data/phantom.npz`, or fit it with `make phantom`."
-        ) from error
+        cure = "Restore it (`git checkout -- data/phantom.npz`) or fit it (`make phantom`)."
+        raise ValueError(f"{path} is missing or damaged ({error}). {cure}") from error
 
 
 def fingerprint(*, seed: int = 0, path: Path = PARAMETERS) -> str:
-    """Name the phantom: 16 hexadecimal digits from the parameters, the seed and the code version.
-
-    Not from the pixels: a few of them may differ by one grey level between computers.
-    """
+    """Name the phantom by parameters, seed and code: a few pixels differ between computers."""
     digest = hashlib.sha256(f"phantom {CODE_VERSION} {seed}".encode())
     for name, array in sorted(load(path).items()):
         digest.update(f"{name} {array.dtype.str} {array.shape}".encode())

@@ -1,13 +1,18 @@
 """What all readers of HAM10000 share: the record they return, errors, and the metadata."""
 
-from __future__ import annotations
-
+import csv
+import gzip
 import hashlib
+import io
+import os
+import re
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -24,13 +29,11 @@ PHANTOM = "the phantom (synthetic lesions, no patient's image)"
 ELSEWHERE = "the phantom with other cameras (synthetic lesions, imagined cameras and clinics)"
 AGAIN = "Download it again (see data/README.md)."
 
-# What the decoder and the zip reader raise on damaged bytes.
+# What decoders and readers of zips and tables raise on damaged bytes.
 DAMAGE = (
     OSError, SyntaxError, ValueError, EOFError, RuntimeError, KeyError, zipfile.BadZipFile,
-    zlib.error, Image.DecompressionBombError,
+    zlib.error, Image.DecompressionBombError, MemoryError, csv.Error, pd.errors.ParserWarning,
 )  # fmt: skip
-# What pandas raises on what is no table.
-UNREADABLE = (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError)
 
 
 class DataError(ValueError):
@@ -49,11 +52,9 @@ class LesionImages:
     ----------
     images : ndarray of uint8, shape (N, size, size, 3); red, green and blue, 0 to 255
     labels : ndarray of int64, shape (N,); the Kaggle coding, as in `utils.classes`
-    metadata : DataFrame
-        N rows with a RangeIndex: image_id, lesion_id, dx, dx_type, age (years, float), sex,
-        localization, dataset (where and how the image was taken: vidir_molemax, vidir_modern,
-        rosendahl, vienna_dias; external: a clinic that HAM10000 has no image of). What a source
-        does not tell is missing (None or NaN).
+    metadata : DataFrame, N rows with a RangeIndex; None or NaN where a source tells nothing
+        image_id, lesion_id, dx, dx_type, age (years, float), sex, localization, dataset (where
+        and how it was taken; ``external``: a clinic that HAM10000 has no image of)
     source : str, where the images come from, in words
     fingerprint : str, the same for the same source files, size and resize filter
     """
@@ -77,23 +78,18 @@ class LesionImages:
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Files that hold all images: their name in words, a key that is had without decoding them.
-
-    What `read` returns has the fingerprint of the files, whatever the size of its images.
-    """
+    """Files that hold all images: their name in words, a key that is had without decoding them."""
 
     name: str
     key: str
     read: Callable[[], LesionImages]
 
 
-def digest(*parts: str | bytes) -> str:
-    """Return the SHA-256 of some parts as 32 hexadecimal digits."""
-    total = hashlib.sha256()
-    for part in parts:
-        data = part.encode() if isinstance(part, str) else part
-        total.update(len(data).to_bytes(8, "little") + data)
-    return total.hexdigest()[:32]
+def digest(*parts: str) -> str:
+    """Return the SHA-256 of some texts as 32 hexadecimal digits."""
+    coded = (part.encode() for part in parts)
+    total = b"".join(len(data).to_bytes(8, "little") + data for data in coded)
+    return hashlib.sha256(total).hexdigest()[:32]
 
 
 def refuse_html(path: Path) -> None:
@@ -101,19 +97,30 @@ def refuse_html(path: Path) -> None:
     with path.open("rb") as file:
         if file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
             raise DataError(
-                f"{path} is not data but a web page (it starts with '<'): an error or login page, "
-                "saved under this name. Open it in a browser to see what the site said, delete "
-                "it, and download it again."
+                f"{path} is not data but a web page, for errors or logging in, saved under this "
+                "name. Open it in a browser to see what it says, delete it, and download it again."
             )
+
+
+@contextmanager
+def readable(problem: object) -> Iterator[None]:
+    """Turn what readers raise on damaged bytes into a `DataError` with a problem in words."""
+    try:
+        yield
+    except DataError:
+        raise
+    except DAMAGE as error:
+        why = f"{type(error).__name__}: {error}".rstrip(".\n")
+        raise DataError(f"{problem} ({why}): it is truncated or damaged. {AGAIN}") from error
 
 
 def require_size(size: int, sizes: tuple[int, ...], what: str) -> None:
     """Raise unless the size asked for is one that a source has."""
     if size not in sizes:
         raise IncompleteError(
-            f"{what} has images of {' or '.join(f'{s} × {s}' for s in sizes)} pixels, not "
-            f"{size} × {size}. Ask for size={sizes[0]}, or use the official zips, which give any "
-            "size (load_ham10000(size, source='dataverse') downloads them)."
+            f"{what} has images of {' or '.join(f'{s} × {s}' for s in sizes)} pixels, not {size} × "
+            f"{size}. Ask for size={sizes[0]}, or use the official zips, which give any size "
+            "(load_ham10000(size, source='dataverse') downloads them)."
         )
 
 
@@ -135,34 +142,71 @@ def metadata_frame(columns: dict[str, Sequence]) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def find_metadata(folder: Path, stem: str = "HAM10000_metadata") -> Path | None:
-    """Return the metadata file that stands in a folder under one of its official names."""
-    paths = [folder / f"{stem}{end}" for end in (".csv", ".tab", ".tsv", "")]
-    return next((path for path in paths if path.is_file()), None)
+def files(folder: Path) -> list[Path]:
+    """Return the visible files in a folder and in folders within, three deep, the nearest first."""
+    found = []
+    for here, inner, names in os.walk(folder, followlinks=True):
+        deep = len(Path(here).relative_to(folder).parts) > 2
+        inner[:] = [] if deep else sorted(name for name in inner if name[0] not in "._")
+        found += [Path(here, name) for name in sorted(names) if name[0] not in "._"]
+    return sorted(filter(os.path.isfile, found), key=lambda path: len(path.parts))
+
+
+def find_table(folder: Path, stem: str = "HAM10000_metadata") -> Path | zipfile.Path | None:
+    """Return the file that holds a table: under its official name or nearly so, or in a zip."""
+    told = re.compile(
+        rf"(?:.*/)?{stem}( ?\(\d\))?((?:\.(?:csv|tab|tsv|txt))*)(\.gz)?", re.IGNORECASE
+    )
+    paths = files(folder)
+    named = [(path, name) for path in paths if (name := told.fullmatch(path.name))]
+    named.sort(key=lambda p: (bool(p[1][3]), len(p[0].parts), p[1][1] or "", not p[1][2]))
+    for path, _ in named:
+        return path
+    for path in (path for path in paths if path.suffix.lower() == ".zip"):
+        with suppress(*DAMAGE), zipfile.ZipFile(path) as archive:
+            for member in filter(told.fullmatch, archive.namelist()):
+                if archive.getinfo(member).file_size < 2 * 10**8:  # the largest table has half
+                    return zipfile.Path(path, member)
+    return None
+
+
+@contextmanager
+def opened(path: Path | zipfile.Path) -> Iterator[BinaryIO]:
+    """Open a table, maybe a packed one; what goes wrong while it is read becomes a `DataError`."""
+    with readable(f"{path} is not a readable table"):
+        refuse_html(path)
+        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+            yield file
+
+
+def hash_table(path: Path | zipfile.Path) -> str:
+    """Return the SHA-256 of a table, unpacked."""
+    with opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_text(path: Path) -> pd.DataFrame:
-    """Read `HAM10000_metadata`, separated by commas or tabs, as text."""
-    refuse_html(path)
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            form = {"sep": "\t" if "\t" in file.readline() else ",", "encoding": "utf-8-sig"}
-        raw = pd.read_csv(path, dtype=str, keep_default_na=False, **form)
-    except UNREADABLE as error:
-        raise DataError(f"{path} is not a readable table: {error}. {AGAIN}") from error
-    if missing := [name for name in REQUIRED if name not in raw.columns]:
-        columns = ", ".join(raw.columns)
-        raise DataError(
-            f"{path} lacks the column(s) {', '.join(missing)}; it has {columns}. {AGAIN}"
-        )
-    return raw.fillna("").reset_index(drop=True)  # a line that is too short leaves NaN
+    """Read `HAM10000_metadata`, separated by commas, tabs or semicolons, as text."""
+    with opened(path) as file:
+        text = file.read(10**8).decode("utf-8-sig")
+        separator = max(",\t;", key=text.partition("\n")[0].count)
+        lines = csv.reader(io.StringIO(text, ""), delimiter=separator, strict=True)
+        columns, *rows = [line for line in lines if line] or [[]]
+        for number, row in enumerate(rows, 2):
+            if len(row) != len(columns):
+                raise ValueError(f"line {number} has {len(row)} cells, the first {len(columns)}")
+        last = rows[-1][-1] if text[-1:] != "\n" and rows[1:] else ""
+        if "\0" in text or (last and last not in (row[-1] for row in rows[:-1])):
+            raise ValueError(f"it is cut off: it ends with {text[-9:]!r}, as no other line does")
+        if missing := ", ".join(name for name in REQUIRED if name not in columns):
+            raise ValueError(f"it lacks the column(s) {missing}; it has {', '.join(columns)}")
+    return pd.DataFrame(rows, columns=columns, dtype=object)
 
 
 def hash_metadata(path: Path) -> str:
     """Return the SHA-256 of the columns that all copies have: official and Kaggle's are alike."""
-    columns = ["lesion_id", "image_id", *REQUIRED[2:]]  # as both files have them
-    table = _read_text(path)[columns].to_csv(index=False, lineterminator="\n")
-    return hashlib.sha256(table.encode()).hexdigest()
+    table = _read_text(path)[["lesion_id", "image_id", *REQUIRED[2:]]]
+    return hashlib.sha256(table.to_csv(index=False, lineterminator="\n").encode()).hexdigest()
 
 
 def read_metadata(path: Path, ids: Collection[str] = ()) -> pd.DataFrame:

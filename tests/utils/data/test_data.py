@@ -123,9 +123,27 @@ def test_the_fingerprint_follows_content_and_size(tmp_path, official):
 def test_auto_takes_what_the_variable_names_before_data_raw(official, monkeypatch):
     datafiles.make_kaggle(data.RAW_DIR)
     assert load().source == NAMES["csv"]
-    for folder, name in ((official, NAMES["zips"]), ("phantom", data.PHANTOM)):
+    for folder, name in ((official, NAMES["zips"]), (' "Phantom"', data.PHANTOM)):
         monkeypatch.setenv("HAM10000_DIR", str(folder))
         assert data._choose(28, "auto", ROWS).name == name
+
+
+@pytest.mark.parametrize("form", ["{}", '"{}"', "  '{} '\n", "{}/" + KAGGLE_CSV, "~/official"])
+def test_the_variable_as_shells_leave_it(tmp_path, official, monkeypatch, form):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    datafiles.make_kaggle(official)
+    monkeypatch.setenv("HAM10000_DIR", form.format(official))
+    assert load().source == NAMES["zips"]
+    monkeypatch.setenv("HAM10000_DIR", "~nobody-of-that-name/x")
+    with pytest.raises(DataError, match="~nobody.*does not exist"):
+        load()
+
+
+@pytest.mark.parametrize("name", ["x.zip.crdownload", f"{KAGGLE_CSV}.part", "images.7z"])
+def test_the_phantom_does_not_stand_in_beside_what_could_not_be_read(name):
+    (data.RAW_DIR / name).write_bytes(b"x")
+    with pytest.raises(DataError, match=f"holds {name}.*phantom does not stand in.*no network"):
+        load()
 
 
 def test_on_colab_a_folder_of_the_mounted_drive_stands_in_for_data_raw(root):
@@ -279,6 +297,8 @@ ARRAYS = [
     {"images": np.zeros((ROWS, 14, 28, 3), np.uint8)},
     {"dx": np.array(["nv"])},
     {"images": np.array([{}], dtype=object)},
+    {"images": np.zeros((ROWS, 28, 28, 3), np.uint8)},
+    {"lesion_id": np.array(["HAM_0000000"] * ROWS)},
 ]
 
 

@@ -1,5 +1,6 @@
 """Every form of the data is read right, and every bad input is refused with a helpful message."""
 
+import gzip
 import io
 import zipfile
 
@@ -7,12 +8,12 @@ import datafiles
 import numpy as np
 import pandas as pd
 import pytest
-from datafiles import METADATA, NPZ, ROWS
+from datafiles import JPEG_FOLDERS, METADATA, NPZ, ROWS
 from PIL import Image
 
 from utils import data
 from utils.data import records
-from utils.data.photographs import JPEG_FOLDERS, ZIPS, Photographs
+from utils.data.photographs import ZIPS, Photographs
 from utils.data.records import DataError, IncompleteError
 from utils.data.tables import KAGGLE_CSV
 
@@ -55,7 +56,7 @@ def test_a_photograph_is_the_same_from_zips_and_folders(tmp_path):
         datafiles.make(folder, folder.name)
     assert len({read(folder).fingerprint for folder in folders}) == 1
     with pytest.raises(DataError, match=f"neither {ZIPS[0]}.*nor any JPEG"):
-        Photographs(tmp_path)
+        Photographs(tmp_path / "empty")
 
 
 TAB, BARE = "HAM10000_metadata.tab", "HAM10000_metadata"
@@ -70,7 +71,7 @@ def test_metadata_in_each_of_its_forms(tmp_path, name, separator, newer):
     if newer:
         written["dataset"] = "vidir_modern"
     path = datafiles.write_metadata(tmp_path, written, name, separator)
-    assert records.find_metadata(tmp_path) == path
+    assert records.find_table(tmp_path) == path
     table = records.read_metadata(path)
     assert tuple(table.columns) == records.COLUMNS
     assert set(table["dataset"]) == {"vidir_modern" if newer else None}
@@ -121,6 +122,58 @@ def test_the_best_complete_source_of_a_folder_is_taken(tmp_path):
         names.append(data.find(tmp_path).name)
     expected = ("DermaMNIST", "the Kaggle CSV", "a folder of JPEGs", "the official zips")
     assert all(one in name for one, name in zip(expected, names, strict=True)), names
+
+
+def renamed(old, new):
+    """Return what moves a file; where the new name ends so, it is packed."""
+
+    def move(folder):
+        path = folder / new
+        path.parent.mkdir(parents=True, exist_ok=True)
+        (folder / old).rename(path)
+        if new.endswith(".csv.zip"):
+            content = path.read_bytes()
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr(f"__MACOSX/._{old}", b"")
+                archive.writestr(f"x/{old}", content)
+        elif new.endswith(".gz"):
+            path.write_bytes(gzip.compress(path.read_bytes()))
+
+    return move
+
+
+def kaggle_archive(folder):
+    """Pack all into one archive as Kaggle does, each JPEG twice."""
+    with zipfile.ZipFile(folder / "archive.zip", "w") as archive:
+        for name, content in datafiles.make_jpegs().items():
+            for part in ("HAM10000_images_part_1", "ham10000_images_part_1"):
+                archive.writestr(f"{part}/{name}.JPG", content)
+        archive.write(folder / METADATA, METADATA)
+    for name in (METADATA, *ZIPS):
+        (folder / name).unlink()
+
+
+NEARLY = [
+    ("zips", kaggle_archive),
+    ("zips", renamed(ZIPS[0], "a/b/ham10000_images_part_1 (1).ZIP")),
+    ("zips", renamed(METADATA, "a/ham10000_metadata (1).CSV")),
+    ("zips", renamed(METADATA, METADATA + ".zip")),
+    ("csv", renamed(KAGGLE_CSV, KAGGLE_CSV + ".zip")),
+    ("csv", renamed(KAGGLE_CSV, f"archive/{KAGGLE_CSV}.gz")),
+    ("jpegs", renamed("ISIC_0024306.jpg", "all images/b/isic_0024306.JPEG")),
+    ("zips", lambda folder: (folder / "gone.zip").symlink_to("nowhere")),
+]
+
+
+@pytest.mark.parametrize("form, edit", NEARLY)
+def test_nearly_right_names_and_places_are_the_same_data(tmp_path, form, edit):
+    datafiles.make(tmp_path, form)
+    expected = read(tmp_path)
+    edit(tmp_path)
+    found = read(tmp_path)
+    assert np.array_equal(found.images, expected.images)
+    assert found.fingerprint == expected.fingerprint
+    pd.testing.assert_frame_equal(found.metadata, expected.metadata)
 
 
 def change(name, edit):
@@ -198,6 +251,8 @@ def nothing(folder):
     pass
 
 
+HUGE = io.BytesIO()
+Image.new("L", (4000, 3000)).save(HUGE, "JPEG")
 AGAIN, TORN = "ownload it again", datafiles.make_jpegs()["ISIC_0024315"][:400]
 PAGES = b"<!DOCTYPE html>", b"\n  <html>", b"\xef\xbb\xbf<?xml"
 NO_PIXELS = "256", "-1", "4294967297", "99999999999999999999", "abc", "", "12.5", "inf"
@@ -220,12 +275,16 @@ ARRAYS = [
     ("val_labels", lambda a: a.astype(float), "integers, not float64"),
     ("test_images", lambda a: a[:-1], "one for each label"),
     ("val_labels", lambda a: a + 7, "dermamnist_val_0000|not from 0 to 6"),
-    ("val_labels", lambda a: None, f"'val_labels'|{AGAIN}"),
+    ("val_labels", lambda a: None, f"val_labels is not|{AGAIN}"),
 ]
 # The form of the data, what is done to it, words of the message, and the rows asked for.
 BAD = [
     ("zips", change(ZIPS[1], lambda b: b[:-100]), f"{ZIPS[1]}|truncated or damaged|{AGAIN}"),
     *(("zips", page(ZIPS[0], start), f"{ZIPS[0]}|a web page|{AGAIN}") for start in PAGES),
+    ("zips", change(METADATA, lambda b: b[:-3]), f"{METADATA}|it is cut off|'female,ba'|{AGAIN}"),
+    ("zips", change(METADATA, lambda b: b[:-9]), f"{METADATA}|line 15 has 6 cells|{AGAIN}"),
+    ("zips", zips(ISIC_0024315=bytes(10**7 + 1)), "ISIC_0024315|10,000,001 bytes|no photograph"),
+    ("zips", zips(ISIC_0024315=HUGE.getvalue()), "ISIC_0024315|4,000 × 3,000 pixels are too many"),
     ("zips", flip(ZIPS[0], 400), f"{ZIPS[0]}|ISIC_0024306|cannot be decoded"),
     ("zips", image_twice, f"ISIC_0024306|{ZIPS[1]}|is there twice"),
     ("jpegs", jpeg_twice, f"ISIC_0024306|{JPEG_FOLDERS[1]}|is there twice"),
