@@ -28,8 +28,7 @@ WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 THEME = "THEBE_JS_URL"  # each page of the theme declares it twice, which harms nothing
 REAL = 200  # real images for the comparison with Python
 # What try-it.md refers to; the real pages would take a minute to render.
-NAMES = ("09_better_predictions", "10_transfer_learning", "13_putting_it_to_use")
-NEIGHBOURS = (*(f"chapters/{name}" for name in NAMES), "data-and-licence")
+NEIGHBOURS = re.findall(r"{doc}`([^`]+)`", (ROOT / "try-it.md").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
