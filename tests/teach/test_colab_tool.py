@@ -161,6 +161,14 @@ def test_chapters_that_are_named_run_and_only_colab_needs_no_stand_in(command, m
     assert all(given["repository"].endswith(colab.FORK) for _, given in command)
 
 
+@pytest.mark.parametrize("times, status", [(1, 0), (2, 1)])
+def test_a_lost_answer_is_asked_for_once_more(command, capsys, monkeypatch, times, status):
+    rows = [ROW | {"problem": f"{colab.SILENT}: cell 3"}] * times + [ROW | {"problem": ""}]
+    monkeypatch.setattr(colab, "run", lambda *_, **__: rows.pop(0))
+    assert colab.main(["03"]) == status
+    assert "again  03_" in capsys.readouterr().out
+
+
 def test_what_failed_is_named_and_is_an_error(command, capsys, monkeypatch):
     assert colab.main(["06", "03"]) == 1
     out = capsys.readouterr().out
