@@ -32,6 +32,12 @@ def replace_file(path: Path, content: str | bytes | Callable[[BinaryIO], object]
         temporary.unlink(missing_ok=True)
 
 
+def named_source() -> str:
+    """Return what HAM10000_DIR names, without the blanks and quotes that some shells leave."""
+    named = os.environ.get("HAM10000_DIR", "").strip(" \t\r\n\"'")
+    return "phantom" if named.lower() == "phantom" else named
+
+
 def write_json(path: Path, content: dict) -> None:
     """Write a record as JSON, whole or not at all."""
     replace_file(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")

@@ -248,3 +248,13 @@ def test_on_windows_a_clone_has_the_same_bytes_and_python_writes_utf8(tmp_path):
     old = {**os.environ, "PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
     done = subprocess.run([*words, "show"], cwd=ROOT, env=old, capture_output=True)
     assert done.stdout.decode() == "✓\n", done.stderr.decode()
+
+
+@pytest.mark.parametrize("named", ["phantom", "Phantom", ' "phantom" '])
+def test_tools_and_loader_read_the_folders_name_alike(monkeypatch, named):
+    monkeypatch.setenv("HAM10000_DIR", named)
+    assert course.real_data() is None and course.environment()["HAM10000_DIR"] == "phantom"
+    monkeypatch.setenv("HAM10000_DIR", f" {ROOT / 'data'!s} ")
+    assert course.real_data() == str(ROOT / "data")
+    monkeypatch.setenv("HAM10000_DIR", "~nobody-here/x")
+    assert course.real_data().endswith("nobody-here/x")

@@ -18,6 +18,8 @@ from typing import IO
 import nbformat
 import yaml
 
+from utils.files import named_source
+
 ROOT = Path(__file__).resolve().parents[2]
 TRAINS = "05"  # the chapter that trains the network; its cell `parameters` takes EPOCHS
 
@@ -51,9 +53,9 @@ def environment() -> dict[str, str]:
     A relative ``HAM10000_DIR`` is made absolute, because kernels start in ``chapters/``.
     """
     env = dict(os.environ)
-    folder = env.get("HAM10000_DIR", "").strip(" \t\r\n\"'")  # as some shells leave it
-    if folder and folder != "phantom":
-        env["HAM10000_DIR"] = str(Path(folder).expanduser().resolve())
+    if folder := named_source():
+        whole = str(Path(os.path.expanduser(folder)).resolve())
+        env["HAM10000_DIR"] = folder if folder == "phantom" else whole
     env.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     env["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel, not one in the home folder
     env["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"

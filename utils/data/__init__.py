@@ -1,4 +1,4 @@
-"""Load HAM10000 with one call, from the best source that is there, through a cache."""
+"""Load HAM10000 (doi 10.1038/sdata.2018.161) from the best source that is there, with a cache."""
 
 import contextlib
 import dataclasses
@@ -15,7 +15,7 @@ import numpy as np
 
 from utils.data import download, photographs, records, tables
 from utils.data.records import ELSEWHERE, PHANTOM, DataError, IncompleteError, LesionImages, Source
-from utils.files import replace_file
+from utils.files import named_source, replace_file
 
 __all__ = ["RAW_DIR", "load_external", "load_ham10000"]
 
@@ -79,10 +79,10 @@ def _load(size: int, choose: Callable[..., Source], *wanted: object) -> LesionIm
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
         raise ValueError(f"size must be a whole number of pixels, 1 or more, not {size!r}")
     dataset = _through_cache(choose(int(size), *wanted), int(size))
-    lesions = f" of {dataset.metadata['lesion_id'].nunique():,} lesions"
-    lesions = lesions if dataset.has_lesions else ", no lesion ids (so no split by lesion)"
-    images = f"{len(dataset.labels):,} images{lesions}"
-    print(f"Data: {dataset.source}, {images}, {size} × {size} pixels")
+    known = ", no lesion ids (so no split by lesion)"
+    if dataset.has_lesions:
+        known = f" of {dataset.metadata['lesion_id'].nunique():,} lesions"
+    print(f"Data: {dataset.source}, {len(dataset.labels):,} images{known}, {size} × {size} pixels")
     return dataset
 
 
@@ -92,7 +92,7 @@ def _choose(size: int, source: str | Path, rows: int) -> Source:
         download.fetch_source(str(source), RAW_DIR, size)
         return _BY_NAME[source](RAW_DIR, size, expected_rows=rows)
     asked_by = "source"
-    if source == "auto" and (named := _named()):
+    if source == "auto" and (named := named_source()):
         source, asked_by = named, _VARIABLE
     if source == "phantom":
         return _phantom(size)
@@ -114,12 +114,6 @@ def _choose(size: int, source: str | Path, rows: int) -> Source:
     )
 
 
-def _named() -> str:
-    """Return what HAM10000_DIR names, without the blanks and quotes that some shells leave."""
-    named = os.environ.get("HAM10000_DIR", "").strip(" \t\r\n\"'")
-    return "phantom" if named.lower() == "phantom" else named
-
-
 def _folder(path: str | Path, asked_by: str) -> Path:
     """Return a folder, or the one of a file; a relative path may start from the course's."""
     with contextlib.suppress(RuntimeError, OSError):  # no such user; a name too long
@@ -135,7 +129,7 @@ def _folder(path: str | Path, asked_by: str) -> Path:
 
 def _choose_external(size: int) -> Source:
     """Return the test images of other clinics, or synthetic ones."""
-    if (named := _named()) == "phantom":
+    if (named := named_source()) == "phantom":
         return _phantom(size, ELSEWHERE)
     ids = set(EXTERNAL_IDS.read_text(encoding="utf-8").split()[1:])
     for folder in ([_folder(named, _VARIABLE)] if named else []) + [RAW_DIR]:
@@ -228,11 +222,9 @@ def _fill_cache(path: Path, source: Source) -> LesionImages:
         raise DataError(problem.format(error)) from error
     dataset = source.read()
     texts = dataset.metadata.drop(columns="age").fillna("")
-    arrays = {name: column.to_numpy(np.str_) for name, column in texts.items()} | {
-        "images": dataset.images, "labels": dataset.labels, "age": dataset.metadata["age"],
-        "fingerprint": dataset.fingerprint,
-    }  # fmt: skip
-    arrays = {name: np.asarray(array) for name, array in arrays.items()}
+    arrays = {name: column.to_numpy(np.str_) for name, column in texts.items()}
+    arrays |= {"images": dataset.images, "fingerprint": np.array(dataset.fingerprint)}
+    arrays |= {"labels": dataset.labels, "age": dataset.metadata["age"].to_numpy()}
 
     def write(file) -> None:
         Path(file.name).chmod(0o644)  # a classroom shares it
