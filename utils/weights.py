@@ -163,7 +163,7 @@ def read_certificate(name: str, *, folder: Path = MODELS) -> BirthCertificate:
     try:
         certificate = BirthCertificate(**json.loads(path.read_text(encoding="utf-8")))
         if certificate.own_sha256 != own_sum(vars(certificate)):
-            raise TypeError("it was changed after it was written. Get it again, or train again.")
+            raise TypeError("it is of an earlier edition, or was changed after it was written")
         return certificate
     except FileNotFoundError:
         raise CertificateError(
@@ -172,7 +172,9 @@ def read_certificate(name: str, *, folder: Path = MODELS) -> BirthCertificate:
             "(chapter 5) or take the published ones."
         ) from None
     except (json.JSONDecodeError, TypeError, UnicodeDecodeError) as error:
-        raise CertificateError(f"{path.name} is not a birth certificate: {error}") from None
+        raise CertificateError(
+            f"{path.name} is not a birth certificate: {error}. Get it again, or train again."
+        ) from None
 
 
 def certified_file(name: str, ending: str, certificate: BirthCertificate, *, folder: Path) -> Path:
