@@ -1,13 +1,11 @@
 """`python -m tools.teach.enclose [FOLDER]`: slides and the students' zip into a rendered book."""
 
 import sys
-import tempfile
 from pathlib import Path
 
 from tools.book.course import ROOT
 from tools.book.npm import NpmError
 from tools.teach import slides, student
-from utils.files import replace_file
 
 
 def enclose(html: Path) -> str:
@@ -15,10 +13,7 @@ def enclose(html: Path) -> str:
 
     Nothing else of what goes to teachers or students is published with it.
     """
-    name = f"{student.STUDENT}.zip"
-    with tempfile.TemporaryDirectory() as folder:
-        student.build(folder=Path(folder))
-        replace_file(html / "student" / name, (Path(folder) / name).read_bytes())
+    student.build(folder=html / "student")
     try:
         slides.build(html / "slides")
     except NpmError as error:
