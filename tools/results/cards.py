@@ -53,13 +53,14 @@ def measure() -> None:
             "dataset": card_measure.by_source(outside),
         }
         write_json(COUNTS, counts)
+    # Larger images are made from the same files, and are loaded only when they are judged.
+    others = dataset.fingerprint != read_certificate("best").data["fingerprint"]
     for name, pixels in REAL.items():
-        dataset = load_ham10000(pixels)
         old, weights = numbers.get(name), read_certificate(name).weights_sha256
-        made_from = old and (old["weights_sha256"], old["data"]["fingerprint"])
-        if made_from != (weights, dataset.fingerprint):
+        if others or not old or old["weights_sha256"] != weights:
             print(f"Judging {name}", flush=True)
-            numbers[name] = card_measure.judge(name, dataset)
+            larger = dataset if pixels == 28 else load_ham10000(pixels)
+            numbers[name] = card_measure.judge(name, larger)
             write_json(NUMBERS, numbers)
 
 
