@@ -123,4 +123,6 @@ def main(numbers: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    with tempfile.TemporaryDirectory(prefix=FOLDER.name) as own:  # runs do not disturb each other
+        FOLDER = Path(own)
+        sys.exit(main(sys.argv[1:]))
