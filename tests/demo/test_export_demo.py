@@ -67,7 +67,9 @@ def test_the_larger_network_is_small_enough_and_what_is_said_of_it_was_measured(
     assert large["temperature"] == cards["transfer"]["calibration"]["temperature"]
     answer = [np.full((2, 7), 1 / 7)]
     with pytest.raises(ChapterError, match="large.onnx does not answer"):
-        export_demo.compare(lambda _: answer, lambda _: [answer[0] + 6e-3], answer[0], file)
+        other, tolerance = [answer[0] + 6e-3], export_demo.HALF_TOLERANCE
+        compare = partial(export_demo.compare, path=file, tolerance=tolerance)
+        compare(lambda _: answer, lambda _: other, answer[0])
     cards["transfer"]["weights_sha256"] = "of other weights"
     (tmp_path / "cards.json").write_text(json.dumps(cards))
     monkeypatch.setattr("utils.weights.MODELS", tmp_path)
@@ -79,7 +81,8 @@ def test_another_answer_is_refused(exported, manifest, images):
     path = exported / "model.onnx"
     by_file = export_demo.asker(path, manifest)
     model = partial(ask, published()[0])
-    assert export_demo.compare(by_file, model, images, path)["same_class"] == 1
+    compare = partial(export_demo.compare, path=path, tolerance=export_demo.TOLERANCE)
+    assert compare(by_file, model, images)["same_class"] == 1
 
     def off(views, *, probability=0.0, strangeness=0.0):
         p, s = model(views)
@@ -97,7 +100,7 @@ def test_another_answer_is_refused(exported, manifest, images):
         partial(off, strangeness=np.nan),
     ):
         with pytest.raises(ChapterError, match="model.onnx does not answer as the mo"):
-            export_demo.compare(by_file, wrong, images, path)
+            compare(by_file, wrong, images)
 
 
 def test_nothing_is_exported_twice_and_everything_that_matters_counts(exported, tmp_path):

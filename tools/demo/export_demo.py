@@ -65,7 +65,8 @@ def export(folder: Path = FOLDER) -> bool:
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "model.onnx"
         definitions("13").export_onnx(model, path)
-        check = compare(asker(path, manifest), partial(ask, model), images, path)
+        answer = partial(ask, model)
+        check = compare(asker(path, manifest), answer, images, path, tolerance=TOLERANCE)
         large = path.with_name("large.onnx")
         facts = known_of(path, check) | {"large": export_large(large, images[::8])}
         for file in (path, large):
@@ -140,8 +141,7 @@ def asker(path: Path, manifest: dict) -> Callable:
 
 
 def compare(
-    ask_file: Callable, ask_model: Callable, images: np.ndarray, path: Path, *,
-    tolerance: float = TOLERANCE,
+    ask_file: Callable, ask_model: Callable, images: np.ndarray, path: Path, *, tolerance: float
 ) -> dict:  # fmt: skip
     """Ask both about float32 images (n, size, size, 3); raise ChapterError unless they agree."""
     by_file, by_model = ask_file(images), ask_model(images)
