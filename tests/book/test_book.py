@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,16 @@ def test_every_page_is_there(book):
     for name in names + PAGES:
         assert len(page(book, name)) > 500, name
     assert "intro.html" in page(book, "index")
+
+
+def test_links_lead_within_wherever_the_chapters_come_from(tmp_path, monkeypatch):
+    """`make course` puts chapters that have just run beside the staged pages."""
+    stage(tmp_path, with_chapters=False)
+    copy = shutil.copy(chapters()[1], tmp_path / "chapters")
+    monkeypatch.setattr("tools.book.render.run_python", lambda *_, **__: None)
+    render(tmp_path)
+    text = Path(copy).read_text(encoding="utf-8")
+    assert "{term}`" in text and "glossary.md#term" not in text
 
 
 def test_launch_buttons_have_the_address(book):

@@ -25,7 +25,7 @@ PUBLIC = f"https://cdn.jsdelivr.net/npm/mathjax@3/es5/{SCRIPT}"
 
 
 def stage(folder: Path, *, with_chapters: bool = True) -> None:
-    """Put what the book is made of into `folder`, emptied before, with links that lead within."""
+    """Put what the book is made of into `folder`, emptied before."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "chapters").mkdir(parents=True)
     for page in (path for pattern in PAGES for path in ROOT.glob(pattern)):
@@ -35,13 +35,8 @@ def stage(folder: Path, *, with_chapters: bool = True) -> None:
     for pages in ("_static", "teaching"):
         shutil.copytree(ROOT / pages, folder / pages)
     if with_chapters:
-        within = glossary.within_book()
         for chapter in chapters():
-            notebook = nbformat.read(chapter, as_version=4)
-            for cell in notebook.cells:
-                if cell.cell_type == "markdown":
-                    cell.source = within(cell.source)
-            nbformat.write(notebook, folder / "chapters" / chapter.name)
+            shutil.copy2(chapter, folder / "chapters")
 
 
 def fit_pictures(notebook: nbformat.NotebookNode) -> None:
@@ -67,7 +62,17 @@ def lighten(html: Path) -> None:
 
 
 def render(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Let Jupyter Book build the staged book in `folder` to ``folder/_build/html``."""
+    """Let Jupyter Book build the staged book in `folder` to ``folder/_build/html``.
+
+    The chapters there, stored or just run, get their links to the glossary in the book's form.
+    """
+    within = glossary.within_book()
+    for chapter in (folder / "chapters").glob("*.ipynb"):
+        notebook = nbformat.read(chapter, as_version=4)
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown":
+                cell.source = within(cell.source)
+        nbformat.write(notebook, chapter)
     code = "from jupyter_book.cli.main import main; main()"
     return run_python(["-c", code, "build", folder, *(options or STRICT)], cwd=folder)
 
