@@ -33,6 +33,9 @@ RESIDUAL = "12-residual-network"  # the step that larger images are compared wit
 # A fourth of the images to choose by: of the rare classes ten images would decide too little.
 # The test lesions are those of every other split with seed 0, and stay untouched.
 TO_CHOOSE_BY = 0.25
+SHARES = (8, 4, 2)  # one lesion in so many is learned from
+LEAST_STEPS = {"small": 1000, "transfer": 500, "gentle": 500}
+GENTLE = 0.1  # body rate: steps of the body a fifth as large as those of the published recipe
 PIXELS = 64  # of the comparison with larger images, where the data source has them
 # The whole procedure of the older notebook, mistakes included, for chapter 8. One thing is
 # repaired, because nothing could be judged otherwise: the checkpoint watches ``val_accuracy``,
@@ -216,6 +219,41 @@ def without_one_source(dataset: LesionImages) -> list[Study]:
     return studies
 
 
+def learning_curve(dataset: LesionImages, to_choose: Split) -> list[Study]:
+    """Return the studies of chapter 10 that learn from a share of the lesions, nested.
+
+    A share has a recipe's epochs, and more where they would be too few steps to end a training.
+    """
+    lesions, order = lesion_groups(dataset.metadata), np.sort(to_choose.train)
+    order = order[np.argsort(dataset.metadata["image_id"].to_numpy(str)[order], kind="stable")]
+    divider = splits.StratifiedGroupKFold(n_splits=8, shuffle=True, random_state=0)
+    folds = [some for _, some in divider.split(order, dataset.labels[order], lesions[order])]
+    studies = []
+    transfer = _fine_tuning(PIXELS)
+    gentle = dataclasses.replace(transfer, body_rate=GENTLE)
+    for name, recipe, pixels, shares in (
+        ("small", BEST, 28, SHARES),
+        ("transfer", transfer, PIXELS, SHARES),
+        ("gentle", gentle, PIXELS, SHARES[:1]),
+    ):
+        for part in shares:
+            part_of = np.full(len(lesions), 2)  # not used
+            part_of[order[np.concatenate(folds[: 8 // part])]] = 0
+            part_of[to_choose.validation] = 1
+            split = splits.split_of_parts(dataset, part_of, 0, lesions)
+            epochs = -(-LEAST_STEPS[name] // -(-len(split.train) // recipe.batch_size))
+            split = dataclasses.replace(split, validation=split.validation[:0])
+            longer = dataclasses.replace(recipe, epochs=max(recipe.epochs, epochs))
+            parts, called = {"validation": to_choose.validation}, f"{name}-from-one-in-{part}"
+            studies.append(Study(called, dataset, longer, split, parts, pixels=pixels))
+    return studies
+
+
+def _fine_tuning(pixels: int) -> FineTuning:
+    shift = round(FineTuning.shift * pixels / 128, 1)
+    return FineTuning(network=f"efficientnet_lite0_{pixels}", shift=shift)
+
+
 def larger_images(dataset: LesionImages, main: Split, to_choose: Split) -> list[Study]:
     """Return the studies with larger images; none where the data source has but 28 pixels.
 
@@ -234,9 +272,7 @@ def larger_images(dataset: LesionImages, main: Split, to_choose: Split) -> list[
     studies = [Study(name, dataset, recipe, to_choose, chosen_by, pixels=PIXELS)]
 
     for pixels in (PIXELS, 128):
-        shift = round(FineTuning.shift * pixels / 128, 1)
-        recipe = FineTuning(network=f"efficientnet_lite0_{pixels}", shift=shift)
-        name = f"transfer-{pixels}-pixels"
+        name, recipe = f"transfer-{pixels}-pixels", _fine_tuning(pixels)
         studies.append(Study(name, dataset, recipe, to_choose, chosen_by, pixels=pixels))
 
     both, given = {"validation": main.validation, "test": main.test}, {"pixels": 128}
@@ -244,7 +280,7 @@ def larger_images(dataset: LesionImages, main: Split, to_choose: Split) -> list[
     for k, fold in enumerate(lesion_folds(dataset, folds=FOLDS)[:FINE_TUNED_FOLDS]):
         parts = {"test": fold.test}
         studies.append(Study(f"transfer-fold-{k}", dataset, FineTuning(), fold, parts, **given))
-    return studies
+    return studies + learning_curve(dataset, to_choose)
 
 
 def all_studies(dataset: LesionImages) -> list[Study]:
