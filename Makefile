@@ -81,6 +81,8 @@ phantom: $(STAMP) ## fit the synthetic stand-in data set again (needs the real i
 
 # One installation serves every command: this stamp is newer than requirements.lock once it is done.
 # PYTHON=/path/to/python chooses the interpreter; otherwise the newest suitable one is taken.
+# TensorFlow has no packages for Intel Macs and for Windows on Arm; onnxruntime wants macOS 14.
+CANNOT := import platform as p, sysconfig; mac = p.system() == "Darwin"; old = mac and (p.machine() != "arm64" or int(p.mac_ver()[0].split(".")[0]) < 14); raise SystemExit(not old and sysconfig.get_platform() != "win-arm64")
 SUITABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 $(STAMP): requirements.lock
@@ -94,6 +96,11 @@ $(STAMP): requirements.lock
 	    echo "The course needs Python 3.11, 3.12 or 3.13 with its venv module, and found none$(if $(PYTHON), at $(PYTHON))." >&2; \
 	    echo "Install one (Debian and Ubuntu: sudo apt-get install python3 python3-venv), or name it:" >&2; \
 	    echo "    make $(or $(MAKECMDGOALS),course) PYTHON=/path/to/python3.13" >&2; \
+	    exit 1; \
+	  fi; \
+	  if "$$found" -c '$(CANNOT)'; then \
+	    echo "The packages do not exist for this computer (an Intel Mac, macOS before 14, or Windows on Arm), or for $$found on it." >&2; \
+	    echo "Nothing was fetched. Open the chapters in Colab (the rocket above each), or see troubleshooting.md." >&2; \
 	    exit 1; \
 	  fi; \
 	  echo "Creating .venv with $$("$$found" --version)"; \

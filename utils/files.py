@@ -1,16 +1,43 @@
-"""Files are there whole or not at all, and are named by what they hold."""
+"""Files are there whole or not at all, are named by what they hold; pictures open safely."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
 __all__: list[str] = []
+
+SIZE = 28  # pixels that the network sees
+MOST_PIXELS = 100_000_000  # more would take 300 MB and more, and the network sees 784
+MOST_BYTES = 200_000_000
+# Others are not even tried: Pillow would hand PostScript to a program that runs it.
+FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+INSTEAD = "Save it as JPEG or PNG and try again."
+HUGE = (
+    f"The image has more than 100 million pixels, and the network sees {SIZE} × {SIZE} of them. "
+    "Save it smaller and try again."
+)
+HEIC = "a HEIC file, as iPhones make them. Export it as JPEG, or set the camera to JPEG."
+# How files begin that Pillow does not read (after so many bytes), and what to say of them.
+KNOWN = (
+    (4, (b"ftyphe", b"ftypmif1", b"ftypmsf1"), HEIC),
+    (4, (b"ftyp",), f"a video, or a photograph of a kind that cannot be read here. {INSTEAD}"),
+    (0, (b"%!PS", b"\xc5\xd0\xd3\xc6"), f"a PostScript file. {INSTEAD}"),
+    (0, (b"%PDF",), f"a PDF document, not an image. {INSTEAD}"),
+    (128, (b"DICM",), f"a DICOM file. {INSTEAD}"),
+    (0, (b"<svg", b"<?xml"), f"a drawing made of lines (SVG), not a photograph. {INSTEAD}"),
+    (0, (b"<!DOC", b"<html"), "a web page, not an image. Save the image itself."),
+)
 
 
 def replace_file(path: Path, content: str | bytes | Callable[[BinaryIO], object]) -> None:
@@ -47,3 +74,119 @@ def hash_file(path: Path) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# --- Opening a picture ---------------------------------------------------------------------------
+
+
+class PredictError(ValueError):
+    """An image or a model cannot be used; the message is meant for the reader."""
+
+
+def open_image(image: object) -> tuple[Image.Image, list[str]]:
+    """Return an image, given as `predict` takes it, upright, in RGB, on white, and notes on it."""
+    if isinstance(image, np.ndarray):
+        image = _from_array(image)
+    if isinstance(image, Image.Image):
+        _refuse_huge(*image.size)
+        return _rgb(image)
+    if isinstance(image, str | Path):
+        image = _content(image)
+    if not isinstance(image, bytes | bytearray | memoryview):
+        raise PredictError(
+            f"this is {type(image).__name__}; an image is a path, bytes, a Pillow image or an "
+            "array of uint8"
+        )
+    content = bytes(image)
+    if not content:
+        raise PredictError(f"The file is empty. {INSTEAD}")
+    try:
+        # Pillow warns from 89 million pixels on; the limit here is a little higher.
+        with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
+            picture = Image.open(io.BytesIO(content), formats=FORMATS)
+            _refuse_huge(*picture.size)
+            picture.load()
+    except PredictError:
+        raise
+    except UnidentifiedImageError:
+        for start, beginnings, kind in KNOWN:
+            if content[start:].lstrip()[:8].startswith(beginnings):
+                raise PredictError(f"This is {kind}") from None
+        problem = f"The file is not an image that can be read here, or it is broken. {INSTEAD}"
+        raise PredictError(problem) from None
+    except Image.DecompressionBombError:  # far beyond, so Pillow does not even say the size
+        raise PredictError(HUGE) from None
+    except (OSError, SyntaxError, ValueError, MemoryError) as error:
+        raise PredictError(
+            f"The file is broken or incomplete ({error}). Open it elsewhere, and save it again as "
+            "JPEG or PNG."
+        ) from error
+    return _rgb(picture)
+
+
+def _content(name: str | Path) -> bytes:
+    if str(name).startswith(("http://", "https://")):
+        raise PredictError(f"{name} is a web address. Download the image and give its path.")
+    try:
+        path = Path(name).expanduser()
+        if path.exists() and not (path.is_file() and path.stat().st_size <= MOST_BYTES):
+            raise PredictError(f"{name} is no file of at most {MOST_BYTES // 10**6} MB. {INSTEAD}")
+        return path.read_bytes()
+    except (OSError, RuntimeError) as error:  # RuntimeError: a home folder that is not there
+        raise PredictError(
+            f"{name} cannot be read: {getattr(error, 'strerror', error)}. Give the path of an "
+            f"image file, seen from the folder {Path.cwd().name}/."
+        ) from error
+
+
+def _from_array(values: np.ndarray) -> Image.Image:
+    if values.ndim > 1:
+        _refuse_huge(values.shape[1], values.shape[0])  # before its pixels are copied
+    if values.dtype == np.uint16:
+        values = _eight_bits(values)
+    if values.dtype != np.uint8:
+        raise PredictError(
+            f"the array is of type {values.dtype}; pictures are arrays of uint8 with values from 0 "
+            "to 255. Shares of 1 become that with `(255 * array).round().astype('uint8')`."
+        )
+    if not values.size or values.ndim not in (2, 3) or values.shape[2:] not in ((), (3,), (4,)):
+        raise PredictError(
+            f"the array has the shape {values.shape}; one picture has (height, width), (height, "
+            "width, 3) or (height, width, 4)"
+        )
+    return Image.fromarray(values)
+
+
+def _rgb(picture: Image.Image) -> tuple[Image.Image, list[str]]:
+    notes = []
+    if getattr(picture, "n_frames", 1) > 1:
+        notes.append("The file holds several pictures; the first one is used.")
+        picture.seek(0)
+    try:
+        picture = ImageOps.exif_transpose(picture)
+    except Exception:  # the metadata are damaged, for which Pillow has many errors
+        notes.append("What the file says of itself is damaged, so it may lie on its side.")
+    if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow keeps in 16 or 32
+        picture = Image.fromarray(_eight_bits(np.asarray(picture)))
+    elif picture.mode == "F":
+        raise PredictError(f"The image holds measured values, not grey levels. {INSTEAD}")
+    if picture.mode == "CMYK":
+        notes.append("The colours are made for printing (CMYK); converting them shifts them a bit.")
+    if picture.has_transparency_data:
+        ground = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(ground, picture.convert("RGBA"))
+        notes.append("What is transparent in the image is taken as white.")
+    if min(picture.size) < SIZE:
+        notes.append(f"The image is smaller than the {SIZE} × {SIZE} pixels the network sees.")
+    return picture.convert("RGB"), notes
+
+
+def _eight_bits(values: np.ndarray) -> np.ndarray:
+    if values.size and (values.min() < 0 or values.max() > 65535):
+        raise PredictError(f"The image has values beyond 16 bits. {INSTEAD}")
+    return np.round(values / 257).astype(np.uint8)
+
+
+def _refuse_huge(width: int, height: int) -> None:
+    if width * height > MOST_PIXELS:
+        raise PredictError(HUGE)

@@ -52,8 +52,8 @@ def lesion_groups(metadata: pd.DataFrame) -> np.ndarray:
     if missing.any():
         raise ValueError(
             f"lesion_id is missing in {int(missing.sum()):,} of {len(metadata):,} rows, so images "
-            "of one lesion cannot be kept together. Load a source with lesion ids: the official "
-            "zips, or the Kaggle CSV with HAM10000_metadata.csv beside it."
+            "of one lesion cannot be kept together. Load a source with lesion ids (the official "
+            "zips, the Kaggle CSV with its metadata); of your own pictures name the groups."
         )
     # A copy: the array may be a view of the table, and the merging below would change it.
     groups = metadata["lesion_id"].astype(str).to_numpy(dtype=object, copy=True)

@@ -1,6 +1,7 @@
 """One list of versions, one address, commands that say what they do."""
 
 import os
+import platform
 import re
 import subprocess
 import tomllib
@@ -258,3 +259,16 @@ def test_tools_and_loader_read_the_folders_name_alike(monkeypatch, named):
     assert course.real_data() == str(ROOT / "data")
     monkeypatch.setenv("HAM10000_DIR", "~nobody-here/x")
     assert course.real_data().endswith("nobody-here/x")
+
+
+@pytest.mark.parametrize("system, machine, version, can", [
+    ("Linux", "x86_64", "", True), ("Darwin", "arm64", "14.2", True),
+    ("Darwin", "arm64", "13.6", False), ("Darwin", "x86_64", "15.1", False),
+])  # fmt: skip
+def test_computers_without_packages_are_told_at_once(monkeypatch, system, machine, version, can):
+    for name, value in (("system", system), ("machine", machine), ("mac_ver", [version])):
+        monkeypatch.setattr(platform, name, lambda value=value: value)
+    line = re.search(r"(?m)^CANNOT := (.+)", (ROOT / "Makefile").read_text(encoding="utf-8"))[1]
+    with pytest.raises(SystemExit) as said:
+        exec(line)
+    assert said.value.code == can, "0 says that it cannot"

@@ -26,7 +26,7 @@ from utils.files import replace_file
 FOLDER = ROOT / "_build" / "usb"
 README, OPENER = (ROOT / "teaching" / name for name in ("usb.txt", "open_book.py"))
 # How the names of the files begin that the loader reads.
-IMAGES = ("HAM10000_", "ISIC2018_Task3_Test_", "ISIC_", "hmnist_28_28_RGB.csv", "dermamnist.npz")
+IMAGES = ("HAM10000_", "ISIC2018_Task3_Test_", "ISIC_", "hmnist_28_28_RGB.csv")
 WIDTH = 200  # pixels of photographs on the stick
 PHANTOM = "NO REAL IMAGES ARE ON THIS STICK: all chapters run on the phantom (made-up lesions)."
 

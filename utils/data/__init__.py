@@ -17,7 +17,7 @@ from utils.data import download, photographs, records, tables
 from utils.data.records import ELSEWHERE, PHANTOM, DataError, IncompleteError, LesionImages, Source
 from utils.files import named_source, replace_file
 
-__all__ = ["RAW_DIR", "load_external", "load_ham10000"]
+__all__ = ["RAW_DIR", "dataset_from_folders", "load_external", "load_ham10000"]
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTERNAL_IDS = ROOT / "data" / "external_ids.csv"
@@ -29,9 +29,7 @@ CACHE_DIR = Path(os.environ.get("HAM10000_CACHE") or ROOT / "data" / "cache").ex
 _CACHE_FORM = "3"
 _VARIABLE = "the environment variable HAM10000_DIR"
 _IMAGES = re.compile(r"hmnist.*RGB|\.(zip|npz|gz|tar|tgz|7z|rar|\w*download|part)$", re.IGNORECASE)
-_BY_NAME = {
-    "kaggle": tables.find_csv, "dermamnist": tables.find_npz, "dataverse": photographs.find_zips,
-}  # fmt: skip
+_BY_NAME = {"kaggle": tables.find_csv, "dataverse": photographs.find_zips}
 
 
 def load_ham10000(
@@ -42,15 +40,15 @@ def load_ham10000(
     Parameters
     ----------
     size : int, height and width in pixels
-        Zips and JPEGs give any; the Kaggle CSV and the phantom 28; DermaMNIST 28, 64, 128 or 224.
+        Zips and JPEGs give any; the Kaggle CSV and the phantom 28.
     source : str or Path
         - ``"auto"``: the folder that the environment variable ``HAM10000_DIR`` names (the word
           ``phantom`` there asks for the phantom); if it is not set, ``data/raw/``; then the Kaggle
           CSV, downloaded (given up within 10 s where there is no network); then the phantom.
-        - ``"kaggle"``, ``"dermamnist"`` (no lesion ids), ``"dataverse"`` (the two official zips,
-          2.8 GB): that source, downloaded into ``data/raw/`` where missing.
+        - ``"kaggle"``, ``"dataverse"`` (the two official zips, 2.8 GB): that source, downloaded
+          into ``data/raw/`` where missing.
         - ``"phantom"``: the synthetic lesions of `utils.data.phantom`.
-        - a folder: the best complete source that stands in it (zips, JPEGs, Kaggle CSV, npz).
+        - a folder: the best complete source that stands in it (zips, JPEGs, Kaggle CSV).
     expected_rows : int, the number of images the source must have; another number is an error
 
     Returns
@@ -74,14 +72,51 @@ def load_external(size: int = 28) -> LesionImages:
     return _load(size, _choose_external)
 
 
+def dataset_from_folders(
+    path: str | Path, size: int = 28, *, group_of: Callable[[Path], str] | None = None
+) -> LesionImages:
+    """Load pictures of your own, with classes of your own, as the record of `load_ham10000`.
+
+    In ``metadata`` the class of a picture is ``dx``, its group ``lesion_id``; `labels` count the
+    classes in alphabetical order, in an npz file as it does.
+
+    Parameters
+    ----------
+    path : str or Path
+        - a folder that holds a folder for each class, with its pictures and its name;
+        - a table (CSV) of ``file`` (seen from the table), ``label``, perhaps ``group``, and more;
+        - an npz file of MedMNIST (2-D, one label a picture), in the size that it has.
+    size : int, height and width in pixels
+    group_of : function, optional
+        Says which group a file of a folder belongs to: a patient, a plant, a slide. Pictures of one
+        group stay in one part of a split; without groups there is no split by them.
+
+    Raises
+    ------
+    DataError
+        If a file cannot be used; the message says which, what is wrong and what to do.
+    """
+    return _told(tables.read_own(Path(path).expanduser(), _pixels(size), group_of))
+
+
 def _load(size: int, choose: Callable[..., Source], *wanted: object) -> LesionImages:
     """Read the source that `choose` finds for a size and what is wanted; print what it is."""
+    size = _pixels(size)
+    return _told(_through_cache(choose(size, *wanted), size))
+
+
+def _pixels(size: int) -> int:
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
         raise ValueError(f"size must be a whole number of pixels, 1 or more, not {size!r}")
-    dataset = _through_cache(choose(int(size), *wanted), int(size))
-    known = ", no lesion ids (so no split by lesion)"
+    return int(size)
+
+
+def _told(dataset: LesionImages) -> LesionImages:
+    """Print what a data set is, and return it."""
+    known, size = ", no lesion ids (so no split by lesion)", dataset.images.shape[1]
     if dataset.has_lesions:
-        known = f" of {dataset.metadata['lesion_id'].nunique():,} lesions"
+        what = "groups" if dataset.source.startswith(tables.OWN) else "lesions"
+        known = f" of {dataset.metadata['lesion_id'].nunique():,} {what}"
     print(f"Data: {dataset.source}, {len(dataset.labels):,} images{known}, {size} × {size} pixels")
     return dataset
 
@@ -109,7 +144,7 @@ def _choose(size: int, source: str | Path, rows: int) -> Source:
     raise DataError(
         f"The folder {folder} (from {asked_by}) holds no complete source. Looked for: "
         f"{' and '.join(photographs.ZIPS)} with HAM10000_metadata.csv (or .tab); the unpacked "
-        f"JPEGs with the same metadata; {tables.KAGGLE_CSV}; dermamnist*.npz. There is: "
+        f"JPEGs with the same metadata; {tables.KAGGLE_CSV}. There is: "
         f"{there or 'nothing'}. Complete it as data/README.md says; unpack a zip that holds zips."
     )
 
@@ -141,7 +176,7 @@ def _choose_external(size: int) -> Source:
 def find(folder: Path, size: int = 28, *, expected_rows: int = records.IMAGES) -> Source | None:
     """Return the best complete source in a folder; None, or an error, if it is not complete."""
     incomplete = None
-    for finder in (photographs.find_zips, photographs.find_jpegs, tables.find_csv, tables.find_npz):
+    for finder in (photographs.find_zips, photographs.find_jpegs, tables.find_csv):
         try:
             if source := finder(folder, size, expected_rows=expected_rows):
                 return source

@@ -6,7 +6,7 @@ import logging
 import threading
 from pathlib import Path
 
-from utils.data import records, tables
+from utils.data import records
 from utils.files import replace_file
 from utils.start import on_colab
 
@@ -17,7 +17,6 @@ REGISTRY = Path(__file__).resolve().parents[2] / "data" / "registry.json"
 ANSWER, CONNECT, READ = 4.0, 5.0, 30.0
 # Some servers refuse programs that do not look like a browser.
 HEADERS = {"User-Agent": "Mozilla/5.0 (compatible; reading-skin-course)"}
-SIZES = {"kaggle": ((28,), "the Kaggle CSV"), "dermamnist": ((28, 64, 128, 224), "DermaMNIST")}
 ON_COLAB = (
     " On Colab, upload the files with the folder symbol on the left, or, so that they are still "
     "there tomorrow, put them into a folder ham10000 of your Google Drive and run, before the "
@@ -39,8 +38,6 @@ def manual_route(group: dict, names: list[str] | None = None, size: int = 28) ->
     names = names or [file["name"] for file in group["files"]]
     loader = "load_external" if names[0].startswith("ISIC2018") else "load_ham10000"
     call = f"{loader}({size})" if size != 28 else f"{loader}()"
-    if names[0].endswith(".npz"):
-        call = f"load_ham10000({tables.size_of(names[0])}, source='dermamnist')"
     return (
         f"By hand: open {group['page']} in a browser, download {' and '.join(names)} (unpack a CSV "
         "that comes in a zip, leave the zips of images packed), put what you got into the folder "
@@ -139,13 +136,11 @@ def _is_published(target: Path, file: dict) -> bool:
 
 
 def fetch_source(name: str, folder: Path, size: int = 28, group: dict | None = None) -> list[Path]:
-    """Download what is missing of a group: "kaggle", "dermamnist" (of a size), …."""
-    if name in SIZES:
-        records.require_size(size, *SIZES[name])
+    """Download what is missing of a group of `registry`: "kaggle", "dataverse", "external"."""
+    if name == "kaggle":
+        records.require_size(size, (28,), "the Kaggle CSV")
     group = group or registry()[name]
     files = group["files"]
-    if name == "dermamnist":
-        files = [file for file in files if tables.size_of(file["name"]) == size]
     if records.find_table(folder):
         files = [file for file in files if "metadata" not in file["name"]]
     missing = [file for file in files if not (folder / file["name"]).exists()]

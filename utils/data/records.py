@@ -103,7 +103,7 @@ def refuse_html(path: Path) -> None:
 
 
 @contextmanager
-def readable(problem: object) -> Iterator[None]:
+def readable(problem: object, cure: str = AGAIN) -> Iterator[None]:
     """Turn what readers raise on damaged bytes into a `DataError` with a problem in words."""
     try:
         yield
@@ -111,7 +111,7 @@ def readable(problem: object) -> Iterator[None]:
         raise
     except DAMAGE as error:
         why = f"{type(error).__name__}: {error}".rstrip(".\n")
-        raise DataError(f"{problem} ({why}): it is truncated or damaged. {AGAIN}") from error
+        raise DataError(f"{problem} ({why}): it is truncated or damaged. {cure}") from error
 
 
 def require_size(size: int, sizes: tuple[int, ...], what: str) -> None:
@@ -171,9 +171,9 @@ def find_table(folder: Path, stem: str = "HAM10000_metadata") -> Path | zipfile.
 
 
 @contextmanager
-def opened(path: Path | zipfile.Path) -> Iterator[BinaryIO]:
+def opened(path: Path | zipfile.Path, cure: str = AGAIN) -> Iterator[BinaryIO]:
     """Open a table, maybe a packed one; what goes wrong while it is read becomes a `DataError`."""
-    with readable(f"{path} is not a readable table"):
+    with readable(f"{path} is not a readable table", cure):
         refuse_html(path)
         with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
             yield file
@@ -185,9 +185,9 @@ def hash_table(path: Path | zipfile.Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read_text(path: Path) -> pd.DataFrame:
-    """Read `HAM10000_metadata`, separated by commas, tabs or semicolons, as text."""
-    with opened(path) as file:
+def read_text(path: Path, required: Sequence[str] = REQUIRED, cure: str = AGAIN) -> pd.DataFrame:
+    """Read a table, separated by commas, tabs or semicolons, as text."""
+    with opened(path, cure) as file:
         text = file.read(10**8).decode("utf-8-sig")
         separator = max(",\t;", key=text.partition("\n")[0].count)
         lines = csv.reader(io.StringIO(text, ""), delimiter=separator, strict=True)
@@ -195,23 +195,23 @@ def _read_text(path: Path) -> pd.DataFrame:
         for number, row in enumerate(rows, 2):
             if len(row) != len(columns):
                 raise ValueError(f"line {number} has {len(row)} cells, the first {len(columns)}")
-        last = rows[-1][-1] if text[-1:] != "\n" and rows[1:] else ""
+        last = rows[-1][-1] if text[-1:] != "\n" and rows[1:] and required is REQUIRED else ""
         if "\0" in text or (last and last not in (row[-1] for row in rows[:-1])):
             raise ValueError(f"it is cut off: it ends with {text[-9:]!r}, as no other line does")
-        if missing := ", ".join(name for name in REQUIRED if name not in columns):
+        if missing := ", ".join(name for name in required if name not in columns):
             raise ValueError(f"it lacks the column(s) {missing}; it has {', '.join(columns)}")
     return pd.DataFrame(rows, columns=columns, dtype=object)
 
 
 def hash_metadata(path: Path) -> str:
     """Return the SHA-256 of the columns that all copies have: official and Kaggle's are alike."""
-    table = _read_text(path)[["lesion_id", "image_id", *REQUIRED[2:]]]
+    table = read_text(path)[["lesion_id", "image_id", *REQUIRED[2:]]]
     return hashlib.sha256(table.to_csv(index=False, lineterminator="\n").encode()).hexdigest()
 
 
 def read_metadata(path: Path, ids: Collection[str] = ()) -> pd.DataFrame:
     """Return the metadata of all images, or of some; refuse what it cannot hold."""
-    raw = _read_text(path)
+    raw = read_text(path)
     raw = raw[raw["image_id"].isin(ids)] if ids else raw
 
     def refuse(bad: pd.Series, column: str, what: str) -> None:

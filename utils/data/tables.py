@@ -1,19 +1,27 @@
-"""Read HAM10000 as ready-made arrays of numbers: Kaggle's CSV, or an npz file of DermaMNIST."""
+"""Read ready-made arrays (Kaggle's CSV, npz files of MedMNIST), and pictures of one's own."""
 
-import re
+import hashlib
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 from tqdm import tqdm
 
 from utils.classes import CLASSES, DX
 from utils.data import records
 from utils.data.records import AGAIN, IMAGES, DataError, LesionImages, Source
+from utils.files import PredictError, open_image
 
 __all__: list[str] = []
 
+PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".jp2", ".png", ".tif", ".tiff", ".webp")
+OWN = "your own pictures"
+LAYOUT = (
+    "A folder holds a folder for each class; a table, file and label (and group) of each picture."
+)
 KAGGLE_CSV = "hmnist_28_28_RGB.csv"
 _COLUMNS = [f"pixel{i:04d}" for i in range(28 * 28 * 3)] + ["label"]
 _MOST = np.array([255] * (28 * 28 * 3) + [len(CLASSES) - 1])
@@ -91,53 +99,72 @@ def find_csv(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> So
     return Source(name, records.digest(fingerprint, key), read)
 
 
-def size_of(name: str) -> int:
-    """Return the height of the images in a DermaMNIST file, which its name tells."""
-    number = re.search(r"_(\d+)\.npz$", name)
-    return int(number[1]) if number else 28
-
-
-def _read_npz(path: Path, size: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Return images uint8 (N, size, size, 3), labels int64 (N,) in their own coding, and ids."""
+def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Return images uint8 (N, size, size, 3), labels int64 (N,) and ids of a file of MedMNIST."""
     images, labels, ids = [], [], []
     with records.readable(f"{path} cannot be used"), np.load(path, allow_pickle=False) as file:
         for part in ("train", "val", "test"):
-            if file.zip.getinfo(f"{part}_images.npy").file_size > IMAGES * size * size * 3 + 1000:
+            if file.zip.getinfo(f"{part}_images.npy").file_size > 2 * 10**9:
                 raise ValueError(f"{part}_images is too large")
-            pictures, codes = file[f"{part}_images"], file[f"{part}_labels"].reshape(-1)
-            wanted = (len(codes), size, size, 3)
+            pictures, codes = file[f"{part}_images"], file[f"{part}_labels"]
+            if codes.dtype.kind not in "iu" or codes.size != len(codes):
+                raise ValueError(f"labels are one integer a picture, not {codes.dtype}")
+            if pictures.ndim == 3:  # grey
+                pictures = np.repeat(pictures[..., None], 3, axis=3)
+            wanted = (len(codes), *pictures.shape[1:2] * 2, 3)
             if pictures.shape != wanted or pictures.dtype != np.uint8:
                 found = f"{pictures.dtype} of shape {pictures.shape}"
                 raise ValueError(f"{found}, not uint8 of shape {wanted}, one for each label")
-            if codes.dtype.kind not in "iu":
-                raise ValueError(f"labels are integers, not {codes.dtype}")
             images.append(pictures)
-            labels.append(codes)
-            ids += [f"dermamnist_{part}_{row:04d}" for row in range(len(codes))]
-    codes = np.concatenate(labels)
-    for bad in np.flatnonzero((codes < 0) | (codes >= len(CLASSES)))[:1]:
-        raise DataError(f"{path}, image {ids[bad]}: label {codes[bad]} is not from 0 to 6. {AGAIN}")
-    return np.concatenate(images), codes.astype(np.int64), ids
+            labels.append(codes.reshape(-1).astype(np.int64))
+            ids += [f"{path.stem.lower()}_{part}_{row:04d}" for row in range(len(codes))]
+        return np.concatenate(images), np.concatenate(labels), ids
 
 
-def find_npz(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> Source | None:
-    """Find the DermaMNIST file of a size. It has no lesion ids; its labels are converted."""
-    # The short names first: a corrected or augmented variant stands in for them, not before them.
-    paths = [p for p in records.files(folder) if re.match(r"dermamnist.*\.npz$", p.name.lower())]
-    paths.sort(key=lambda p: (len(p.name), p.name))
-    if not paths:
-        return None
-    by_size = {size_of(path.name): path for path in reversed(paths)}
-    records.require_size(size, tuple(sorted(by_size)), f"DermaMNIST in {folder}")
-    path = by_size[size]
-    key = records.digest("npz", records.hash_table(path))
+def read_own(path: Path, size: int, group_of: Callable[[Path], str] | None) -> LesionImages:
+    """Read what `utils.data.dataset_from_folders` describes."""
+    if not path.exists():
+        raise DataError(f"{path} does not exist; the kernel is in {Path.cwd()}. {LAYOUT}")
+    if path.suffix.lower() == ".npz":
+        records.refuse_html(path)
+        images, labels, ids = _read_npz(path)
+        table = pd.DataFrame({"file": ids, "label": [f"class {code}" for code in labels]})
+    else:
+        table = _own_table(path, group_of)
+        files = tqdm(table["file"], desc="Reading images", unit=" images", leave=False)
+        images = np.stack([_own_picture(path.parent / file, size) for file in files])
+        labels = np.unique(table["label"], return_inverse=True)[1].astype(np.int64)
+    table = table.rename(columns={"file": "image_id", "label": "dx", "group": "lesion_id"})
+    metadata = records.metadata_frame({name: table[name] for name in list(table)[:3]})
+    metadata = metadata.assign(**{name: table[name].to_numpy() for name in list(table)[3:]})
+    told = metadata.to_csv(index=False), hashlib.sha256(images.tobytes()).hexdigest()
+    name, key = f"{OWN}, {path.name}", records.digest("own", *told)
+    return LesionImages(images, labels, metadata, name, key)
 
-    def read() -> LesionImages:
-        images, codes, ids = _read_npz(path, size)
-        records.require_rows(path, len(images), expected_rows)
-        in_order = sorted(CLASSES, key=lambda lesion: lesion.dermamnist_label)
-        labels = np.array([lesion.kaggle_label for lesion in in_order])[codes]
-        metadata = records.metadata_frame({"image_id": ids, "dx": np.array(DX)[labels]})
-        return LesionImages(images, labels, metadata, "DermaMNIST", key)
 
-    return Source("DermaMNIST", key, read)
+def _own_table(path: Path, group_of: Callable[[Path], str] | None) -> pd.DataFrame:
+    """Return file (seen from the folder that `path` is in), label, group, and what else is told."""
+    if not path.is_dir():
+        table = records.read_text(path, ("file", "label"), "Save it as CSV in UTF-8.")
+    else:
+        files = [file for file in records.files(path) if file.suffix.lower() in PICTURES]
+        names = [file.relative_to(path.parent).as_posix() for file in files]
+        classes = [name.split("/")[1] if name.count("/") > 1 else "" for name in names]
+        table = pd.DataFrame({"file": names, "label": classes})
+        if group_of is not None:
+            table["group"] = [str(group_of(file)) for file in files]
+    given = [name for name in ("file", "label", "group") if name in table]
+    wrong = {f"{name} is empty": table[name].str.strip() == "" for name in given}
+    for what, rows in (wrong | {"it is there twice": table["file"].duplicated()}).items():
+        for file in table["file"][rows][:1]:
+            raise DataError(f"{path}, {file}: {what} ({rows.sum():,} such rows). {LAYOUT}")
+    if table["label"].nunique() < 2:
+        raise DataError(f"{path} has pictures of {table['label'].nunique()} class(es). {LAYOUT}")
+    return table[given].assign(group=table.get("group", "")).join(table.drop(columns=given))
+
+
+def _own_picture(file: Path, size: int) -> np.ndarray:
+    try:
+        return np.asarray(open_image(file)[0].resize((size, size), Image.Resampling.BOX))
+    except PredictError as error:
+        raise DataError(f"{file}: {error}") from error

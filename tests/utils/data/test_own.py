@@ -1,0 +1,112 @@
+"""Pictures of one's own: a folder a class, a table, or a file of MedMNIST, as the same record."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from utils.data import dataset_from_folders
+from utils.data.records import DataError
+from utils.splits import lesion_groups, lesion_split
+
+KINDS = {"healthy": 60, "mildew": 120, "rust": 180}  # a level of grey for each class
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two pictures of each of six plants of three kinds, of several sizes and formats."""
+    for kind, grey in KINDS.items():
+        (tmp_path / "leaves" / kind / "more").mkdir(parents=True)
+        for n in range(12):
+            name = f"more/{kind}{n // 2}-{n}.png" if n % 3 else f"{kind}{n // 2}-{n}.JPG"
+            Image.new("RGB" if n % 2 else "L", (40 + n, 30), (grey,) * 3 if n % 2 else grey).save(
+                tmp_path / "leaves" / kind / name
+            )
+    return tmp_path / "leaves"
+
+
+def plant(file):
+    return file.stem.split("-")[0]
+
+
+def save_npz(path, shape=(28, 28), labels=None):
+    parts = ("train", "val", "test")
+    arrays = {f"{part}_images": np.zeros((5, *shape), np.uint8) for part in parts}
+    given = np.arange(5)[:, None] if labels is None else labels
+    np.savez(path, **arrays, **{f"{part}_labels": given for part in parts})
+    return path
+
+
+def test_folders_give_classes_groups_and_pictures(folder, capsys):
+    dataset = dataset_from_folders(folder, 16, group_of=plant)
+    assert "leaves, 36 images of 18 groups, 16 × 16 pixels" in capsys.readouterr().out
+    assert dataset.images.shape == (36, 16, 16, 3) and dataset.images.dtype == np.uint8
+    classes = np.array(list(KINDS))
+    assert (classes[dataset.labels] == dataset.metadata["dx"]).all()
+    greys = np.array(list(KINDS.values()))[dataset.labels]
+    assert np.abs(dataset.images.mean(axis=(1, 2, 3)) - greys).max() < 2
+    split, groups = lesion_split(dataset), lesion_groups(dataset.metadata)
+    assert not set(groups[split.train]) & set(groups[split.test])
+    again = dataset_from_folders(folder, 16, group_of=plant)
+    assert again.fingerprint == dataset.fingerprint
+    Image.new("L", (9, 9)).save(folder / "rust" / "rust0-0.JPG")
+    assert dataset_from_folders(folder, 16, group_of=plant).fingerprint != dataset.fingerprint
+
+
+def test_without_groups_there_is_no_split_by_groups(folder):
+    with pytest.raises(ValueError, match="of your own pictures name the groups"):
+        lesion_split(dataset_from_folders(folder))
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_table_gives_the_same_record_and_keeps_its_other_columns(folder, separator):
+    whole = dataset_from_folders(folder, group_of=plant)
+    table = whole.metadata[["image_id", "dx", "lesion_id"]].assign(camera="old")
+    table.columns = ["file", "label", "group", "camera"]
+    table.to_csv(folder.parent / "leaves.csv", sep=separator, index=False)
+    dataset = dataset_from_folders(folder.parent / "leaves.csv")
+    assert (dataset.images == whole.images).all() and (dataset.labels == whole.labels).all()
+    assert set(dataset.metadata.pop("camera")) == {"old"}
+    pd.testing.assert_frame_equal(dataset.metadata, whole.metadata)
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (64, 64, 3)])
+def test_medmnist_in_its_own_size_grey_or_coloured(tmp_path, shape):
+    dataset = dataset_from_folders(save_npz(tmp_path / "bloodmnist.npz", shape))
+    assert dataset.images.shape == (15, shape[0], shape[0], 3) and not dataset.has_lesions
+    assert dataset.labels.tolist() == [*range(5)] * 3
+    assert dataset.metadata["image_id"][5] == "bloodmnist_val_0000"
+
+
+def labelled(labels):
+    return lambda folder: save_npz(folder / "x.npz", labels=labels)
+
+
+def put(name, content):
+    return lambda folder: (folder / name).write_bytes(content) and None
+
+
+WRONG = {
+    "loose picture": (put("a.png", b""), r"leaves/a.png: label is empty \(1 such"),
+    "no picture": (put("rust/a.png", b"hello"), "rust/a.png: .*not an image"),
+    "script": (put("rust/a.png", b"%!PS-Adobe"), "rust/a.png: .*PostScript"),
+    "one class": (lambda folder: folder / "rust" / "more", "label is empty"),
+    "nothing": (lambda folder: folder / "gone", "gone does not exist; the kernel is in .*"),
+    "no label": (lambda f: put("t.csv", b"file\na.png\n")(f) or f / "t.csv", r"lacks .*label"),
+    "twice": (
+        lambda f: put("t.csv", b"file,label\na.png,x\na.png,y\n")(f) or f / "t.csv",
+        "a.png: it is there twice",
+    ),
+    "latin-1": (lambda f: put("t.csv", b"file,l\xe4bel\n")(f) or f / "t.csv", "CSV in UTF-8"),
+    "many labels": (labelled(np.zeros((5, 14), int)), "x.npz cannot be used .*one integer"),
+    "measures": (labelled(np.zeros((5, 1))), "x.npz cannot be used .*one integer"),
+    "page": (lambda f: put("x.npz", b"<html>")(f) or f / "x.npz", "x.npz is not data but a web"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_cannot_be_used_is_named(folder, what):
+    change, message = WRONG[what]
+    path = change(folder) or folder
+    with pytest.raises(DataError, match=message):
+        dataset_from_folders(path)
