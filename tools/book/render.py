@@ -22,6 +22,16 @@ STRICT = ("-W", "--keep-going", "--quiet")  # a warning is an error
 SCRIPT, FONTS = "tex-mml-chtml.js", "output/chtml/fonts/woff-v2"  # of MathJax
 # What Sphinx writes into pages with formulas; it loads MathJax from a public server.
 PUBLIC = f"https://cdn.jsdelivr.net/npm/mathjax@3/es5/{SCRIPT}"
+# What the theme writes and what stands there instead: colours that are known before the first
+# picture of the page, so that none flashes and nothing moves; a landmark for the sidebar; in the
+# corner of a table no heading without words.
+MENDED = {
+    r'(dataset\.theme = localStorage\.getItem\("theme"\) \|\| )"auto"': (
+        r'\1(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")'
+    ),
+    r'(?<= id="pst-primary-sidebar")': ' role="complementary" aria-label="Book"',
+    r"<th\b([^>]*)>\s*</th>": r"<td\1></td>",
+}
 
 
 def stage(folder: Path, *, with_chapters: bool = True) -> None:
@@ -48,16 +58,20 @@ def fit_pictures(notebook: nbformat.NotebookNode) -> None:
 
 
 def lighten(html: Path) -> None:
-    """Take out of each page the scripts that it does not use; they are most of what it weighs."""
+    """Take out of each page the scripts that it does not use, most of its weight, and mend it."""
     for path in html.rglob("*.html"):
         text = path.read_text(encoding="utf-8")
-        unused = ["fontawesome"]  # the style sheet draws the same icons from a font
+        # The style sheet draws the same icons from a font; no cell of a page runs (thebe).
+        unused = ["fontawesome", "sphinx-thebe"]
         if 'class="math' not in text:
             unused.append(SCRIPT.removesuffix(".js"))
         if path.name != "search.html":
             unused += ["searchindex", "searchtools", "language_data"]
-        script = rf'\s*<script[^>]* src="[^"]*\b(?:{"|".join(unused)})\.js[^"]*"></script>'
-        if (lighter := re.sub(script, "", text)) != text:
+        source = rf' src="[^"]*\b(?:{"|".join(unused)})\.js[^"]*">|>const THEBE_JS_URL[^<]*'
+        lighter = re.sub(rf"\s*<script(?:[^>]*{source})</script>", "", text)
+        for pattern, instead in MENDED.items():
+            lighter = re.sub(pattern, instead, lighter)
+        if lighter != text:
             replace_file(path, lighter)
 
 
