@@ -10,4 +10,10 @@
   };
   addEventListener("load", mark);
   addEventListener("resize", mark);
+
+  // Paper is white, whatever the screen is.
+  const { dataset } = document.documentElement;
+  let theme;
+  addEventListener("beforeprint", () => { [theme, dataset.theme] = [dataset.theme, "light"]; });
+  addEventListener("afterprint", () => { dataset.theme = theme; });
 })();
