@@ -1,15 +1,19 @@
-// Tables and, on a phone, figures scroll sideways on their own: a stop for the Tab key, so that the
-// arrow keys move them. What fits is no stop. (For blocks of code the theme does the same.)
+// A table that scrolls sideways is a stop for the Tab key, so that the arrow keys move it; one that
+// fits is none. (For blocks of code the theme does the same.)
 (() => {
   const mark = () => {
-    document.querySelectorAll("table.dataframe, div.cell_output").forEach((box) => {
-      const scrolls = getComputedStyle(box).overflowX === "auto";
-      box.toggleAttribute("tabindex", scrolls && box.scrollWidth > box.clientWidth);
-      if (box.hasAttribute("tabindex")) box.tabIndex = 0;
+    document.querySelectorAll("table.dataframe").forEach((table) => {
+      if (table.scrollWidth > table.clientWidth) table.tabIndex = 0;
+      else table.removeAttribute("tabindex");
     });
   };
   addEventListener("load", mark);
   addEventListener("resize", mark);
+
+  // The theme takes the focus from its buttons when they are clicked; from the keyboard they keep it.
+  addEventListener("click", ({ detail, target }) => {
+    if (detail === 0) target.closest(".bd-header-article button")?.focus();
+  });
 
   // Paper is white, whatever the screen is.
   const { dataset } = document.documentElement;

@@ -8,7 +8,7 @@ import pytest
 
 from tools.book.course import ROOT, chapters
 from tools.book.glossary import anchor, terms
-from tools.book.render import render, stage
+from tools.book.render import MENDED, render, stage
 from tools.book.set_repository import address
 
 PAGES = ["intro", "data-and-licence", "how-long-things-take", "references", "search"]
@@ -93,6 +93,15 @@ def test_tables_and_printed_lines_stay_within_a_phone_and_what_scrolls_shows_it(
       (box) => box.scrollWidth > box.clientWidth).map((box) => getComputedStyle(box).maskImage)"""
     assert {edge[:15] for edge in page.evaluate(edges, "table.dataframe")} == {"linear-gradient"}
     assert page.evaluate(edges, ".stream pre") == []
+    assert page.locator("table.dataframe[tabindex='0']").count()
+    dark = "document.documentElement.dataset.theme = 'dark'"
+    page.evaluate(f"{dark}; dispatchEvent(new Event('beforeprint'))")
+    assert page.get_attribute("html", "data-theme") == "light"
+
+
+def test_the_theme_writes_what_is_mended(book):
+    html = page(book, "chapters/02_exploratory_data_analysis")
+    assert all(re.search(one, html) for one in (*MENDED, ">const THEBE_JS_URL", "/sphinx-thebe.js"))
 
 
 def test_broken_reference_is_an_error(tmp_path):

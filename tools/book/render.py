@@ -22,14 +22,15 @@ STRICT = ("-W", "--keep-going", "--quiet")  # a warning is an error
 SCRIPT, FONTS = "tex-mml-chtml.js", "output/chtml/fonts/woff-v2"  # of MathJax
 # What Sphinx writes into pages with formulas; it loads MathJax from a public server.
 PUBLIC = f"https://cdn.jsdelivr.net/npm/mathjax@3/es5/{SCRIPT}"
-# What the theme writes and what stands there instead: colours that are known before the first
-# picture of the page, so that none flashes and nothing moves; a landmark for the sidebar; in the
-# corner of a table no heading without words.
+# What the theme writes and what stands there instead: light or dark, known before the page is
+# drawn, so that nothing flashes or moves; a landmark for the sidebar; folded cells that are read
+# aloud as they are labelled; in a table's corner no heading without words.
 MENDED = {
     r'(dataset\.theme = localStorage\.getItem\("theme"\) \|\| )"auto"': (
         r'\1(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")'
     ),
     r'(?<= id="pst-primary-sidebar")': ' role="complementary" aria-label="Book"',
+    ' aria-label="Toggle hidden content"': "",
     r"<th\b([^>]*)>\s*</th>": r"<td\1></td>",
 }
 
