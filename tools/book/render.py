@@ -31,7 +31,7 @@ MENDED = {
     ),
     r'(?<= id="pst-primary-sidebar")': ' role="complementary" aria-label="Book"',
     ' aria-label="Toggle hidden content"': "",
-    r"<th\b([^>]*)>\s*</th>": r"<td\1></td>",
+    r"<th\b([^>]*)>(?:\s|<p></p>)*</th>": r"<td\1></td>",
 }
 
 
