@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -65,22 +66,22 @@ def make_jpegs(**changed: bytes) -> dict[str, bytes]:
     return jpegs | changed
 
 
-def write_zips(folder: Path, jpegs: dict[str, bytes]) -> None:
+def write_zips(folder: Path, jpegs: dict[str, bytes], packed: int = zipfile.ZIP_DEFLATED) -> None:
     """Write JPEGs into the two official zips, half of them into each."""
     names = list(jpegs)
     halves = names[: len(names) // 2], names[len(names) // 2 :]
     for zip_name, half in zip(ZIPS, halves, strict=True):
-        with zipfile.ZipFile(folder / zip_name, "w", zipfile.ZIP_DEFLATED) as archive:
+        with zipfile.ZipFile(folder / zip_name, "w", packed) as archive:
             for name in half:
                 archive.writestr(f"{name}.jpg", jpegs[name])
 
 
-def make_external(folder: Path, *, more: int = 0) -> pd.DataFrame:
+def make_external(folder: Path, *, more: int = 0, leave_out: Iterable = ()) -> pd.DataFrame:
     """Write the test images of other clinics, some left out of the metadata that it returns."""
     folder.mkdir(exist_ok=True)
     metadata = make_metadata().assign(dataset=["external", "rosendahl"] * (ROWS // 2))
     with zipfile.ZipFile(folder / EXTERNAL_ZIP, "w") as archive:
-        for name, jpeg in make_jpegs().items():
+        for name, jpeg in ((n, j) for n, j in make_jpegs().items() if n not in leave_out):
             archive.writestr(f"ISIC2018_Task3_Test_Images/{name}.jpg", jpeg)
     write_metadata(folder, metadata, f"{EXTERNAL_TABLE}.csv")
     return metadata.head(ROWS - more)

@@ -35,12 +35,7 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
     """Flatten (above 1) or sharpen (below 1) probabilities; the order of classes stays.
 
     To divide their logits by a temperature is to raise them to the power 1/temperature and
-    normalise (Guo and others, ICML 2017, arXiv 1706.04599).
-
-    Parameters
-    ----------
-    probabilities : ndarray of float, shape (n, k), as is what is returned
-    temperature : float, above 0; 1 changes nothing
+    normalise (Guo and others, ICML 2017, arXiv 1706.04599). Both arrays have the shape (n, k).
     """
     if not temperature > 0:
         raise ValueError(f"temperature must be above 0, not {temperature}")
@@ -85,12 +80,8 @@ def threshold_for_sensitivity(
 ) -> float:
     """Find the largest threshold at which this share of melanomas, or more, raises the alarm.
 
-    Parameters
-    ----------
-    labels : ndarray of int, shape (n,)
-        Of validation images: a threshold looks better than it is on the images it was chosen on.
-    probabilities : ndarray of float, shape (n, 7)
-    sensitivity : float, above 0, at most 1
+    Labels, (n,), and probabilities, (n, 7), are those of validation images: a threshold looks
+    better than it is on the images it was chosen on. The sensitivity is above 0, at most 1.
     """
     if not 0 < sensitivity <= 1:
         raise ValueError(f"sensitivity must be above 0 and at most 1, not {sensitivity}")
@@ -118,12 +109,9 @@ def operating_point(
     labels: np.ndarray, probabilities: np.ndarray, lesions: np.ndarray, *,
     threshold: float, resamples: int = 2000,
 ) -> OperatingPoint:  # fmt: skip
-    """Judge an alarm for melanoma whose threshold was fixed elsewhere.
+    """Judge an alarm for melanoma whose `threshold` was fixed elsewhere; at or above it, it rings.
 
-    Parameters
-    ----------
-    labels, probabilities, lesions, resamples : of test images, as in `utils.metrics.bootstrap`
-    threshold : float, from `threshold_for_sensitivity`; at or above it, an image raises the alarm
+    The other parameters are those of `utils.metrics.bootstrap`, of the test images.
     """
     melanoma, scores = _against_rest(labels, probabilities)
     boxes = np.eye(4)[2 * melanoma + (scores >= threshold)]  # dismissed, false alarm, missed, hit

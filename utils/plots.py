@@ -44,10 +44,8 @@ def lesion_grid(
     Parameters
     ----------
     images : ndarray of uint8, shape (n, height, width, 3)
-    titles : sequence of str, optional; a title above each image
-    colours : sequence of str, optional; the colour of a bar between title and image
-    columns : int, images per row
-    size : float, width of an image in inches
+    titles, colours : sequences of str, optional; above each image, and of a bar under its title
+    columns, size : int, images per row; float, width of an image in inches
     """
     rows = -(-len(images) // columns)
     inches = (columns * size, rows * (size + (0.3 if titles is not None else 0.05)))

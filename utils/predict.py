@@ -172,8 +172,7 @@ def open_image(image: object) -> tuple[Image.Image, list[str]]:
         image = _content(image)
     if not isinstance(image, bytes | bytearray | memoryview):
         raise PredictError(
-            f"this is {type(image).__name__}; an image is a path, bytes, a Pillow image or an "
-            "array of uint8"
+            f"this is {type(image).__name__}; an image is a path, bytes, a Pillow image or an array"
         )
     content = bytes(image)
     if not content:
@@ -196,8 +195,7 @@ def open_image(image: object) -> tuple[Image.Image, list[str]]:
         raise PredictError(HUGE) from None
     except (OSError, SyntaxError, ValueError, MemoryError) as error:
         raise PredictError(
-            f"The file is broken or incomplete ({error}). Open it elsewhere, and save it again as "
-            "JPEG or PNG."
+            f"The file is broken or incomplete ({error}). Save it elsewhere as JPEG or PNG."
         ) from error
     return _rgb(picture)
 
@@ -242,8 +240,7 @@ def _from_array(values: np.ndarray) -> Image.Image:
         )
     if not values.size or values.ndim not in (2, 3) or values.shape[2:] not in ((), (3,), (4,)):
         raise PredictError(
-            f"the array has the shape {values.shape}; one picture has (height, width), (height, "
-            "width, 3) or (height, width, 4)"
+            f"the array has the shape {values.shape}; one picture has (height, width[, 3 or 4])"
         )
     return Image.fromarray(values)
 
@@ -269,7 +266,7 @@ def _rgb(picture: Image.Image) -> tuple[Image.Image, list[str]]:
         notes.append("What is transparent in the image is taken as white.")
     if min(picture.size) < SIZE:
         notes.append(f"The image is smaller than the {SIZE} × {SIZE} pixels the network sees.")
-    return picture.convert("RGB"), notes
+    return picture if picture.mode == "RGB" else picture.convert("RGB"), notes
 
 
 def _eight_bits(values: np.ndarray) -> np.ndarray:

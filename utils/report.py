@@ -14,12 +14,8 @@ __all__ = ["class_table", "table"]
 def table(rows: Iterable[Sequence], columns: Sequence[str], *, title: str = "") -> PrettyTable:
     """Make a PrettyTable: text to the left, numbers to the right.
 
-    Parameters
-    ----------
-    rows : iterable of sequences
-        Integers get thousands separators, floats three decimals, NaN and None a dash.
-    columns : sequence of str, headings; no two alike
-    title : str, above the table; say which data it shows
+    Integers get thousands separators, floats three decimals, NaN and None a dash. `columns` are
+    the headings, no two alike; the title says which data the table shows.
     """
     rows = [list(row) for row in rows]
     # In a notebook: inline styles hold the alignment, and a class gives pandas' own look.

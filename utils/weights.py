@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from utils.data import LesionImages
-from utils.files import hash_file, replace_file
+from utils.files import hash_file, read_json, replace_file
 from utils.models import BUILDERS
 from utils.splits import Split, lesion_groups
 
@@ -161,17 +161,16 @@ def read_certificate(name: str, *, folder: Path = MODELS) -> BirthCertificate:
     """Read the birth certificate called `name`, or raise a `CertificateError`."""
     path = folder / f"{name}.json"
     try:
-        certificate = BirthCertificate(**json.loads(path.read_text(encoding="utf-8")))
+        certificate = BirthCertificate(**read_json(path))
         if certificate.own_sha256 != own_sum(vars(certificate)):
             raise TypeError("it is of an earlier edition, or was changed after it was written")
         return certificate
     except FileNotFoundError:
         raise CertificateError(
             f"{path.name} is missing in {folder.name}/: weights without a birth certificate are "
-            "not used, because nobody can say which images they have seen. Train them again "
-            "(chapter 5) or take the published ones."
+            "not used, as they may have seen any image. Train again or take the published ones."
         ) from None
-    except (json.JSONDecodeError, TypeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise CertificateError(
             f"{path.name} is not a birth certificate: {error}. Get it again, or train again."
         ) from None
@@ -183,8 +182,7 @@ def certified_file(name: str, ending: str, certificate: BirthCertificate, *, fol
     if not path.exists() or hash_file(path) != certificate.weights_sha256:
         raise CertificateError(
             f"{path.name} in {folder.name}/ is missing or is not the file its birth certificate "
-            "describes. Get both files again, or make them again: weights by training (chapter "
-            "5), a stored run by `make studies`."
+            "describes. Get both files again, or train again (stored runs: `make studies`)."
         )
     return path
 
@@ -257,9 +255,8 @@ def run_names(prefix: str = "", *, folder: Path = STUDIES) -> list[str]:
 def read_run(name: str, *, folder: Path = STUDIES) -> StoredRun:
     """Read a stored run, one of `run_names`, that has seen none of the lesions it answers about.
 
-    CertificateError says so if the run is missing, its files do not belong together, or it was
-    trained on, or chosen by, lesions of a part that it answers about; its validation part may
-    have chosen it.
+    CertificateError says so if the run is missing, its files do not belong together, or it has
+    learned from lesions of a part that it answers about; its validation part may have chosen it.
     """
     run = read_contaminated_run(name, folder=folder)
     for part, judged in run.parts.items():
@@ -278,7 +275,7 @@ def read_contaminated_run(name: str, *, folder: Path = STUDIES) -> StoredRun:
     stored = run_names(folder=folder)
     if name not in stored:
         raise CertificateError(
-            f"there is no stored run {name!r}. The stored runs are: {', '.join(stored) or 'none'}. "
+            f"there is no stored run {name!r}. The stored runs are: {', '.join(stored) or 'none'}; "
             "`make studies` makes what is missing."
         )
     certificate = read_certificate(name, folder=folder)
