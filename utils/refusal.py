@@ -85,7 +85,8 @@ def published(folder: Path = MODELS) -> tuple[keras.Model, dict]:
                 raise ValueError("made for other weights than best.weights.h5 is now")
         cloud = [np.array(stored[name], np.float32) for name in ("centre", "whiten")]
         numbers = *cloud, manifest["temperature"], manifest["refusal"]["threshold"]
-        if not all(np.isfinite(n).all() for n in numbers) or min(numbers[2:]) <= 0:
+        whole = cloud[1].shape == 2 * cloud[0].shape and all(np.isfinite(n).all() for n in numbers)
+        if not whole or min(numbers[2:]) <= 0:
             raise ValueError("numbers are missing")
         model = with_strangeness(model, *cloud)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:

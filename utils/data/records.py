@@ -203,8 +203,7 @@ def _read_text(path: Path) -> pd.DataFrame:
         if "\0" in text or (last and last not in (row[-1] for row in rows[:-1])):
             raise ValueError(f"it is cut off: it ends with {text[-9:]!r}, as no other line does")
         if missing := ", ".join(name for name in REQUIRED if columns.count(name) != 1):
-            it_has = ", ".join(columns)[:300]
-            raise ValueError(f"it lacks the column(s) {missing}, or has them twice: {it_has}")
+            raise ValueError(f"it lacks the column(s) {missing}, or has two: {columns}"[:400])
     return pd.DataFrame(rows, columns=columns, dtype=object)
 
 
