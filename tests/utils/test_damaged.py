@@ -40,7 +40,7 @@ from utils.data.tables import KAGGLE_CSV
 SAME, IDENTICAL, EITHER, ANY = "SAME", "IDENTICAL", "EITHER", "ANY"
 SECONDS, MEMORY = 10, 10**9
 CURES = re.compile(
-    "ownload|Put |Correct|Complete|Keep one|Use |[Gg]et |[Mm]ake |estore|[Ss]ave|Export|Give|Train"
+    "ownload|Put |Corr|Compl|Keep|Use |[Gg]et |Make |`make|estore|[Ss]ave|Export|Give|Train"
 )
 AGAIN, TABLE, JPEGS = "ownload it again", f"{EXTERNAL_TABLE}.csv", datafiles.make_jpegs()
 IMAGE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (45, 60, 3), dtype=np.uint8))
