@@ -10,9 +10,9 @@ import pytest
 from tools.book import stamp
 from tools.book.course import ROOT
 
-# The plan had 4,000 lines for tools and 9,000 for tests. What has grown since: transfer learning and
-# what one takes into a lecture hall (tools), readers' own pictures (utils: 60 more than DermaMNIST's
-# reader gave back), and a corpus of damaged files (tests and, for what it found, utils).
+# The plan had 4,000 lines for tools and 9,000 for tests. What has grown since: transfer learning
+# and what one takes into a lecture hall (tools), readers' own pictures (utils: 60 more than the
+# reader of DermaMNIST gave back), and a corpus of damaged files with what it found (tests, utils).
 LINES = {"utils": 3590, "exercises": 1950, "tools": 4985, "tests": 10350}
 MOST_FILES_OF_UTILS = 22
 # From the ground up; a module imports only from floors below its own.
