@@ -2,13 +2,14 @@
 
 import io
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
-from utils.classes import CLASSES, DX
+from utils.classes import DX
 from utils.data.photographs import EXTERNAL_TABLE, EXTERNAL_ZIP, ZIPS
 from utils.data.tables import KAGGLE_CSV
 
@@ -65,22 +66,22 @@ def make_jpegs(**changed: bytes) -> dict[str, bytes]:
     return jpegs | changed
 
 
-def write_zips(folder: Path, jpegs: dict[str, bytes]) -> None:
+def write_zips(folder: Path, jpegs: dict[str, bytes], packed: int = zipfile.ZIP_DEFLATED) -> None:
     """Write JPEGs into the two official zips, half of them into each."""
     names = list(jpegs)
     halves = names[: len(names) // 2], names[len(names) // 2 :]
     for zip_name, half in zip(ZIPS, halves, strict=True):
-        with zipfile.ZipFile(folder / zip_name, "w", zipfile.ZIP_DEFLATED) as archive:
+        with zipfile.ZipFile(folder / zip_name, "w", packed) as archive:
             for name in half:
                 archive.writestr(f"{name}.jpg", jpegs[name])
 
 
-def make_external(folder: Path, *, more: int = 0) -> pd.DataFrame:
+def make_external(folder: Path, *, more: int = 0, leave_out: Iterable = ()) -> pd.DataFrame:
     """Write the test images of other clinics, some left out of the metadata that it returns."""
     folder.mkdir(exist_ok=True)
     metadata = make_metadata().assign(dataset=["external", "rosendahl"] * (ROWS // 2))
     with zipfile.ZipFile(folder / EXTERNAL_ZIP, "w") as archive:
-        for name, jpeg in make_jpegs().items():
+        for name, jpeg in ((n, j) for n, j in make_jpegs().items() if n not in leave_out):
             archive.writestr(f"ISIC2018_Task3_Test_Images/{name}.jpg", jpeg)
     write_metadata(folder, metadata, f"{EXTERNAL_TABLE}.csv")
     return metadata.head(ROWS - more)
@@ -100,9 +101,7 @@ def make_kaggle(folder: Path, rows: int = ROWS) -> pd.DataFrame:
 
 def make_npz_arrays(size: int = 28) -> dict[str, np.ndarray]:
     """Return the six arrays of a DermaMNIST file."""
-    to_dermamnist = {lesion.kaggle_label: lesion.dermamnist_label for lesion in CLASSES}
-    kaggle = make_labels(make_metadata())
-    labels = np.array([[to_dermamnist[label]] for label in kaggle], np.uint8)
+    labels = make_labels(make_metadata()).astype(np.uint8)[:, None]
     images, cuts, arrays = make_images(ROWS, size, size), [7, 11], {}
     for k, part in enumerate(("train", "val", "test")):
         arrays[f"{part}_images"] = np.split(images, cuts)[k]

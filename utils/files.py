@@ -8,9 +8,10 @@ import json
 import os
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -41,10 +42,9 @@ KNOWN = (
 
 
 def replace_file(path: Path, content: str | bytes | Callable[[BinaryIO], object]) -> None:
-    """Write text, bytes, or what a function writes into the open binary file it is given.
+    """Write text, bytes, or what a function writes into an open file; a missing folder is made.
 
-    The file is written under a temporary name, then put in place in one step, so whoever reads,
-    also in another process, sees the old file or the new one. A missing folder is made.
+    Whoever reads, also in another process, sees the old file or the new one: it gets its name last.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
@@ -70,8 +70,28 @@ def write_json(path: Path, content: dict) -> None:
     replace_file(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
+def read_json(path: Path) -> Any:
+    """Return what a JSON file holds; an OSError, ValueError or RecursionError says why not."""
+    if not hash_file(path):
+        raise ValueError("it is no file, or far too large")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@contextmanager
+def own_file(path: Path) -> Iterator[None]:
+    """Turn what a damaged file of the course raises while it is used into an error with a cure."""
+    try:
+        yield
+    except Exception as error:  # decoders and what uses a wrong content have many kinds
+        problem = f"{path} is missing or damaged ({type(error).__name__}: {error})."
+        cure = f"Restore this file of the course (`git checkout -- {path.name}` in its folder)."
+        raise ValueError(f"{problem} {cure}") from error
+
+
 def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    """Return the SHA-256 of a file as 64 hexadecimal digits; "" of what is no file of 2 GB."""
+    if path.exists() and not (path.is_file() and path.stat().st_size < 2 * 10**9):
+        return ""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -94,8 +114,7 @@ def open_image(image: object) -> tuple[Image.Image, list[str]]:
         image = _content(image)
     if not isinstance(image, bytes | bytearray | memoryview):
         raise PredictError(
-            f"this is {type(image).__name__}; an image is a path, bytes, a Pillow image or an "
-            "array of uint8"
+            f"this is {type(image).__name__}; an image is a path, bytes, a Pillow image or an array"
         )
     content = bytes(image)
     if not content:
@@ -118,8 +137,7 @@ def open_image(image: object) -> tuple[Image.Image, list[str]]:
         raise PredictError(HUGE) from None
     except (OSError, SyntaxError, ValueError, MemoryError) as error:
         raise PredictError(
-            f"The file is broken or incomplete ({error}). Open it elsewhere, and save it again as "
-            "JPEG or PNG."
+            f"The file is broken or incomplete ({error}). Save it elsewhere as JPEG or PNG."
         ) from error
     return _rgb(picture)
 
@@ -151,8 +169,7 @@ def _from_array(values: np.ndarray) -> Image.Image:
         )
     if not values.size or values.ndim not in (2, 3) or values.shape[2:] not in ((), (3,), (4,)):
         raise PredictError(
-            f"the array has the shape {values.shape}; one picture has (height, width), (height, "
-            "width, 3) or (height, width, 4)"
+            f"the array has the shape {values.shape}; one picture has (height, width[, 3 or 4])"
         )
     return Image.fromarray(values)
 
@@ -178,7 +195,7 @@ def _rgb(picture: Image.Image) -> tuple[Image.Image, list[str]]:
         notes.append("What is transparent in the image is taken as white.")
     if min(picture.size) < SIZE:
         notes.append(f"The image is smaller than the {SIZE} × {SIZE} pixels the network sees.")
-    return picture.convert("RGB"), notes
+    return picture if picture.mode == "RGB" else picture.convert("RGB"), notes
 
 
 def _eight_bits(values: np.ndarray) -> np.ndarray:

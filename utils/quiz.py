@@ -1,9 +1,10 @@
 """The quiz at a chapter's end: questions to click and, below, the same ones to read."""
 
 import html
-import json
 from functools import partial
 from pathlib import Path
+
+from utils.files import own_file, read_json
 
 __all__ = ["show_quiz"]
 
@@ -19,12 +20,13 @@ def show_quiz(chapter: str) -> None:
     """Show the quiz of a chapter, by its file's number, "03": to click and, below, to read."""
     from IPython.display import display
 
-    display(as_output(read_quiz(chapter)), raw=True)
+    with own_file(FOLDER / f"{chapter}.json"):
+        display(as_output(read_quiz(chapter)), raw=True)
 
 
 def read_quiz(chapter: str) -> list[dict]:
     """Return the questions of a chapter; their form is that of teaching/quizzes/schema.json."""
-    return json.loads((FOLDER / f"{chapter}.json").read_text(encoding="utf-8"))
+    return read_json(FOLDER / f"{chapter}.json")
 
 
 def as_output(questions: list[dict]) -> dict[str, str]:

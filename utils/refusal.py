@@ -5,7 +5,6 @@ cloud in this space; *strangeness* is the distance from its middle, in units of 
 each direction (Mahalanobis distance; Lee and others, 2018). Chapter 13 fits the cloud.
 """
 
-import json
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 from keras import layers, ops
 
 from utils.augment import averaged
+from utils.files import read_json
 from utils.weights import MODELS, CertificateError, network_of, read_certificate
 
 __all__ = ["answer_averaged", "features", "with_strangeness"]
@@ -79,16 +79,19 @@ def published(folder: Path = MODELS) -> tuple[keras.Model, dict]:
     model = network_of("best", certificate, folder=folder)
     try:
         files = (folder / f"best-{part}.json" for part in ("manifest", "refusal"))
-        manifest, stored = (json.loads(file.read_text(encoding="utf-8")) for file in files)
+        manifest, stored = map(read_json, files)
         for part in (manifest["certificate"], stored):
             if part["weights_sha256"] != certificate.weights_sha256:
                 raise ValueError("made for other weights than best.weights.h5 is now")
-        cloud = (np.array(stored[name], np.float32) for name in ("centre", "whiten"))
+        cloud = [np.array(stored[name], np.float32) for name in ("centre", "whiten")]
+        numbers = *cloud, manifest["temperature"], manifest["refusal"]["threshold"]
+        whole = cloud[1].shape == 2 * cloud[0].shape and all(np.isfinite(n).all() for n in numbers)
+        if not whole or min(numbers[2:]) <= 0:
+            raise ValueError("numbers are missing")
         model = with_strangeness(model, *cloud)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CertificateError(
             f"best-manifest.json and best-refusal.json in {folder.name}/ cannot be used "
-            f"({type(error).__name__}: {error}). Make them again, with the real images: "
-            "`python -m tools.demo.measure_demo`."
+            f"({type(error).__name__}: {error}). Make them: `python -m tools.demo.measure_demo`."
         ) from None
     return model, manifest

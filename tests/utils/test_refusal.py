@@ -1,7 +1,5 @@
 """How strange an image is: the distance, the threshold, and what is stored."""
 
-import shutil
-
 import keras
 import numpy as np
 import pytest
@@ -10,7 +8,7 @@ from tools.book.chapter_code import definitions
 from utils import refusal
 from utils.data import phantom
 from utils.models import original_cnn, small_resnet
-from utils.weights import MODELS, CertificateError, network_of, read_certificate
+from utils.weights import MODELS, network_of, read_certificate
 
 chapter = definitions("13")
 CERTIFICATE = read_certificate("best")
@@ -68,39 +66,3 @@ def test_strangers_are_told_from_lesions(lesions, both):
     strange, own = (refusal.answer_averaged(both, images)[1] for images in (others, lesions[1]))
     assert (strange[:, None] > own).mean() > 0.97
     assert (strange[np.isin(kinds, ["text", "plot"])] > np.quantile(own, 0.97)).all()
-
-
-@pytest.fixture
-def folder(tmp_path):
-    for path in MODELS.glob("best[.-]*"):
-        shutil.copy(path, tmp_path)
-    return tmp_path
-
-
-@pytest.mark.parametrize("name", ["best-refusal.json", "best-manifest.json"])
-@pytest.mark.parametrize(
-    "text, message",
-    [
-        (None, "No such file"),
-        ("{", "JSONDecodeError"),
-        ("[]", "TypeError"),
-        ("{}", "KeyError"),
-        ("another", "other weights"),
-    ],
-)
-def test_damaged_or_foreign_files_are_told(folder, name, text, message):
-    path = folder / name
-    whole = path.read_text(encoding="utf-8")
-    path.unlink()
-    if text is not None:
-        foreign = whole.replace(CERTIFICATE.weights_sha256, "other")
-        path.write_text(foreign if text == "another" else text, encoding="utf-8")
-    with pytest.raises(CertificateError, match=f"(?s){message}.*python -m tools.*_demo"):
-        refusal.published(folder)
-
-
-def test_whole_files_are_published_and_damaged_weights_are_not(folder):
-    assert refusal.published(folder)[1]["name"] == "best"
-    (folder / "best.weights.h5").write_bytes(b"other")
-    with pytest.raises(CertificateError, match="Get both files again"):
-        refusal.published(folder)

@@ -1,8 +1,6 @@
 """Weights and stored runs: written, read back equal, refused where they have seen the test."""
 
 import dataclasses
-import json
-import shutil
 from contextlib import nullcontext
 from types import SimpleNamespace
 
@@ -107,43 +105,6 @@ def test_another_split_or_source_is_refused(saved, dataset, split):
         weights.check_certificate(phantom, dataset, split.test)
 
 
-@pytest.mark.parametrize(
-    "certificate, last_byte, message",
-    [
-        (None, b"", "without a birth certificate"),
-        (b"?", b"", "is not a birth certificate"),
-        ("whole", None, "missing or is not the file"),
-        ("whole", b"?", "missing or is not the file"),
-    ],
-)
-def test_weights_without_certificate_or_changed_are_refused(
-    saved, dataset, split, tmp_path, certificate, last_byte, message
-):
-    for path in saved[2].glob("tiny*"):
-        shutil.copy(path, tmp_path)
-    files = tmp_path / "tiny.json", tmp_path / "tiny.weights.h5"
-    for file, change in zip(files, (certificate, last_byte), strict=True):
-        if change is None:
-            file.unlink()
-        elif change not in ("whole", b""):
-            file.write_bytes(file.read_bytes()[:-1] + change)
-    with pytest.raises(CertificateError, match=message):
-        weights.load_weights("tiny", dataset, test=split.test, folder=tmp_path)
-
-
-@pytest.mark.parametrize(
-    "change", [{"train_lesions": []}, {"train_lesions": "all"}, {"train_lesions": 3}, {"seed": 1},
-               {"own_sha256": ""}],
-)  # fmt: skip
-def test_a_certificate_that_was_changed_is_refused(saved, dataset, split, tmp_path, change):
-    """With an emptied list of lesions, weights could judge the images they have learned from."""
-    shutil.copy(saved[2] / "tiny.weights.h5", tmp_path)
-    fields = json.loads((saved[2] / "tiny.json").read_text(encoding="utf-8"))
-    (tmp_path / "tiny.json").write_text(json.dumps(fields | change), encoding="utf-8")
-    with pytest.raises(CertificateError, match=r"tiny\.json is not .*changed after it was written"):
-        weights.load_weights("tiny", dataset, test=split.train, folder=tmp_path)
-
-
 def test_published_weights_fit_their_certificate_and_their_lesions():
     """The pairs in models/ belong together, whatever data this computer has."""
     names = sorted(path.name.removesuffix(".weights.h5") for path in MODELS.glob("*.weights.h5"))
@@ -192,10 +153,6 @@ def test_a_run_comes_back_as_it_was_written(split, stored):
     assert sorted(p.name for p in folder.iterdir()) == ["run.json", "run.npz"]
     with pytest.raises(CertificateError, match="no stored run 'other'. The stored runs are: run"):
         read_run("other", folder=folder)
-    path = folder / "run.npz"
-    path.write_bytes(path.read_bytes()[:-1] + b"x")
-    with pytest.raises(CertificateError, match="run.npz in .* not the file"):
-        stored.read()
 
 
 def test_a_split_by_image_is_refused_and_can_be_read_on_purpose(dataset, stored):

@@ -216,7 +216,7 @@ def _through_cache(source: Source, size: int) -> LesionImages:
     """Return what the cache holds for a source, or read the source and fill the cache."""
     key = records.digest(_CACHE_FORM, source.key, str(size))
     path = CACHE_DIR / f"lesions_{size}_{key[:24]}.npz"
-    dataset = (path.exists() and _read_cache(path, source.name)) or _fill_cache(path, source)
+    dataset = (path.is_file() and _read_cache(path, source.name)) or _fill_cache(path, source)
     fingerprint = records.digest(dataset.fingerprint, str(size), "BOX")
     return dataclasses.replace(dataset, fingerprint=fingerprint)
 

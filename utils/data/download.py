@@ -1,13 +1,12 @@
 """Download the data files: checked, whole or not at all, with the manual route in every error."""
 
 import contextlib
-import json
 import logging
 import threading
 from pathlib import Path
 
 from utils.data import records
-from utils.files import replace_file
+from utils.files import own_file, read_json, replace_file
 from utils.start import on_colab
 
 __all__: list[str] = []
@@ -30,7 +29,8 @@ class DownloadError(RuntimeError):
 
 def registry(path: Path = REGISTRY) -> dict[str, dict]:
     """Return the groups of files that can be downloaded, as `data/registry.json` lists them."""
-    return json.loads(path.read_text(encoding="utf-8"))["groups"]
+    with own_file(path):
+        return {**read_json(path)["groups"]}
 
 
 def manual_route(group: dict, names: list[str] | None = None, size: int = 28) -> str:

@@ -19,7 +19,7 @@ from scipy.special import expit
 
 from utils.augment import symmetry
 from utils.classes import DX
-from utils.data.records import DAMAGE
+from utils.files import own_file
 
 __all__: list[str] = []
 
@@ -51,12 +51,8 @@ TURNS = (0, 6, 3, 5, 4, 2, 7, 1)  # the drawn numbers as `symmetry` counts
 
 def load(path: Path = PARAMETERS) -> dict[str, np.ndarray]:
     """Read the parameters; an error says what is wrong with the file and what to do."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except DAMAGE as error:
-        cure = "Restore it (`git checkout -- data/phantom.npz`) or fit it (`make phantom`)."
-        raise ValueError(f"{path} is missing or damaged ({error}). {cure}") from error
+    with own_file(path), np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
 
 
 def fingerprint(*, seed: int = 0, path: Path = PARAMETERS) -> str:

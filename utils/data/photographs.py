@@ -63,7 +63,8 @@ class Photographs(ExitStack):
                 "Correct the id, or put the file there that holds the image (see data/README.md)."
             )
         path, member, *_ = self.places[image_id]
-        return self._archives[path].read(member) if member else path.read_bytes()
+        with records.readable(f"{self.places[image_id]}: the image {image_id} cannot be decoded"):
+            return self._archives[path].read(member) if member else path.read_bytes()
 
     def open(self, image_id: str) -> Image.Image:
         """Return the photograph in its full size, RGB."""
@@ -101,7 +102,7 @@ class Photographs(ExitStack):
 
 def _image_id(name: str) -> str:
     """Return the image id that a file's name tells, "" if the file is no JPEG."""
-    told = re.fullmatch(r"(?:.*/)?(ISIC_\d{7})\.jpe?g", name, re.IGNORECASE)
+    told = re.fullmatch(r"(?:.*[/\\])?(ISIC_\d{7})\.jpe?g", name, re.IGNORECASE)
     return told[1].upper() if told else ""
 
 

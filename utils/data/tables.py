@@ -19,9 +19,7 @@ __all__: list[str] = []
 
 PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".jp2", ".png", ".tif", ".tiff", ".webp")
 OWN = "your own pictures"
-LAYOUT = (
-    "A folder holds a folder for each class; a table, file and label (and group) of each picture."
-)
+LAYOUT = "Give a folder with one for each class, or a table of file, label (and group)."
 KAGGLE_CSV = "hmnist_28_28_RGB.csv"
 _COLUMNS = [f"pixel{i:04d}" for i in range(28 * 28 * 3)] + ["label"]
 _MOST = np.array([255] * (28 * 28 * 3) + [len(CLASSES) - 1])
@@ -104,11 +102,13 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
     images, labels, ids = [], [], []
     with records.readable(f"{path} cannot be used"), np.load(path, allow_pickle=False) as file:
         for part in ("train", "val", "test"):
-            if file.zip.getinfo(f"{part}_images.npy").file_size > 2 * 10**9:
-                raise ValueError(f"{part}_images is too large")
-            pictures, codes = file[f"{part}_images"], file[f"{part}_labels"]
-            if codes.dtype.kind not in "iu" or codes.size != len(codes):
-                raise ValueError(f"labels are one integer a picture, not {codes.dtype}")
+            names = f"{part}_images", f"{part}_labels"
+            if any(file.zip.getinfo(f"{name}.npy").file_size > 2 * 10**9 for name in names):
+                raise ValueError(f"{part} has more than 2 GB")
+            pictures, codes = (file[name] for name in names)
+            whole = codes.dtype.kind in "iu" and codes.size == len(codes)
+            if not (whole and 0 <= codes.min() <= codes.max() < 1000):
+                raise ValueError(f"labels are 0 to 999, an integer a picture, not {codes.dtype}")
             if pictures.ndim == 3:  # grey
                 pictures = np.repeat(pictures[..., None], 3, axis=3)
             wanted = (len(codes), *pictures.shape[1:2] * 2, 3)
@@ -123,9 +123,10 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
 
 def read_own(path: Path, size: int, group_of: Callable[[Path], str] | None) -> LesionImages:
     """Read what `utils.data.dataset_from_folders` describes."""
-    if not path.exists():
-        raise DataError(f"{path} does not exist; the kernel is in {Path.cwd()}. {LAYOUT}")
-    if path.suffix.lower() == ".npz":
+    arrays = path.suffix.lower() == ".npz"
+    if not (path.is_file() or (path.is_dir() and not arrays)):
+        raise DataError(f"{path} does not exist, or is no file, seen from {Path.cwd()}. {LAYOUT}")
+    if arrays:
         records.refuse_html(path)
         images, labels, ids = _read_npz(path)
         table = pd.DataFrame({"file": ids, "label": [f"class {code}" for code in labels]})

@@ -4,8 +4,6 @@ import dataclasses
 import shutil
 import subprocess
 import sys
-import zipfile
-from contextlib import nullcontext
 
 import datafiles
 import numpy as np
@@ -73,7 +71,6 @@ NAMES = {
     "jpegs in two folders": "HAM10000 from a folder of JPEGs, 60 × 45 pixels",
     "csv": "HAM10000 from the Kaggle CSV",
     "bare csv": "HAM10000 from the Kaggle CSV",
-    "npz": "DermaMNIST",
 }
 
 
@@ -86,7 +83,7 @@ def test_the_record_is_the_same_from_the_source_and_from_the_cache(
     monkeypatch.setattr(Photographs, "read_all", no_reading)
     warm = load(tmp_path)
     assert_same(cold, warm)
-    has_lesions = form not in ("bare csv", "npz")
+    has_lesions = form != "bare csv"
     lesions = " of 7 lesions" if has_lesions else ", no lesion ids (so no split by lesion)"
     line = f"Data: {NAMES[form]}, 14 images{lesions}, 28 × 28 pixels"
     assert capsys.readouterr().out.splitlines() == [line, line]
@@ -162,7 +159,7 @@ def test_auto_does_not_pass_over_a_variable_that_leads_nowhere(
     monkeypatch.setenv("HAM10000_DIR", str(tmp_path / what))
     with pytest.raises(DataError) as caught:
         load()
-    names = ("HAM10000_DIR", *ZIPS, KAGGLE_CSV, "dermamnist*.npz") if what == "empty" else ()
+    names = ("HAM10000_DIR", *ZIPS, KAGGLE_CSV) if what == "empty" else ()
     assert all(word in str(caught.value) for word in (str(tmp_path / what), *names))
 
 
@@ -176,8 +173,7 @@ def test_auto_ends_at_the_phantom_and_prints_the_manual_route(capsys):
 
 
 @pytest.mark.parametrize(
-    "source, form",
-    [("auto", "csv"), ("kaggle", "csv"), ("dataverse", "zips"), ("dermamnist", "npz")],
+    "source, form", [("auto", "csv"), ("kaggle", "csv"), ("dataverse", "zips")]
 )
 def test_a_source_that_is_not_there_is_fetched(monkeypatch, source, form):
     monkeypatch.setattr(download, "fetch_source", lambda _, raw, *size: datafiles.make(raw, form))
@@ -245,31 +241,6 @@ def test_of_the_external_images_only_the_listed_ones_are_opened(
     assert not dataset.is_phantom and load_external(17).images.shape == (10, 17, 17, 3)
 
 
-@pytest.mark.parametrize(
-    "fault, words",
-    [
-        ("no image", "ISIC_0024306 has metadata but no image; 1 such.*see data/README.md"),
-        ("neither", "has 9 rows where 10 were expected.*download it again"),
-        ("no table", "not ISIC2018_Task3_Test_GroundTruth.csv. Put the missing file"),
-        ("bad row of the closed half", ""),
-    ],
-)
-def test_faults_of_the_external_files(open_half, tmp_path, fault, words):
-    folder, table = tmp_path / "clinics", f"{photographs.EXTERNAL_TABLE}.csv"
-    metadata = pd.read_csv(folder / table)
-    if fault in ("no image", "neither"):
-        with zipfile.ZipFile(folder / photographs.EXTERNAL_ZIP, "w") as archive:
-            for name, jpeg in [*datafiles.make_jpegs().items()][1:]:
-                archive.writestr(f"{name}.jpg", jpeg)
-    if "closed half" in fault:
-        metadata.loc[12, "dx"] = "unknown"
-    datafiles.write_metadata(folder, metadata[1:] if fault == "neither" else metadata, table)
-    if fault == "no table":
-        (folder / table).unlink()
-    with pytest.raises(DataError, match=words) if words else nullcontext():
-        assert len(load_external().labels) == 10
-
-
 @pytest.mark.parametrize("named", ["phantom", "official"])
 def test_without_the_external_files_the_phantom_stands_in_with_other_cameras(
     official, monkeypatch, capsys, named
@@ -290,36 +261,6 @@ def test_without_the_external_files_the_phantom_stands_in_with_other_cameras(
     assert set(table["dataset"]) == {*at_home.metadata["dataset"], "external"}
     foreign = dataset.images[table["dataset"] == "external"].mean(axis=(0, 1, 2))
     assert foreign[0] - foreign[2] > 60 > np.ptp(at_home.images.mean(axis=(0, 1, 2)))
-
-
-ARRAYS = [
-    {"labels": np.zeros(ROWS - 1, np.int64)},
-    {"images": np.zeros((ROWS, 14, 28, 3), np.uint8)},
-    {"dx": np.array(["nv"])},
-    {"images": np.array([{}], dtype=object)},
-    {"images": np.zeros((ROWS, 28, 28, 3), np.uint8)},
-    {"lesion_id": np.array(["HAM_0000000"] * ROWS)},
-]
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda path: path.write_bytes(b""),
-        lambda path: path.write_bytes(b"<html>"),
-        lambda path: path.write_bytes(path.read_bytes()[:20_000]),
-        lambda path: path.write_bytes(path.read_bytes().replace(path.read_bytes()[3000:3009], b"")),
-        *(lambda path, one=one: np.savez(path, **{**np.load(path), **one}) for one in ARRAYS),
-    ],
-)
-def test_a_damaged_cache_file_is_made_again(official, damage):
-    good = load(official)
-    (path,) = cached()
-    damage(path)
-    with pytest.warns(UserWarning, match="is damaged"):
-        assert_same(good, load(official))
-    assert_same(good, load(official))
-    assert cached() == [path]
 
 
 def test_a_cache_that_cannot_be_written_and_bad_input_leave_no_half_file(

@@ -159,10 +159,9 @@ def test_the_registry_lists_what_is_looked_for_and_keeps_the_wait_within_ten_sec
     assert 2 * download.ANSWER <= 10
     groups = download.registry()
     names = {name: {f["name"] for f in group["files"]} for name, group in groups.items()}
-    dermamnist = {f"dermamnist{end}.npz" for end in ("", "_64", "_128", "_224")}
     official = {"kaggle": {KAGGLE_CSV, METADATA}, "dataverse": {*ZIPS, METADATA}}
     outside = {EXTERNAL_ZIP, f"{EXTERNAL_TABLE}.csv"}
-    assert names == official | {"dermamnist": dermamnist, "external": outside}
+    assert names == official | {"external": outside}
     for group in groups.values():
         for file in group["files"]:
             urls = [*file["urls"], *([group["page"]] if group["handle"] else [])]
@@ -240,6 +239,6 @@ def test_kaggle_trouble_names_the_manual_route(tmp_path, kaggle, closed, trouble
         assert names_in(tmp_path / "raw") == [METADATA]
 
 
-def test_dermamnist_of_a_size_that_is_not_published(tmp_path):
-    with pytest.raises(DataError, match="28 × 28 or 64 × 64 or 128 × 128 or 224 × 224"):
-        download.fetch_source("dermamnist", tmp_path, 32)
+def test_a_size_that_is_not_published(tmp_path):
+    with pytest.raises(DataError, match="28 × 28 pixels, not 32 × 32"):
+        download.fetch_source("kaggle", tmp_path, 32)

@@ -91,15 +91,18 @@ WRONG = {
     "no picture": (put("rust/a.png", b"hello"), "rust/a.png: .*not an image"),
     "script": (put("rust/a.png", b"%!PS-Adobe"), "rust/a.png: .*PostScript"),
     "one class": (lambda folder: folder / "rust" / "more", "label is empty"),
-    "nothing": (lambda folder: folder / "gone", "gone does not exist; the kernel is in .*"),
+    "nothing": (lambda folder: folder / "gone", "gone does not exist, or is no file, seen from"),
     "no label": (lambda f: put("t.csv", b"file\na.png\n")(f) or f / "t.csv", r"lacks .*label"),
     "twice": (
         lambda f: put("t.csv", b"file,label\na.png,x\na.png,y\n")(f) or f / "t.csv",
         "a.png: it is there twice",
     ),
     "latin-1": (lambda f: put("t.csv", b"file,l\xe4bel\n")(f) or f / "t.csv", "CSV in UTF-8"),
-    "many labels": (labelled(np.zeros((5, 14), int)), "x.npz cannot be used .*one integer"),
-    "measures": (labelled(np.zeros((5, 1))), "x.npz cannot be used .*one integer"),
+    "many labels": (
+        labelled(np.zeros((5, 14), int)),
+        "x.npz cannot be used .*an integer a picture",
+    ),
+    "measures": (labelled(np.zeros((5, 1))), "x.npz cannot be used .*an integer a picture"),
     "page": (lambda f: put("x.npz", b"<html>")(f) or f / "x.npz", "x.npz is not data but a web"),
 }
 

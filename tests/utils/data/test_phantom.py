@@ -41,16 +41,3 @@ def test_the_seed_decides(drawn):
     assert not np.array_equal(drawn[0], other[0])
     assert np.array_equal(np.bincount(other[1]), np.bincount(drawn[1]))
     assert phantom.fingerprint() == phantom.fingerprint(seed=0) != phantom.fingerprint(seed=1)
-
-
-WHOLE = phantom.PARAMETERS.read_bytes()
-FLIPPED = WHOLE[:5000] + b"flipped!" + WHOLE[5008:]
-
-
-@pytest.mark.parametrize("content", [None, WHOLE[: len(WHOLE) // 2], FLIPPED, b"<html>404</html>"])
-def test_missing_or_damaged_parameters_are_named(tmp_path, content):
-    path = tmp_path / "phantom.npz"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"phantom\.npz is missing or damaged.*git checkout"):
-        phantom.sample(path=path)
