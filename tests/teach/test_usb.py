@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import urllib.request
+import zipfile
 
 import nbformat
 import pytest
@@ -70,10 +71,14 @@ def test_images_of_every_form_are_carried_photographs_smaller(form, tmp_path, mo
     monkeypatch.setattr(usb, "WIDTH", 20)
     datafiles.make(tmp_path / "all", form)
     (tmp_path / "all" / "thesis.pdf").write_text("private")
+    with zipfile.ZipFile(tmp_path / "all" / "thesis.zip", "w") as archive:
+        archive.writestr("thesis.docx", "private")
+    if form == "zips":  # as a browser names a second download
+        (tmp_path / "all" / datafiles.ZIPS[0]).rename(tmp_path / "all" / "part 1 (1).ZIP")
     usb.copy_images(tmp_path / "all", tmp_path / "raw")
     images = find(tmp_path / "raw", expected_rows=datafiles.ROWS).read()
     assert "20 × 15 pixels" in images.source or form == "csv"
-    assert not (tmp_path / "raw" / "thesis.pdf").exists()
+    assert not list((tmp_path / "raw").glob("thesis.*"))
     monkeypatch.setattr(usb, "WIDTH", 60)  # small enough: the same bytes, so the same fingerprint
     usb.copy_images(tmp_path / "all", tmp_path / "raw")
     again = find(tmp_path / "raw", expected_rows=datafiles.ROWS).read()

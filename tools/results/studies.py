@@ -224,19 +224,17 @@ def learning_curve(dataset: LesionImages, to_choose: Split) -> list[Study]:
 
     A share has a recipe's epochs, and more where they would be too few steps to end a training.
     """
-    lesions, order = lesion_groups(dataset.metadata), np.sort(to_choose.train)
-    order = order[np.argsort(dataset.metadata["image_id"].to_numpy(str)[order], kind="stable")]
+    lesions, order = lesion_groups(dataset.metadata), splits._order(dataset)
+    order = order[np.isin(order, to_choose.train)]
     divider = splits.StratifiedGroupKFold(n_splits=8, shuffle=True, random_state=0)
     folds = [some for _, some in divider.split(order, dataset.labels[order], lesions[order])]
     studies = []
     transfer = _fine_tuning(PIXELS)
-    gentle = dataclasses.replace(transfer, body_rate=GENTLE)
-    for name, recipe, pixels, shares in (
-        ("small", BEST, 28, SHARES),
-        ("transfer", transfer, PIXELS, SHARES),
-        ("gentle", gentle, PIXELS, SHARES[:1]),
-    ):
-        for part in shares:
+    recipes = {"small": BEST, "transfer": transfer}
+    recipes["gentle"] = dataclasses.replace(transfer, body_rate=GENTLE)
+    for name, recipe in recipes.items():
+        pixels = 28 if recipe is BEST else PIXELS
+        for part in SHARES[:1] if name == "gentle" else SHARES:
             part_of = np.full(len(lesions), 2)  # not used
             part_of[order[np.concatenate(folds[: 8 // part])]] = 0
             part_of[to_choose.validation] = 1

@@ -21,12 +21,11 @@ from tqdm import tqdm
 from tools.book import course, render
 from tools.book.course import ROOT, ChapterError, run_python
 from tools.teach.student import HANDOUTS, WITHOUT_SOLUTIONS, classroom
+from utils.data import photographs, records
 from utils.files import replace_file
 
 FOLDER = ROOT / "_build" / "usb"
 README, OPENER = (ROOT / "teaching" / name for name in ("usb.txt", "open_book.py"))
-# How the names of the files begin that the loader reads.
-IMAGES = ("HAM10000_", "ISIC2018_Task3_Test_", "ISIC_", "hmnist_28_28_RGB.csv")
 WIDTH = 200  # pixels of photographs on the stick
 PHANTOM = "NO REAL IMAGES ARE ON THIS STICK: all chapters run on the phantom (made-up lesions)."
 
@@ -54,13 +53,23 @@ def build(folder: Path = FOLDER, *, root: Path = ROOT) -> str:
     return said
 
 
+def read_by_loader(source: Path) -> set[Path]:
+    """Return the files of a folder that the loader reads: tables, zips of photographs, JPEGs."""
+    stems = ("HAM10000_metadata", "hmnist_28_28_RGB", photographs.EXTERNAL_TABLE)
+    tables = [records.find_table(source, stem) for stem in stems]
+    paths = {Path(t.root.filename) if isinstance(t, zipfile.Path) else t for t in tables if t}
+    for outside in (False, True):
+        places = photographs.in_zips(photographs.zips_in(source, outside))
+        paths |= {place.path for place in places if photographs.image_id_of(place.member)}
+    return paths | {place.path for place in photographs.in_folders(source)}
+
+
 def copy_images(source: Path, raw: Path) -> None:
     """Copy what the loader reads; photographs of 600 × 450 pixels become 200 × 150 (some 60 MB)."""
-    paths = (path for path in sorted(source.rglob("*")) if path.name.startswith(IMAGES))
-    for path in filter(Path.is_file, paths):
+    for path in sorted(read_by_loader(source)):
         place = raw / path.relative_to(source)
         place.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".zip":
+        if path.suffix.lower() == ".zip":
             with zipfile.ZipFile(path) as old, zipfile.ZipFile(place, "w") as new:
                 for name in tqdm(old.namelist(), desc=path.name, leave=False, mininterval=0.5):
                     new.writestr(name, _smaller(name, old.read(name)))

@@ -48,7 +48,7 @@ class Photographs(ExitStack):
     def __init__(self, folder: Path, places: dict[str, _Place] | None = None) -> None:
         super().__init__()
         self.folder = folder
-        self.places = places or _by_id(_in_zips(_zips(folder))) or _by_id(_in_folders(folder))
+        self.places = places or _by_id(in_zips(zips_in(folder))) or _by_id(in_folders(folder))
         if not self.places:
             what = f"neither {' nor '.join(ZIPS)} nor any JPEG"
             raise DataError(f"The folder {folder} holds {what}: see data/README.md.")
@@ -100,19 +100,19 @@ class Photographs(ExitStack):
                 return image.convert("RGB"), zlib.crc32(data)
 
 
-def _image_id(name: str) -> str:
+def image_id_of(name: str) -> str:
     """Return the image id that a file's name tells, "" if the file is no JPEG."""
     told = re.fullmatch(r"(?:.*[/\\])?(ISIC_\d{7})\.jpe?g", name, re.IGNORECASE)
     return told[1].upper() if told else ""
 
 
-def _zips(folder: Path, outside: bool = False) -> list[Path]:
+def zips_in(folder: Path, outside: bool = False) -> list[Path]:
     """Return the zips in a folder, of whatever names: HAM10000's, or those of the outside test."""
     zips = (path for path in records.files(folder) if path.suffix.lower() == ".zip")
     return [path for path in zips if (OUTSIDE in path.name.lower()) == outside]
 
 
-def _in_zips(zips: list[Path]) -> Iterator[_Place]:
+def in_zips(zips: list[Path]) -> Iterator[_Place]:
     for path in zips:
         with records.readable(f"{path} cannot be opened as a zip"):
             records.refuse_html(path)
@@ -122,10 +122,10 @@ def _in_zips(zips: list[Path]) -> Iterator[_Place]:
             yield _Place(path, entry.filename, f"{entry.CRC:08x}", entry.file_size)
 
 
-def _in_folders(folder: Path) -> Iterator[_Place]:
+def in_folders(folder: Path) -> Iterator[_Place]:
     """Yield the JPEGs in the folder itself and in folders within, but for the outside test's."""
     for path in records.files(folder):
-        if _image_id(path.name) and OUTSIDE not in str(path)[len(str(folder)) :].lower():
+        if image_id_of(path.name) and OUTSIDE not in str(path)[len(str(folder)) :].lower():
             stat = path.stat()
             yield _Place(path, "", str(stat.st_mtime_ns), stat.st_size)
 
@@ -134,7 +134,7 @@ def _by_id(places: Iterator[_Place]) -> dict[str, _Place]:
     """Return the places of JPEGs by image id; raise if an id is there with two contents."""
     by_id: dict[str, _Place] = {}
     for place in places:
-        if not (image_id := _image_id(place.member or place.path.name)):
+        if not (image_id := image_id_of(place.member or place.path.name)):
             continue
         first = by_id.setdefault(image_id, place)  # Kaggle's archive holds each image twice
         if place.length != first.length or (place.member and place.mark != first.mark):
@@ -173,10 +173,10 @@ def find_external(folder: Path, size: int, ids: Collection[str]) -> Source | Non
 
 def _complete(folder: Path, names: Sequence[str], table: str, rows: int):
     """Return places in zips and the path of their table; raise if only a part of it is there."""
-    zips, table_path = _zips(folder, table == EXTERNAL_TABLE), records.find_table(folder, table)
+    zips, table_path = zips_in(folder, table == EXTERNAL_TABLE), records.find_table(folder, table)
     missing = [name for name in names if name.lower() not in {zip_.name.lower() for zip_ in zips}]
     half = len(zips) == len(missing) == 1 < len(names)  # perhaps still downloading
-    places = {} if half else _by_id(_in_zips(zips))
+    places = {} if half else _by_id(in_zips(zips))
     lacking = missing * (half or len(places) < rows) + [f"{table}.csv"] * (table_path is None)
     if lacking and (half or places):
         raise IncompleteError(
@@ -196,7 +196,7 @@ def _pixels(places: dict[str, _Place]) -> str:
 
 def find_jpegs(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> Source | None:
     """Find the JPEGs in a folder, or in folders within."""
-    places = _by_id(_in_folders(folder))
+    places = _by_id(in_folders(folder))
     if not places:
         return None
     metadata_path = records.find_table(folder)
