@@ -156,9 +156,10 @@ def _folder(path: str | Path, asked_by: str) -> Path:
         for folder in (here, ROOT / here):
             if folder.exists():
                 return folder if folder.is_dir() else folder.parent
+    places = " and in ".join(map(str, dict.fromkeys([Path.cwd(), ROOT])))
     raise DataError(
         f"The folder {path} (from {asked_by}) does not exist. Correct the path (a relative one is "
-        f"looked for in {Path.cwd()} and in {ROOT})."
+        f"looked for in {places})."
     )
 
 
