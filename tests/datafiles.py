@@ -99,19 +99,14 @@ def make_kaggle(folder: Path, rows: int = ROWS) -> pd.DataFrame:
     return metadata
 
 
-def make_npz_arrays(size: int = 28) -> dict[str, np.ndarray]:
-    """Return the six arrays of a DermaMNIST file."""
+def write_npz(folder: Path) -> None:
+    """Write a file as MedMNIST has them."""
     labels = make_labels(make_metadata()).astype(np.uint8)[:, None]
-    images, cuts, arrays = make_images(ROWS, size, size), [7, 11], {}
+    images, cuts, arrays = make_images(ROWS, 28, 28), [7, 11], {}
     for k, part in enumerate(("train", "val", "test")):
         arrays[f"{part}_images"] = np.split(images, cuts)[k]
         arrays[f"{part}_labels"] = np.split(labels, cuts)[k]
-    return arrays
-
-
-def write_npz(folder: Path, arrays: dict[str, np.ndarray], name: str = NPZ) -> None:
-    """Write a DermaMNIST file."""
-    np.savez_compressed(folder / name, **arrays)
+    np.savez_compressed(folder / NPZ, **arrays)
 
 
 def make(folder: Path, form: str) -> pd.DataFrame:
@@ -119,7 +114,7 @@ def make(folder: Path, form: str) -> pd.DataFrame:
     folder.mkdir(exist_ok=True)
     metadata = make_metadata()
     if form == "npz":
-        write_npz(folder, make_npz_arrays())
+        write_npz(folder)
         return metadata
     if "csv" in form:
         make_kaggle(folder)

@@ -24,10 +24,7 @@ MOST_BYTES = 200_000_000
 # Others are not even tried: Pillow would hand PostScript to a program that runs it.
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 INSTEAD = "Save it as JPEG or PNG and try again."
-HUGE = (
-    f"The image has more than 100 million pixels, and the network sees {SIZE} × {SIZE} of them. "
-    "Save it smaller and try again."
-)
+HUGE = "The image has more than 100 million pixels; no network here sees so many. Save it smaller."
 HEIC = "a HEIC file, as iPhones make them. Export it as JPEG, or set the camera to JPEG."
 # How files begin that Pillow does not read (after so many bytes), and what to say of them.
 KNOWN = (
@@ -72,7 +69,7 @@ def write_json(path: Path, content: dict) -> None:
 
 def read_json(path: Path) -> Any:
     """Return what a JSON file holds; an OSError, ValueError or RecursionError says why not."""
-    if not hash_file(path):
+    if _unusable(path):
         raise ValueError("it is no file, or far too large")
     return json.loads(path.read_text(encoding="utf-8"))
 
@@ -89,11 +86,16 @@ def own_file(path: Path) -> Iterator[None]:
 
 
 def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file as 64 hexadecimal digits; "" of what is no file of 2 GB."""
-    if path.exists() and not (path.is_file() and path.stat().st_size < 2 * 10**9):
+    """Return the SHA-256 of a file as 64 hexadecimal digits; "" of a folder, a pipe, a giant."""
+    if _unusable(path):
         return ""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _unusable(path: Path, most: int = 2 * 10**9) -> bool:
+    """Say whether there is something that is no file, or one of more bytes than can be used."""
+    return path.exists() and not (path.is_file() and path.stat().st_size <= most)
 
 
 # --- Opening a picture ---------------------------------------------------------------------------
@@ -147,7 +149,7 @@ def _content(name: str | Path) -> bytes:
         raise PredictError(f"{name} is a web address. Download the image and give its path.")
     try:
         path = Path(name).expanduser()
-        if path.exists() and not (path.is_file() and path.stat().st_size <= MOST_BYTES):
+        if _unusable(path, MOST_BYTES):
             raise PredictError(f"{name} is no file of at most {MOST_BYTES // 10**6} MB. {INSTEAD}")
         return path.read_bytes()
     except (OSError, RuntimeError) as error:  # RuntimeError: a home folder that is not there

@@ -92,6 +92,7 @@ def published(folder: Path = MODELS) -> tuple[keras.Model, dict]:
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CertificateError(
             f"best-manifest.json and best-refusal.json in {folder.name}/ cannot be used "
-            f"({type(error).__name__}: {error}). Make them: `python -m tools.demo.measure_demo`."
+            f"({type(error).__name__}: {error}). Make them again, with the real images: "
+            "`python -m tools.demo.measure_demo`."
         ) from None
     return model, manifest

@@ -83,7 +83,8 @@ def lesion_split(
     """
     if not (validation > 0 and test > 0 and validation + test < 1):
         raise ValueError(
-            f"validation and test must be above 0 and together below 1; got {validation}, {test}"
+            "validation and test must be above 0 and together below 1; "
+            f"got validation={validation}, test={test}"
         )
     groups = lesion_groups(dataset.metadata)
     lesions = pd.DataFrame({"group": groups, "dx": dataset.metadata["dx"].to_numpy()})

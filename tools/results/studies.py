@@ -16,6 +16,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
 
 from tools.book.course import real_images
 from utils import models, splits, training, weights
@@ -34,8 +35,6 @@ RESIDUAL = "12-residual-network"  # the step that larger images are compared wit
 # The test lesions are those of every other split with seed 0, and stay untouched.
 TO_CHOOSE_BY = 0.25
 SHARES = (8, 4, 2)  # one lesion in so many is learned from
-LEAST_STEPS = {"small": 1000, "transfer": 500, "gentle": 500}
-GENTLE = 0.1  # body rate: steps of the body a fifth as large as those of the published recipe
 PIXELS = 64  # of the comparison with larger images, where the data source has them
 # The whole procedure of the older notebook, mistakes included, for chapter 8. One thing is
 # repaired, because nothing could be judged otherwise: the checkpoint watches ``val_accuracy``,
@@ -226,20 +225,21 @@ def learning_curve(dataset: LesionImages, to_choose: Split) -> list[Study]:
     """
     lesions, order = lesion_groups(dataset.metadata), splits._order(dataset)
     order = order[np.isin(order, to_choose.train)]
-    divider = splits.StratifiedGroupKFold(n_splits=8, shuffle=True, random_state=0)
+    divider = StratifiedGroupKFold(n_splits=8, shuffle=True, random_state=0)
     folds = [some for _, some in divider.split(order, dataset.labels[order], lesions[order])]
-    studies = []
-    transfer = _fine_tuning(PIXELS)
-    recipes = {"small": BEST, "transfer": transfer}
-    recipes["gentle"] = dataclasses.replace(transfer, body_rate=GENTLE)
-    for name, recipe in recipes.items():
-        pixels = 28 if recipe is BEST else PIXELS
-        for part in SHARES[:1] if name == "gentle" else SHARES:
+    studies, transfer = [], _fine_tuning(PIXELS)
+    gentle = dataclasses.replace(transfer, body_rate=0.1)  # steps of the body a fifth as large
+    for name, recipe, pixels, least_steps, shares in (
+        ("small", BEST, 28, 1000, SHARES),
+        ("transfer", transfer, PIXELS, 500, SHARES),
+        ("gentle", gentle, PIXELS, 500, SHARES[:1]),
+    ):
+        for part in shares:
             part_of = np.full(len(lesions), 2)  # not used
             part_of[order[np.concatenate(folds[: 8 // part])]] = 0
             part_of[to_choose.validation] = 1
             split = splits.split_of_parts(dataset, part_of, 0, lesions)
-            epochs = -(-LEAST_STEPS[name] // -(-len(split.train) // recipe.batch_size))
+            epochs = -(-least_steps // -(-len(split.train) // recipe.batch_size))
             split = dataclasses.replace(split, validation=split.validation[:0])
             longer = dataclasses.replace(recipe, epochs=max(recipe.epochs, epochs))
             parts, called = {"validation": to_choose.validation}, f"{name}-from-one-in-{part}"

@@ -78,7 +78,8 @@ def dataset_from_folders(
     """Load pictures of your own, with classes of your own, as the record of `load_ham10000`.
 
     In ``metadata`` the class of a picture is ``dx``, its group ``lesion_id``; `labels` count the
-    classes in alphabetical order, in an npz file as it does.
+    classes in alphabetical order, in an npz file as it does. A `DataError` says which file cannot
+    be used, what is wrong and what to do.
 
     Parameters
     ----------
@@ -90,13 +91,9 @@ def dataset_from_folders(
     group_of : function, optional
         Says which group a file of a folder belongs to: a patient, a plant, a slide. Pictures of one
         group stay in one part of a split; without groups there is no split by them.
-
-    Raises
-    ------
-    DataError
-        If a file cannot be used; the message says which, what is wrong and what to do.
     """
-    return _told(tables.read_own(Path(path).expanduser(), _pixels(size), group_of))
+    path = Path(os.path.abspath(os.path.expanduser(path)))
+    return _told(tables.read_own(path, _pixels(size), group_of))
 
 
 def _load(size: int, choose: Callable[..., Source], *wanted: object) -> LesionImages:

@@ -171,13 +171,12 @@ def find_table(folder: Path, stem: str = "HAM10000_metadata") -> Path | zipfile.
 
 
 @contextmanager
-def opened(path: Path | zipfile.Path, cure: str = AGAIN) -> Iterator[BinaryIO]:
+def opened(path: Path | zipfile.Path, cure=AGAIN, most=2 * 10**8) -> Iterator[BinaryIO]:
     """Open a table, maybe a packed one; what goes wrong while it is read becomes a `DataError`."""
     with readable(f"{path} is not a readable table", cure):
         refuse_html(path)
-        most = 2 * 10 ** (9 if path.suffix == ".npz" else 8)  # unpacked; the largest has half
         with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
-            if file.seek(most) and file.read(1):
+            if file.seek(most) and file.read(1):  # the largest table, Kaggle's, has 10**8
                 raise ValueError(f"it has more than {most:,} bytes")
             file.seek(0)
             yield file
@@ -191,8 +190,8 @@ def hash_table(path: Path | zipfile.Path) -> str:
 
 def read_text(path: Path, required: Sequence[str] = REQUIRED, cure: str = AGAIN) -> pd.DataFrame:
     """Read a table, separated by commas, tabs or semicolons, as text."""
-    with opened(path, cure) as file:
-        text = file.read(10**7).decode("utf-8-sig")
+    with opened(path, cure, most=10**7) as file:
+        text = file.read().decode("utf-8-sig")
         separator = max(",\t;", key=text.partition("\n")[0].count)
         lines = csv.reader(io.StringIO(text, ""), delimiter=separator, strict=True)
         columns, *rows = [line for line in lines if line] or [[]]

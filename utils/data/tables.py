@@ -19,6 +19,7 @@ __all__: list[str] = []
 
 PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".jp2", ".png", ".tif", ".tiff", ".webp")
 OWN = "your own pictures"
+NAMES = {"file": "image_id", "label": "dx", "group": "lesion_id"}  # there and in the record
 LAYOUT = "Give a folder with one for each class, or a table of file, label (and group)."
 KAGGLE_CSV = "hmnist_28_28_RGB.csv"
 _COLUMNS = [f"pixel{i:04d}" for i in range(28 * 28 * 3)] + ["label"]
@@ -135,16 +136,17 @@ def read_own(path: Path, size: int, group_of: Callable[[Path], str] | None) -> L
         files = tqdm(table["file"], desc="Reading images", unit=" images", leave=False)
         images = np.stack([_own_picture(path.parent / file, size) for file in files])
         labels = np.unique(table["label"], return_inverse=True)[1].astype(np.int64)
-    table = table.rename(columns={"file": "image_id", "label": "dx", "group": "lesion_id"})
-    metadata = records.metadata_frame({name: table[name] for name in list(table)[:3]})
-    metadata = metadata.assign(**{name: table[name].to_numpy() for name in list(table)[3:]})
-    told = metadata.to_csv(index=False), hashlib.sha256(images.tobytes()).hexdigest()
-    name, key = f"{OWN}, {path.name}", records.digest("own", *told)
-    return LesionImages(images, labels, metadata, name, key)
+    table = table.rename(columns=NAMES)
+    if "age" in table:  # a number in all records
+        table["age"] = pd.to_numeric(table["age"], errors="coerce")
+    metadata = records.metadata_frame(dict(table))
+    metadata = metadata.join(table.drop(columns=metadata.columns, errors="ignore"))
+    key = records.digest("own", metadata.to_csv(index=False), hashlib.sha256(images).hexdigest())
+    return LesionImages(images, labels, metadata, f"{OWN}, {path.name}", key)
 
 
 def _own_table(path: Path, group_of: Callable[[Path], str] | None) -> pd.DataFrame:
-    """Return file (seen from the folder that `path` is in), label, group, and what else is told."""
+    """Return file (seen from the folder that `path` is in), label, and what else is told."""
     if not path.is_dir():
         table = records.read_text(path, ("file", "label"), "Save it as CSV in UTF-8.")
     else:
@@ -154,14 +156,17 @@ def _own_table(path: Path, group_of: Callable[[Path], str] | None) -> pd.DataFra
         table = pd.DataFrame({"file": names, "label": classes})
         if group_of is not None:
             table["group"] = [str(group_of(file)) for file in files]
-    given = [name for name in ("file", "label", "group") if name in table]
+    for name, taken in NAMES.items():
+        if taken in table:
+            raise DataError(f"{path}: the column {taken} is called {name} here. Rename it.")
+    given = [name for name in NAMES if name in table]
     wrong = {f"{name} is empty": table[name].str.strip() == "" for name in given}
     for what, rows in (wrong | {"it is there twice": table["file"].duplicated()}).items():
         for file in table["file"][rows][:1]:
             raise DataError(f"{path}, {file}: {what} ({rows.sum():,} such rows). {LAYOUT}")
     if table["label"].nunique() < 2:
         raise DataError(f"{path} has pictures of {table['label'].nunique()} class(es). {LAYOUT}")
-    return table[given].assign(group=table.get("group", "")).join(table.drop(columns=given))
+    return table
 
 
 def _own_picture(file: Path, size: int) -> np.ndarray:

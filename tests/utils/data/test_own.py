@@ -37,7 +37,7 @@ def save_npz(path, shape=(28, 28), labels=None):
     return path
 
 
-def test_folders_give_classes_groups_and_pictures(folder, capsys):
+def test_folders_give_classes_groups_and_pictures(folder, capsys, monkeypatch):
     dataset = dataset_from_folders(folder, 16, group_of=plant)
     assert "leaves, 36 images of 18 groups, 16 × 16 pixels" in capsys.readouterr().out
     assert dataset.images.shape == (36, 16, 16, 3) and dataset.images.dtype == np.uint8
@@ -47,7 +47,8 @@ def test_folders_give_classes_groups_and_pictures(folder, capsys):
     assert np.abs(dataset.images.mean(axis=(1, 2, 3)) - greys).max() < 2
     split, groups = lesion_split(dataset), lesion_groups(dataset.metadata)
     assert not set(groups[split.train]) & set(groups[split.test])
-    again = dataset_from_folders(folder, 16, group_of=plant)
+    monkeypatch.chdir(folder)
+    again = dataset_from_folders(".", 16, group_of=plant)
     assert again.fingerprint == dataset.fingerprint
     Image.new("L", (9, 9)).save(folder / "rust" / "rust0-0.JPG")
     assert dataset_from_folders(folder, 16, group_of=plant).fingerprint != dataset.fingerprint
@@ -61,13 +62,13 @@ def test_without_groups_there_is_no_split_by_groups(folder):
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_a_table_gives_the_same_record_and_keeps_its_other_columns(folder, separator):
     whole = dataset_from_folders(folder, group_of=plant)
-    table = whole.metadata[["image_id", "dx", "lesion_id"]].assign(camera="old")
-    table.columns = ["file", "label", "group", "camera"]
+    table = whole.metadata[["image_id", "dx", "lesion_id"]].assign(camera="old", age="45")
+    table.columns = ["file", "label", "group", "camera", "age"]
     table.to_csv(folder.parent / "leaves.csv", sep=separator, index=False)
     dataset = dataset_from_folders(folder.parent / "leaves.csv")
     assert (dataset.images == whole.images).all() and (dataset.labels == whole.labels).all()
     assert set(dataset.metadata.pop("camera")) == {"old"}
-    pd.testing.assert_frame_equal(dataset.metadata, whole.metadata)
+    pd.testing.assert_frame_equal(dataset.metadata, whole.metadata.assign(age=45.0))
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (64, 64, 3)])
@@ -83,28 +84,30 @@ def labelled(labels):
 
 
 def put(name, content):
-    return lambda folder: (folder / name).write_bytes(content) and None
+    """Return what writes a file; a table or an archive is then what is asked for."""
+    asked = name.endswith(("csv", "npz"))
+    return lambda folder: ((folder / name).write_bytes(content) and asked and folder / name) or None
 
 
+# fmt: off
 WRONG = {
     "loose picture": (put("a.png", b""), r"leaves/a.png: label is empty \(1 such"),
     "no picture": (put("rust/a.png", b"hello"), "rust/a.png: .*not an image"),
     "script": (put("rust/a.png", b"%!PS-Adobe"), "rust/a.png: .*PostScript"),
     "one class": (lambda folder: folder / "rust" / "more", "label is empty"),
     "nothing": (lambda folder: folder / "gone", "gone does not exist, or is no file, seen from"),
-    "no label": (lambda f: put("t.csv", b"file\na.png\n")(f) or f / "t.csv", r"lacks .*label"),
-    "twice": (
-        lambda f: put("t.csv", b"file,label\na.png,x\na.png,y\n")(f) or f / "t.csv",
-        "a.png: it is there twice",
-    ),
-    "latin-1": (lambda f: put("t.csv", b"file,l\xe4bel\n")(f) or f / "t.csv", "CSV in UTF-8"),
-    "many labels": (
-        labelled(np.zeros((5, 14), int)),
-        "x.npz cannot be used .*an integer a picture",
-    ),
+    "no label": (put("t.csv", b"file\na.png\n"), r"lacks .*label"),
+    "twice": (put("t.csv", b"file,label\na.png,x\na.png,y\n"), "a.png: it is there twice"),
+    "a column of the record": (put("t.csv", b"file,label,lesion_id\na.png,x,1\nb.png,y,2"),
+                               "the column lesion_id is called group here"),
+    "a giant": (put("t.csv", b"file,label\n" + b"a.png,x\n" * 2 * 10**6),
+                "more than 10,000,000 bytes"),
+    "latin-1": (put("t.csv", b"file,l\xe4bel\n"), "CSV in UTF-8"),
+    "many labels": (labelled(np.zeros((5, 9), int)), "x.npz cannot be used .*an integer a picture"),
     "measures": (labelled(np.zeros((5, 1))), "x.npz cannot be used .*an integer a picture"),
-    "page": (lambda f: put("x.npz", b"<html>")(f) or f / "x.npz", "x.npz is not data but a web"),
+    "page": (put("x.npz", b"<html>"), "x.npz is not data but a web"),
 }
+# fmt: on
 
 
 @pytest.mark.parametrize("what", WRONG)
