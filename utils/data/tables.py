@@ -124,13 +124,13 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
 
 def read_own(path: Path, size: int, group_of: Callable[[Path], str] | None) -> LesionImages:
     """Read what `utils.data.dataset_from_folders` describes."""
-    arrays = path.suffix.lower() == ".npz"
-    if not (path.is_file() or (path.is_dir() and not arrays)):
+    if not (path.is_file() or (path.is_dir() and path.suffix.lower() != ".npz")):
         raise DataError(f"{path} does not exist, or is no file, seen from {Path.cwd()}. {LAYOUT}")
-    if arrays:
+    if path.suffix.lower() == ".npz":
         records.refuse_html(path)
         images, labels, ids = _read_npz(path)
-        table = pd.DataFrame({"file": ids, "label": [f"class {code}" for code in labels]})
+        digits = len(str(labels.max()))  # class 07 before class 10, in the alphabet, too
+        table = pd.DataFrame({"file": ids, "label": [f"class {n:0{digits}}" for n in labels]})
     else:
         table = _own_table(path, group_of)
         files = tqdm(table["file"], desc="Reading images", unit=" images", leave=False)

@@ -77,6 +77,9 @@ def test_medmnist_in_its_own_size_grey_or_coloured(tmp_path, shape):
     assert dataset.images.shape == (15, shape[0], shape[0], 3) and not dataset.has_lesions
     assert dataset.labels.tolist() == [*range(5)] * 3
     assert dataset.metadata["image_id"][5] == "bloodmnist_val_0000"
+    many = dataset_from_folders(save_npz(tmp_path / "organ.npz", labels=np.arange(7, 12)[:, None]))
+    names = many.metadata.groupby(many.labels)["dx"].first().tolist()
+    assert names == sorted(names) and names[0] == "class 07"
 
 
 def labelled(labels):
