@@ -153,7 +153,7 @@ def _own_table(path: Path, group_of: Callable[[Path], str] | None) -> pd.DataFra
         files = [file for file in records.files(path) if file.suffix.lower() in PICTURES]
         names = [file.relative_to(path.parent).as_posix() for file in files]
         classes = [name.split("/")[1] if name.count("/") > 1 else "" for name in names]
-        table = pd.DataFrame({"file": names, "label": classes})
+        table = pd.DataFrame({"file": names, "label": classes}, dtype=object)
         if group_of is not None:
             table["group"] = [str(group_of(file)) for file in files]
     for name, taken in NAMES.items():
