@@ -155,6 +155,8 @@ def test_workflows_pin_every_action_and_write_only_what_they_must():
     pinned = r"actions/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+|\./\.github/workflows/test\.yml"
     assert not [use for use in uses if not re.fullmatch(pinned, use)]
     assert len({use.partition("@")[0] for use in uses}) == len(uses), "an action in two versions"
+    told = [text.count("persist-credentials: false") for text in WORKFLOWS.values()]
+    assert told == [text.count("actions/checkout@") for text in WORKFLOWS.values()]
     writes = []
     for name, text in WORKFLOWS.items():
         assert yaml.safe_load(text)["permissions"] == {"contents": "read"}, name
