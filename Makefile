@@ -10,6 +10,8 @@ endif
 RUN := $(BIN)/python
 # Windows, too, shall write and read UTF-8.
 export PYTHONUTF8 := 1
+# Keras does not read the settings of other work in the home folder.
+export KERAS_HOME := $(CURDIR)/runs/keras
 STAMP := .venv/.installed
 # What a rendered book gets besides its pages.
 FINISH = $(RUN) -m tools.demo.install && $(RUN) -m tools.teach.enclose

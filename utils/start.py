@@ -1,12 +1,15 @@
 """The end of the set-up cell: install what this machine lacks, and say what was found."""
 
 import importlib
+import json
 import os
 import platform
 import subprocess
 import sys
+from contextlib import suppress
 from importlib import metadata
 from importlib.util import find_spec
+from pathlib import Path
 
 __all__ = ["need", "prepare"]
 
@@ -18,11 +21,13 @@ PACKAGES = {
 }  # fmt: skip
 # onnx 1.20 and newer bring another protobuf than Colab's TensorFlow has in memory.
 ON_COLAB = {"onnx": "onnx<1.20"}
+KERAS_DEFAULTS = ("float32", 1e-07, "tensorflow", "channels_last")  # what Keras itself writes down
 
 
 def prepare() -> None:
     """Make this machine ready for a chapter; print its versions and its device, a line each."""
     need(*NEEDED)
+    leave_settings_aside()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # hides TensorFlow's start-up notes
     print(f"Versions: {versions()}")
     print(f"Device: {device()}")
@@ -48,6 +53,17 @@ def need(*modules: str) -> None:
             "On your own computer run `make lab` in the course's folder, or install them with "
             f"`python -m pip install {names}`; then restart the kernel."
         )
+
+
+def leave_settings_aside() -> None:
+    """Keep Keras from the settings of other work (channels first, another backend); tell of any."""
+    os.environ["KERAS_HOME"] = str(Path(__file__).resolve().parents[1] / "runs" / "keras")
+    with suppress(OSError, ValueError, RuntimeError, AttributeError):  # none, or a broken one
+        file = Path.home() / ".keras" / "keras.json"
+        settings = json.loads(file.read_text(encoding="utf-8")).items()
+        if other := [f"{name}: {value}" for name, value in settings if value not in KERAS_DEFAULTS]:
+            choose = "A backend is chosen by the environment variable KERAS_BACKEND."
+            print(f"Settings: {file} ({', '.join(other)}) is left aside. {choose}")
 
 
 def on_colab() -> bool:

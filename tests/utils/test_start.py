@@ -21,8 +21,11 @@ CPU = f"CPU with {os.cpu_count()} cores, no GPU"
 
 
 @pytest.fixture(autouse=True)
-def commands(monkeypatch):
+def commands(monkeypatch, tmp_path):
     """A computer of one's own, on which nothing is run: what was to be run is noted."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("KERAS_HOME", "")
     monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
     monkeypatch.delitem(sys.modules, "google.colab", raising=False)
     run = MagicMock(return_value=subprocess.CompletedProcess([], 0, stdout=""))
@@ -95,3 +98,21 @@ def test_elsewhere_nothing_is_installed_and_the_error_names_it(monkeypatch, comm
 def test_device_is_what_the_driver_names(commands, says, error, device):
     commands.side_effect, commands.return_value.stdout = error, says
     assert start.device() == device and commands.call_args.args == (ASK,)
+
+
+@pytest.mark.parametrize(
+    "settings, told",
+    [
+        ('{"backend": "jax", "image_data_format": "channels_first", "epsilon": 1e-07}', True),
+        ('{"backend": "tensorflow", "image_data_format": "channels_last"}', False),
+        ("[1]", False),
+        ("\x00", False),
+    ],
+)
+def test_keras_settings_of_other_work_are_left_aside(root, tmp_path, capsys, settings, told):
+    (tmp_path / ".keras").mkdir()
+    (tmp_path / ".keras" / "keras.json").write_text(settings)
+    start.prepare()
+    assert os.environ["KERAS_HOME"] == str(root / "runs" / "keras")
+    said = "(backend: jax, image_data_format: channels_first) is left aside. A backend is chosen by"
+    assert (said in capsys.readouterr().out) == told
