@@ -12,7 +12,7 @@ RUN := $(BIN)/python
 export PYTHONUTF8 := 1
 STAMP := .venv/.installed
 # What a rendered book gets besides its pages.
-FINISH = $(RUN) -m tools.demo.install && $(RUN) -m tools.teach.enclose
+FINISH = $(RUN) -m tools.demo.install && $(RUN) -m tools.teach.slides _build/html
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -50,7 +50,7 @@ slides: $(STAMP) ## make a deck of slides for every chapter in _build/slides, ru
 	@$(RUN) -m tools.teach.slides
 
 exam: $(STAMP) ## an exam sheet without answers and its key, in _build/exam: QUESTIONS="3 4 6 8"
-	@$(RUN) -m tools.teach.exam $(QUESTIONS)
+	@$(RUN) -m tools.teach.questions --exam $(QUESTIONS)
 
 questions: $(STAMP) ## quizzes and exam choices for Moodle, Canvas and Blackboard, in _build/questions
 	@$(RUN) -m tools.teach.questions

@@ -1,12 +1,15 @@
 """`make questions`: the quizzes and the exam bank's choices for Moodle, Canvas and Blackboard.
 
 ``_build/questions/`` gets one file for Moodle, with categories by chapter, and a QTI package for
-each quiz and for the exam bank. Their forms stand in ``teaching/questions/``.
+each quiz and for the exam bank. `make exam QUESTIONS="3 4 6"` writes these questions of the bank to
+``_build/exam/``, to print: a sheet without answers and its key. The forms of all stand in
+``teaching/``.
 """
 
 import html
 import json
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +21,7 @@ from tools.book.course import ROOT, ChapterError, chapters
 from utils import quiz
 from utils.files import replace_file
 
-OUT = ROOT / "_build" / "questions"
+OUT, EXAM = ROOT / "_build" / "questions", ROOT / "_build" / "exam"
 BANK = ROOT / "teaching" / "exam-bank.md"
 LETTERS = re.compile(r"\*([A-E])\*")
 
@@ -83,6 +86,27 @@ def _question(part: str) -> ExamQuestion:
     )  # fmt: skip
 
 
+def templates(folder: str) -> jinja2.Environment:
+    """Return the templates of a folder in teaching/, with filters for texts in Markdown."""
+    pages = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ROOT / "teaching" / folder), trim_blocks=True,
+        undefined=jinja2.StrictUndefined, autoescape=jinja2.select_autoescape(["html", "xml"]),
+    )  # fmt: skip
+    pages.filters["markdown"] = MarkdownIt("commonmark", {"html": False}).enable("table").render
+    pages.filters["line"] = lambda text: " ".join(text.split())
+    return pages
+
+
+def exam(numbers: list[str]) -> dict[str, str]:
+    """Return the sheet and the key, as HTML, with the questions of these numbers in this order."""
+    bank = {str(question.number): question for question in exam_questions()}
+    if unknown := [number for number in numbers if number not in bank]:
+        named = ", ".join(unknown)
+        raise ChapterError(f"The exam bank has no question {named}; it has 1 to {len(bank)}.")
+    asked, page = [bank[number] for number in numbers], templates("exam").get_template("exam.html")
+    return {name: page.render(questions=asked, key=name == "key") for name in ("sheet", "key")}
+
+
 # --- For learning platforms ----------------------------------------------------------------------
 
 
@@ -121,14 +145,8 @@ def build(folder: Path = OUT) -> list[Path]:
     from text2qti.qti import QTI
     from text2qti.quiz import Quiz
 
-    pages = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(ROOT / "teaching" / "questions"), trim_blocks=True,
-        undefined=jinja2.StrictUndefined, autoescape=jinja2.select_autoescape(["xml"]),
-    )  # fmt: skip
-    pages.filters["markdown"] = MarkdownIt("commonmark", {"html": False}).enable("table").render
-    pages.filters["line"] = lambda text: " ".join(text.split())
-    exam, categories = exam_choices(), {}
-    quizzes = {"exam-bank": ("Exam bank", exam)}
+    pages, choices, categories = templates("questions"), exam_choices(), {}
+    quizzes = {"exam-bank": ("Exam bank", choices)}
     for path in chapters():
         number = path.name[:2]
         title = nbformat.read(path, as_version=4).cells[0].source.split("\n")[0].strip("# ")
@@ -136,7 +154,7 @@ def build(folder: Path = OUT) -> list[Path]:
         if (quiz.FOLDER / f"{number}.json").exists():
             quizzes[number] = name, quiz_questions(number)
             categories[f"{name}/Quiz"] = quizzes[number][1]
-        if own := [question for question in exam if question["chapter"] == number]:
+        if own := [question for question in choices if question["chapter"] == number]:
             categories[f"{name}/Exam"] = own
     files = {"moodle.xml": pages.get_template("moodle.xml").render(categories=categories)}
     for name, (title, questions) in quizzes.items():
@@ -148,5 +166,12 @@ def build(folder: Path = OUT) -> list[Path]:
 
 
 if __name__ == "__main__":
-    for path in build():
-        print(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1000:,.0f} KB")
+    if "--exam" not in sys.argv:
+        for path in build():
+            print(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1000:,.0f} KB")
+    elif not (numbers := sys.argv[2:]):
+        raise ChapterError('Name the questions of the exam bank: make exam QUESTIONS="3 4 6"')
+    else:
+        for name, text in exam(numbers).items():
+            replace_file(EXAM / f"{name}.html", text)
+            print(f"Print it from a browser: {(EXAM / f'{name}.html').as_uri()}")

@@ -1,8 +1,12 @@
-"""`make slides`: a deck for every chapter in _build/slides, from the cells tagged ``slide``."""
+"""`make slides`: a deck for every chapter in _build/slides, from the cells tagged ``slide``.
+
+``python -m tools.teach.slides FOLDER`` puts them, and the students' zip, into a rendered book.
+"""
 
 import io
 import re
 import shutil
+import sys
 from base64 import b64encode
 from pathlib import Path
 
@@ -17,7 +21,8 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from tools.book.course import ROOT, ChapterError, chapters, pictures, png_size
-from tools.book.npm import install
+from tools.book.npm import NpmError, install
+from tools.teach import student
 from utils.files import replace_file
 
 SOURCE = ROOT / "teaching" / "slides"
@@ -179,7 +184,23 @@ def build(folder: Path) -> list[dict]:
     return decks
 
 
+def enclose(html: Path) -> str:
+    """Fill ``slides/`` and ``student/`` of a rendered book; return what is missing, if anything.
+
+    Nothing else of what goes to teachers or students is published with it.
+    """
+    student.build(folder=html / "student")
+    try:
+        build(html / "slides")
+    except NpmError as error:
+        return f"The book is without its slides: reveal.js is missing.\n{error}"
+    return "The book has the slides and the students' zip."
+
+
 if __name__ == "__main__":
-    for one in build(ROOT / "_build" / "slides"):
-        print(f"{one['name']}: {len(one['slides']) + 1} slides")
-    print(f"Open {(ROOT / '_build' / 'slides' / 'index.html').as_uri()}")
+    if sys.argv[1:]:
+        print(enclose(Path(sys.argv[1])), file=sys.stderr)
+    else:
+        for one in build(ROOT / "_build" / "slides"):
+            print(f"{one['name']}: {len(one['slides']) + 1} slides")
+        print(f"Open {(ROOT / '_build' / 'slides' / 'index.html').as_uri()}")
