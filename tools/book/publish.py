@@ -20,7 +20,7 @@ import numpy as np
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from PIL import Image
 
-from tools.book import reading_time, stamp
+from tools.book import renew, stamp
 from tools.book.course import (
     ROOT,
     TRAINS,
@@ -75,7 +75,7 @@ def main(numbers: list[str], *, same: bool = False) -> None:
             print(f"    {seconds:.0f} s", flush=True)
             notebooks[path], problems = notebook, check(notebook)
             try:
-                notebook.cells[1].source = reading_time.box(notebook)
+                notebook.cells[1].source = renew.box(notebook)
             except ChapterError as error:
                 problems.append(str(error))
             if problems:
@@ -85,7 +85,7 @@ def main(numbers: list[str], *, same: bool = False) -> None:
                 raise ChapterError(EDITED.format(path.name))
         for path, notebook in notebooks.items():
             replace_file(path, nbformat.writes(notebook, version=4) + "\n")
-    reading_time.update_plans()
+    renew.update_plans()
     print(f"Done in {(time.perf_counter() - start) / 60:.1f} minutes.")
 
 

@@ -15,12 +15,13 @@ import nbformat
 import numpy as np
 from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
+from nbconvert.filters import strip_ansi
 from PIL import Image
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from tools.book.course import ROOT, ChapterError, chapters, pictures, png_size
+from tools.book.course import ROOT, ChapterError, chapters, pictures, size
 from tools.book.npm import NpmError, install
 from tools.teach import student
 from utils.files import replace_file
@@ -39,7 +40,6 @@ REVEAL = {
 # A picture wider than this, in heights, stands above its points; a narrower one beside them. One
 # higher than that, in widths, is cut in two, and its lower half stands beside the upper.
 WIDE, HIGH = 1.75, 1.6
-ANSI = r"\x1b\[[0-9;]*m"
 
 
 def deck(notebook: nbformat.NotebookNode, *, name: str) -> dict:
@@ -108,7 +108,7 @@ def _pictures(cell: nbformat.NotebookNode) -> tuple[str, list[Markup]] | None:
     if not alt:
         raise ChapterError("its picture has no alt text")
     tag = Markup('<img src="data:image/png;base64,{}" alt="{}">')
-    width, height = png_size(images[0])
+    width, height = size(images[0])
     layout = "below" if width * len(images) > WIDE * height else "side"
     images = [part for image in images for part in _halves(image)]
     return layout, [tag.format(b64encode(image).decode(), alt) for image in images]
@@ -139,7 +139,7 @@ def _texts(cell: nbformat.NotebookNode) -> list[Markup]:
             tables = re.findall(r"<table.*?</table>", data["text/html"], re.DOTALL)[:1]
             parts += [Markup(re.sub(r"<(t\w+) [^>]*>", _plain_tag, table)) for table in tables]
             continue
-        text = re.sub(ANSI, "", output.get("text") or data.get("text/plain", "")).strip("\n")
+        text = strip_ansi(output.get("text") or data.get("text/plain", "")).strip("\n")
         parts += [_pre(text, escape(text))] if text.strip() else []
     if not parts:
         raise ChapterError("it has no output to show; `make publish` stores outputs")

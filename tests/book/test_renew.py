@@ -6,9 +6,9 @@ import json
 import nbformat
 import pytest
 
-from tools.book import reading_time
+from tools.book import renew
 from tools.book.course import ChapterError, chapters
-from tools.book.reading_time import box, minutes_of_exercises, minutes_to_read, time_to_run
+from tools.book.renew import box, minutes_of_exercises, minutes_to_read, time_to_run
 
 v4 = nbformat.v4
 BOX = """> **Time to read** 5 minutes · **Time to run** 1 minute (CPU); stored
@@ -97,7 +97,7 @@ def test_table_of_the_plans_is_brought_up_to_date(tmp_path):
         "| 10 | talk | [1](../chapters/01_x.ipynb) *A*, *B* | keep |\n"
         "**9 hours** up to chapter 1, **9 hours** up to chapter 13.\n"
     )
-    reading_time.update_plans(tmp_path)
+    renew.update_plans(tmp_path)
     assert page.read_text().splitlines() == [
         "| [1 The data](../chapters/01_x.ipynb) | 15 | 30 | 1 |",
         "| [2](../chapters/02_y.ipynb), with `EPOCHS = 10` | 20 | – | 7 |",
@@ -110,5 +110,5 @@ def test_table_of_the_plans_is_brought_up_to_date(tmp_path):
 def test_box_of_a_chapter_says_what_is_measured(path):
     notebook = nbformat.read(path, as_version=4)
     assert notebook.cells[1].source == box(notebook), (
-        f"{path.name}: run `python -m tools.book.reading_time`"
+        f"{path.name}: run `python -m tools.book.renew`"
     )
