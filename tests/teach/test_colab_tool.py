@@ -48,11 +48,8 @@ SAID = [
 SEE = """\
 REPOSITORY, VERSION = "https://github.com/OWNER/x", "main"
 import json, os, sys
-def place(name):
-    try: return __import__(name, fromlist=["x"]).__file__
-    except ImportError: return ""
 seen = {"repository": REPOSITORY, "files": os.listdir(), "python": sys.executable,
-        "environment": dict(os.environ), "colab": place("google.colab")}
+        "environment": dict(os.environ)}
 json.dump(seen, open(SEEN, "w"))
 """
 
@@ -66,7 +63,7 @@ def chapter(tmp_path, monkeypatch):
         monkeypatch.setenv(name, "mine")
     path, seen = tmp_path / "03_x.ipynb", tmp_path / "seen.json"
 
-    def run(source, **options):
+    def run(source):
         source = source.replace("SEEN", repr(str(seen)))
         old = [v4.new_output("stream", text="Device: an old one")]
         code = v4.new_code_cell(source, outputs=old, execution_count=7)
@@ -74,7 +71,7 @@ def chapter(tmp_path, monkeypatch):
         nbformat.write(v4.new_notebook(cells=[text, code]), path)
         before = path.read_bytes()
         (colab.FOLDER / "run" / "03_x" / "left over").mkdir(parents=True)
-        ran = colab.run(path, repository="file:///fork", **options)
+        ran = colab.run(path, repository="file:///fork")
         assert path.read_bytes() == before
         return ran, json.loads(seen.read_text()) if seen.is_file() else {}
 
@@ -93,7 +90,6 @@ def test_a_chapter_runs_alone_in_colabs_environment(chapter):
     }
     assert seen["repository"] == "file:///fork" and seen["files"] == ["03_x.ipynb"]
     assert seen["python"] == sys.executable
-    assert "fake" in seen["colab"], "google.colab is not in place"
     environment = seen["environment"]
     assert "mine" not in [environment.get(name) for name in colab.NOT_COLABS]
     assert environment["COLAB_RELEASE_TAG"]
@@ -102,11 +98,10 @@ def test_a_chapter_runs_alone_in_colabs_environment(chapter):
     assert 'Say REPOSITORY = "x"' in text.source and code.outputs == []
 
 
-def test_a_cell_that_stops_has_failed_and_colabs_own_package_is_left(chapter):
-    ran, seen = chapter(SEE + "print('Device: a GPU')\nx", stand_in=False)
+def test_a_cell_that_stops_has_failed(chapter):
+    ran, _ = chapter("print('Device: a GPU')\nx")
     assert ran["problem"] == "NameError: name 'x' is not defined"
     assert ran["device"] == "a GPU" and ran["seconds"] > 0
-    assert "fake" not in seen["colab"] and "PYTHONPATH" not in seen["environment"]
 
 
 def test_a_kernel_without_an_answer_has_failed(chapter, tmp_path, monkeypatch):
@@ -149,15 +144,9 @@ def command(tmp_path, monkeypatch):
     return asked
 
 
-def test_chapters_that_are_named_run_and_only_colab_needs_no_stand_in(command, monkeypatch):
+def test_chapters_that_are_named_run(command):
     assert colab.main(["03", "04"]) == 0
-    monkeypatch.setattr(colab, "installed", lambda: {"google-colab": "1.0"})
-    assert colab.main(["03"]) == 0
-    assert [(stem[:2], given["stand_in"]) for stem, given in command] == [
-        ("03", True),
-        ("04", True),
-        ("03", False),
-    ]
+    assert [stem[:2] for stem, _ in command] == ["03", "04"]
     assert all(given["repository"].endswith(colab.FORK) for _, given in command)
 
 

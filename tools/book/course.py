@@ -1,5 +1,6 @@
 """What the commands share: the chapters in the book's order, running one, staging the book."""
 
+import ast
 import atexit
 import base64
 import io
@@ -10,13 +11,17 @@ import subprocess
 import sys
 import tempfile
 import time
+import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 import nbformat
 import yaml
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 from PIL import Image
+from traitlets.config import Config
 
 from utils.files import named_source
 
@@ -175,8 +180,7 @@ def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | No
     `copy` is the file of the executed copy. `parameters` are values for the cell tagged
     ``parameters``; with ``COURSE_QUICK=1`` the chapter's small values are given too.
     """
-    from nbclient.exceptions import CellExecutionError
-    from nbconvert.filters import strip_ansi
+    from nbconvert.filters import strip_ansi  # here, because it takes a second
 
     ran, values = nbformat.read(notebook, as_version=4), dict(parameters or {})
     if os.environ.get("COURSE_QUICK") == "1":
@@ -211,9 +215,6 @@ def run_cells(
     log: int | IO = subprocess.DEVNULL, **options,
 ) -> None:  # fmt: skip
     """Run the cells in a kernel of this Python; what the process itself says goes to `log`."""
-    from nbclient import NotebookClient  # here, because `make book` does not need it
-    from traitlets.config import Config
-
     with tempfile.TemporaryDirectory() as folder:
         # Sockets of the file system where there are some: no open ports, no warning about them.
         sockets = {"transport": "ipc", "ip": f"{folder}/kernel"} if os.name != "nt" else {}
@@ -225,6 +226,29 @@ def run_cells(
         except RuntimeError:
             atexit.unregister(client._cleanup_kernel)  # which fails for a kernel that never was
             raise
+
+
+def definitions(number: str) -> types.ModuleType:
+    """Return the functions, classes and CONSTANTS of a chapter's cells, without running the rest.
+
+    The notebook is the one place where they stand; tools and tests take them from there. `number`
+    begins the file's name: ``"09"``. What needs the chapter's variables cannot be called.
+    """
+    (path,) = (ROOT / "chapters").glob(f"{number}_*.ipynb")
+    module = types.ModuleType(f"chapter_{number}", f"Definitions of {path.name}.")
+    for index, cell in enumerate(nbformat.read(path, as_version=4).cells):
+        others = {"parameters", "exercise", "solution", "quiz"} & set(cell.metadata.get("tags", ()))
+        if cell.cell_type == "code" and not others and index != 2:  # 2: the set-up cell
+            tree = ast.parse(cell.source)
+            tree.body = [statement for statement in tree.body if _defines(statement)]
+            exec(compile(tree, f"{path.name}, cell {index + 1}", "exec"), module.__dict__)
+    return module
+
+
+def _defines(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.Assign):
+        return all(isinstance(t, ast.Name) and t.id.isupper() for t in statement.targets)
+    return isinstance(statement, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
 
 
 def copy_working_tree(folder: Path, *parts: str, root: Path = ROOT) -> None:

@@ -93,7 +93,7 @@ def batches(*, folder: str = "", way: str = "") -> dict:
     import numpy as np
     import pandas as pd
 
-    from tools.book.chapter_code import definitions
+    from tools.book.course import definitions
     from utils.data import LesionImages
     from utils.training import BEST, Rows
 

@@ -46,10 +46,10 @@ def make_repository(folder: Path, *, root: Path = ROOT) -> str:
     return folder.as_uri()
 
 
-def run(chapter: Path, *, repository: str, stand_in: bool = True) -> dict:
+def run(chapter: Path, *, repository: str) -> dict:
     """Run a copy of one chapter in an empty folder, as Colab would; return a row of the report.
 
-    The set-up cell clones `repository`; `stand_in` puts something in the place of `google.colab`.
+    The set-up cell clones `repository`.
     """
     folder = FOLDER / "run" / chapter.stem
     shutil.rmtree(folder, ignore_errors=True)
@@ -67,11 +67,6 @@ def run(chapter: Path, *, repository: str, stand_in: bool = True) -> dict:
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "HAM10000_CACHE": str(FOLDER / "cache"),  # the only thing that chapters share here
     }
-    if stand_in:
-        fake = FOLDER / "fake" / "google" / "colab"
-        fake.mkdir(parents=True, exist_ok=True)
-        (fake / "__init__.py").write_text('"""Stands in for Colab\'s own package."""\n')
-        env["PYTHONPATH"] = str(fake.parents[1])
     start, problem, log = time.perf_counter(), "", FOLDER / "kernel.log"
     with log.open("wb") as noise:
         try:
@@ -99,14 +94,13 @@ def run(chapter: Path, *, repository: str, stand_in: bool = True) -> dict:
 def main(numbers: list[str]) -> int:
     """Run the chapters whose names begin so (none: all); return the exit status."""
     before = installed()
-    stand_in = "google-colab" not in before  # its image lists Colab's own package
     repository = make_repository(FOLDER / "repository" / FORK)
     rows = []
     for path in filter(lambda path: path.name.startswith(tuple(numbers or [""])), chapters()):
-        ran = run(path, repository=repository, stand_in=stand_in)
+        ran = run(path, repository=repository)
         if ran["problem"].startswith(SILENT):  # kernels of Colab's age lose a message now and then
             print(f"again  {path.stem}: {ran['problem'].splitlines()[0]}", flush=True)
-            ran = run(path, repository=repository, stand_in=stand_in)
+            ran = run(path, repository=repository)
         rows.append(ran)
         verdict = "FAILED" if ran["problem"] else "ran"
         print(f"{verdict:7}{path.stem:34}{ran['seconds']:6.0f} s", flush=True)
