@@ -145,15 +145,10 @@ def size(picture: bytes) -> tuple[int, int]:
     return Image.open(io.BytesIO(picture)).size
 
 
-def small_values(notebook: nbformat.NotebookNode) -> dict[str, object]:
-    """Return the small values for a trial run that the cell tagged ``parameters`` carries."""
-    cells = (c for c in notebook.cells if "parameters" in c.metadata.get("tags", ()))
-    return {name: value for cell in cells for name, value in cell.metadata.get("small", {}).items()}
-
-
 def small(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Give a chapter its small values; return it."""
-    return with_values(notebook, small_values(notebook))
+    """Give a chapter the values for a trial run that its cell ``parameters`` carries; return it."""
+    cells = (c for c in notebook.cells if "parameters" in c.metadata.get("tags", ()))
+    return with_values(notebook, next((c.metadata.get("small", {}) for c in cells), {}))
 
 
 def with_values(notebook: nbformat.NotebookNode, values: Mapping) -> nbformat.NotebookNode:
@@ -178,15 +173,14 @@ def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | No
     """Run a chapter in its own folder, which only reads it; return the seconds it took.
 
     `copy` is the file of the executed copy. `parameters` are values for the cell tagged
-    ``parameters``; with ``COURSE_QUICK=1`` the chapter's small values are given too.
+    ``parameters``; with ``COURSE_QUICK=1`` the chapter's small values are given instead.
     """
     from nbconvert.filters import strip_ansi  # here, because it takes a second
 
-    ran, values = nbformat.read(notebook, as_version=4), dict(parameters or {})
+    ran, start = nbformat.read(notebook, as_version=4), time.perf_counter()
     if os.environ.get("COURSE_QUICK") == "1":
-        values = small_values(ran) | values
-    with_values(ran, values)
-    start = time.perf_counter()
+        small(ran)
+    with_values(ran, parameters or {})
     try:
         run_cells(ran, cwd=notebook.parent, env=environment())
     except CellExecutionError as error:

@@ -158,7 +158,7 @@ def check(notebook: nbformat.NotebookNode) -> list[str]:
 def _fresh_weights() -> Iterator[Callable[[], None]]:
     """Yield a function that copies new weights from runs/ to models/; take them back on failure."""
     began = time.time()
-    old = {name: (MODELS / name).read_bytes() for name in WEIGHTS if (MODELS / name).is_file()}
+    old = {name: (MODELS / name).read_bytes() for name in WEIGHTS}
 
     def install() -> None:
         for name in WEIGHTS:  # the certificate last: it refuses weights that are not its own
@@ -170,11 +170,8 @@ def _fresh_weights() -> Iterator[Callable[[], None]]:
     try:
         yield install
     except BaseException:
-        for name in WEIGHTS:
-            if name in old:
-                replace_file(MODELS / name, old[name])
-            else:
-                (MODELS / name).unlink(missing_ok=True)
+        for name, content in old.items():
+            replace_file(MODELS / name, content)
         raise
 
 

@@ -23,7 +23,6 @@ from utils.files import replace_file
 
 OUT, EXAM = ROOT / "_build" / "questions", ROOT / "_build" / "exam"
 BANK = ROOT / "teaching" / "exam-bank.md"
-LETTERS = re.compile(r"\*([A-E])\*")
 
 
 @dataclass(frozen=True)
@@ -45,16 +44,6 @@ class ExamQuestion:
     options: dict[str, str]
     right: str | None
     answer: str
-
-    def feedback(self, letter: str) -> str:
-        """Return what the answer says of one option; all of it for the right one."""
-        # A sentence without a letter goes on with what the one before it spoke of.
-        parts = re.split(r"(?<=[.?!)])\s+(?=[A-Z*(])", self.answer)
-        said, of = [], set()
-        for part in parts:
-            of = set(LETTERS.findall(part)) or of
-            said += [part] if letter in of else []
-        return " ".join(said) if said and letter != self.right else self.answer
 
 
 def exam_questions() -> list[ExamQuestion]:
@@ -130,8 +119,8 @@ def exam_choices() -> list[dict]:
         {
             "name": f"Exam {q.number}: {q.title}", "points": q.points, "type": "multiple_choice",
             "chapter": re.search(r"\d+", q.chapter)[0].zfill(2), "question": q.text,
-            "answers": [  # feedback speaks of the letters, and platforms shuffle
-                {"answer": f"{k}: {t}", "correct": k == q.right, "feedback": q.feedback(k)}
+            "answers": [  # what is said of them names the letters, and platforms shuffle
+                {"answer": f"{k}: {t}", "correct": k == q.right, "feedback": q.answer}
                 for k, t in q.options.items()
             ],
         }
