@@ -75,7 +75,7 @@ def test_streaming_runs_small(monkeypatch):
 
 
 def test_streaming_needs_batches_that_are_the_same():
-    with pytest.raises(harness.MeasureError, match="At 64 pixels"):
+    with pytest.raises(SystemExit, match="At 64 pixels"):
         memory.streamed(apart=lambda task, way="", **_: {"batches": way})
 
 

@@ -25,10 +25,6 @@ PAGES = (ROOT / "how-long-things-take.md", ROOT / "teaching" / "classroom-server
 BACKENDS = {"tensorflow": "TensorFlow", "torch": "PyTorch", "jax": "JAX"}
 
 
-class MeasureError(SystemExit):
-    """A measurement did not come to its end, or cannot be right; the message says which."""
-
-
 def apart(task: str, *, env: dict[str, str] | None = None, **settings) -> dict:
     """Return what ``MODULE.FUNCTION`` of `tools.measure` returns in a process of its own."""
     from tools.book.course import environment
@@ -37,7 +33,7 @@ def apart(task: str, *, env: dict[str, str] | None = None, **settings) -> dict:
         try:
             return pool.submit(_run, task, environment() | (env or {}), settings).result()
         except BrokenProcessPool:
-            raise MeasureError(
+            raise SystemExit(
                 f"The measurement {task} {env or ''} was ended from outside; perhaps the memory "
                 "did not suffice. Nothing of it was stored."
             ) from None

@@ -71,7 +71,7 @@ def streamed(*, sizes: tuple[int, ...] = SIZES, apart=harness.apart) -> dict:
             whole = apart("memory.batches", folder=folder, way="memory")
             rows = apart("memory.batches", folder=folder, way="streamed")
         if whole.pop("batches") != rows.pop("batches"):
-            raise harness.MeasureError(f"At {size} pixels the streamed batches are others.")
+            raise SystemExit(f"At {size} pixels the streamed batches are others.")
         results["sizes"].append({"size": size, "memory": whole, "streamed": rows})
     return results
 
