@@ -95,14 +95,12 @@ def test_table_of_the_plans_is_brought_up_to_date(tmp_path):
         "| [1 The data](../chapters/01_x.ipynb) | 20 | – | 1 |\n"
         "| [2](../chapters/02_y.ipynb), with `EPOCHS = 10` | 25 | 5 | 7 |\n"
         "| 10 | talk | [1](../chapters/01_x.ipynb) *A*, *B* | keep |\n"
-        "**9 hours** up to chapter 1, **9 hours** up to chapter 13.\n"
     )
     renew.update_plans(tmp_path)
     assert page.read_text().splitlines() == [
         "| [1 The data](../chapters/01_x.ipynb) | 15 | 30 | 1 |",
         "| [2](../chapters/02_y.ipynb), with `EPOCHS = 10` | 20 | – | 7 |",
         "| 10 | talk | [1](../chapters/01_x.ipynb) *A*, *B* | keep |",
-        "**1 hours** up to chapter 1, **1 hours** up to chapter 13.",
     ]
 
 

@@ -88,7 +88,7 @@ def box(notebook: nbformat.NotebookNode) -> str:
 
 
 def update_plans(root: Path = ROOT) -> None:
-    """Write minutes to read and of exercises, and their sums, into the session plans."""
+    """Write minutes to read and of exercises into the table of the session plans."""
     plans = root / "teaching" / "session-plans.md"
     page = plans.read_text(encoding="utf-8")
     for path in chapters(root):
@@ -96,12 +96,6 @@ def update_plans(root: Path = ROOT) -> None:
         columns = f"| {minutes_to_read(notebook)} | {minutes_of_exercises(notebook) or '–'} |"
         link = rf"^(\| \[[^\]]+\]\(\.\./chapters/{path.stem}\.ipynb\)[^|\n]*)"
         page = re.sub(rf"(?m){link}\| \d+ \| (?:\d+|–) \|", rf"\g<1>{columns}", page)
-    row = r"^\| \[[^\]]+\]\(\.\./chapters/(\d+)[^|\n]*\| (\d+) \| (\d+|–) \| (\d+) \|"
-    rows = re.findall(row, page, re.MULTILINE)
-    for last in re.findall(r"hours\*\* up to chapter (\d+)", page):
-        numbers = (n for chapter, *minutes in rows if int(chapter) <= int(last) for n in minutes)
-        hours = round(sum(int(n) for n in numbers if n != "–") / 60)
-        page = re.sub(rf"\d+(?= hours\*\* up to chapter {last}\b)", str(hours), page)
     replace_file(plans, page)
 
 

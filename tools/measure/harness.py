@@ -14,7 +14,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from utils.files import replace_file, write_json
@@ -30,13 +30,7 @@ def apart(task: str, *, env: dict[str, str] | None = None, **settings) -> dict:
     from tools.book.course import environment
 
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        try:
-            return pool.submit(_run, task, environment() | (env or {}), settings).result()
-        except BrokenProcessPool:
-            raise SystemExit(
-                f"The measurement {task} {env or ''} was ended from outside; perhaps the memory "
-                "did not suffice. Nothing of it was stored."
-            ) from None
+        return pool.submit(_run, task, environment() | (env or {}), settings).result()
 
 
 def _run(task: str, env: dict[str, str], settings: dict) -> dict:

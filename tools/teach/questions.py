@@ -55,22 +55,16 @@ def exam_questions() -> list[ExamQuestion]:
 
 def _question(part: str) -> ExamQuestion:
     """Read one question: heading, line in italics, text, options, answer."""
-    form = r"(\d+)\. ([^\n]+)\n\n\*([^\n]+)\*\n\n(.*?)\n\n\*\*Answer\.\*\* (.*)"
+    line = r"([^·]+) · ([^·]+) · ([^·]+) · (\d+) points? · ([^·]+)"
+    form = rf"(\d+)\. ([^\n]+)\n\n\*{line}\*\n\n(.*?)\n\n\*\*Answer\.\*\* (.*)"
     if not (found := re.fullmatch(form, part.strip(), re.DOTALL)):
         raise ChapterError(f"{BANK.name}: this question has another form: {part.splitlines()[0]}")
-    number, title, line, body, answer = found.groups()
-    try:
-        chapter, level, kind, points, minutes = line.split(" · ")
-        points = int(points.split()[0])
-    except ValueError:
-        where = f"{BANK.name}, question {number}"
-        form = "*Chapter 1 · recall · short answer · 2 points · 3 minutes*"
-        raise ChapterError(f"{where}: write the line below its heading as {form}") from None
+    number, title, chapter, level, kind, points, minutes, body, answer = found.groups()
     body, *options = re.split(r"\n+- \*\*([A-E])\*\* ", body)
     texts = [" ".join(text.split()) for text in options[1::2]]
     right = answer[0] if options else None
     return ExamQuestion(
-        int(number), title, chapter, level, kind, points, minutes, body,
+        int(number), title, chapter, level, kind, int(points), minutes, body,
         dict(zip(options[::2], texts, strict=True)), right, answer,
     )  # fmt: skip
 

@@ -27,8 +27,6 @@ from tools.teach import student
 from utils.files import replace_file
 
 SOURCE = ROOT / "teaching" / "slides"
-KEYS = ("title", "points", "notes", "show")
-SHOWS = ("output", "source", "nothing")
 # What a deck needs of reveal.js, by where it goes in _build/slides/reveal.
 FONTS = "dist/theme/fonts/source-sans-pro"
 FACES = [f"{FONTS}/source-sans-pro-{face}.woff" for face in ("regular", "semibold", "italic")]
@@ -74,10 +72,8 @@ def inline(markdown: str) -> Markup:
 
 def _slide(cell: nbformat.NotebookNode) -> dict:
     entry = cell.metadata.get("slide", {})
-    if missing := [key for key in KEYS if key not in entry]:
-        raise ChapterError(f"its metadata 'slide' have no {', '.join(missing)}")
-    if entry["show"] not in SHOWS:
-        raise ChapterError(f"show is {entry['show']!r}, not one of {', '.join(SHOWS)}")
+    if missing := {"title", "points", "notes", "show"} - set(entry):
+        raise ChapterError(f"its metadata 'slide' have no {', '.join(sorted(missing))}")
     layout, shown = "nothing", []
     if cell.cell_type != "code" and entry["show"] != "nothing":
         block = re.search(r"^```text\n(.*?)^```", cell.source, re.MULTILINE | re.DOTALL)
@@ -92,6 +88,8 @@ def _slide(cell: nbformat.NotebookNode) -> dict:
         layout, shown = _pictures(cell) or ("text", _texts(cell))
         if layout == "below" and not entry["points"]:
             layout = "side"
+    elif entry["show"] != "nothing":
+        raise ChapterError(f"show is {entry['show']!r}, not output, source or nothing")
     if not shown and not entry["points"]:
         raise ChapterError("it shows nothing and has no points")
     points, title = [inline(point) for point in entry["points"]], inline(entry["title"])

@@ -32,8 +32,6 @@ PHANTOM = "NO REAL IMAGES ARE ON THIS STICK: all chapters run on the phantom (ma
 
 def build(folder: Path = FOLDER, *, root: Path = ROOT) -> str:
     """Fill the folder anew; return what the loader says when it is called there."""
-    if not (root / "_build" / "html").is_dir():
-        raise ChapterError("The book is missing; run `make book` first.")
     images = course.best_images()  # which says what is wrong with them
     wheels, student, teacher = root / "_build" / "wheels", folder / "student", folder / "teacher"
     _wheels(wheels, root / "requirements.lock")
