@@ -28,14 +28,6 @@ from utils.files import named_source
 ROOT = Path(__file__).resolve().parents[2]
 TRAINS = "05"  # the chapter that trains the network; its cell `parameters` takes EPOCHS
 
-# TensorFlow's C++ log while it starts: dates and CPU features of one machine, no Python warning.
-NATIVE_LOG = re.compile(
-    r"^(?:WARNING: All log messages before absl::InitializeLog\(\)"
-    r"|[IW]\d{4} [\d:. ]+ +\d+ \w+\.cc:\d+\]"
-    r"|To enable the following instructions:).*\n?",
-    re.MULTILINE,
-)
-
 
 class ChapterError(SystemExit):
     """What a command cannot do; where nothing catches it, Python prints its message and no more."""
@@ -57,7 +49,7 @@ def environment() -> dict[str, str]:
     if folder := named_source():
         whole = str(Path(os.path.expanduser(folder)).resolve())
         env["HAM10000_DIR"] = folder if folder == "phantom" else whole
-    env.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    env.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # no notes of TensorFlow about the machine
     env["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel, not one in the home folder
     env["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
     return env
@@ -190,11 +182,8 @@ def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | No
             if "remove-output" in cell.metadata.get("tags", ()):  # a slider lives with its kernel
                 cell.outputs = [output for output in cell.outputs if "ename" in output]
             for output in cell.outputs:
-                if output.output_type == "stream":
-                    output.text = NATIVE_LOG.sub("", output.text)
-                elif picture := output.get("data", {}).get("image/png"):
+                if picture := output.get("data", {}).get("image/png"):
                     output.data["image/png"] = with_palette(picture)
-            cell.outputs = [output for output in cell.outputs if output.get("text") != ""]
         copy.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(ran, copy)
     return time.perf_counter() - start
