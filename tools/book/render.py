@@ -110,12 +110,8 @@ def publish_html(folder: Path, *options: str, html: Path = ROOT / "_build" / "ht
     lighten(folder / "_build" / "html")
     if problem := install_mathjax(folder / "_build" / "html"):
         print(problem, file=sys.stderr, flush=True)
-    old = html.with_name(f"{html.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if html.exists():  # moved aside, so that a stopped command leaves a whole book
-        html.rename(old)
+    shutil.rmtree(html, ignore_errors=True)
     (folder / "_build" / "html").rename(html)
-    shutil.rmtree(old, ignore_errors=True)
     return html / "index.html"
 
 
