@@ -31,8 +31,8 @@ book: $(STAMP) ## render the stored notebooks to _build/html, running nothing
 pdf: $(STAMP) ## print the whole book, without solutions, to _build/reading-skin.pdf (needs Chromium)
 	@$(RUN) -m tools.book.pdf
 
-publish: $(STAMP) ## run in full on the real images and store outputs and weights (CHAPTERS="03 06": these; SAME=1: only compare)
-	@$(RUN) -m tools.book.publish $(if $(SAME),--same) $(CHAPTERS)
+publish: $(STAMP) ## run in full on the real images and store outputs and weights (CHAPTERS="03 06": these)
+	@$(RUN) -m tools.book.publish $(CHAPTERS)
 	@$(RUN) -m tools.results.stand_ins
 	@$(RUN) -m tools.results.studies --list
 	@$(RUN) -m tools.results.cards

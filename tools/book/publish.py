@@ -1,8 +1,7 @@
 """`make publish`: run chapters in full on the real images; store outputs and weights.
 
-Nothing in the repository changes before every chapter has run and passed the checks. With
-``--same``, a chapter whose texts and pictures come out as they are stored gets a new stamp; of one
-that comes out otherwise it is shown how.
+Nothing in the repository changes before every chapter has run and passed the checks. What came out
+otherwise than before, git shows.
 """
 
 import contextlib
@@ -11,7 +10,6 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from itertools import zip_longest
 from pathlib import Path
 
 import nbformat
@@ -32,10 +30,6 @@ from utils.files import replace_file
 
 MAX_NOTEBOOK, MAX_PICTURE = 1_000_000, 150_000  # bytes
 MODELS = ROOT / "models"
-# Addresses in memory, seconds, and a check sum of weights, whose numbers are compared.
-VARIES = re.compile(
-    r"0x[0-9a-f]+|(?<=check sum of the weights: )\w+|\d[\d,.]*(?= ?(?:s|ms|seconds|minutes)\b)"
-)
 EDITED = "{} was edited while it ran. Publish it again."
 WEIGHTS = ("original.weights.h5", "original.json")
 MACHINE_PATH = re.compile(
@@ -43,8 +37,8 @@ MACHINE_PATH = re.compile(
 )
 
 
-def main(numbers: list[str], *, same: bool = False) -> None:
-    """Publish the chapters with these two-digit numbers (none: all), or compare them."""
+def main(numbers: list[str]) -> None:
+    """Publish the chapters with these two-digit numbers (none: all)."""
     start, folder = time.perf_counter(), ROOT / "_build" / "publish"
     todo = [path for path in chapters() if not numbers or path.name[:2] in numbers]
     if unknown := set(numbers) - {path.name[:2] for path in todo}:
@@ -59,15 +53,11 @@ def main(numbers: list[str], *, same: bool = False) -> None:
             print(f"[{number}/{len(todo)}] {path.stem}", flush=True)
             before[path] = path.read_bytes()
             seconds = execute(path, folder / path.name)
-            if path.name.startswith(TRAINS) and not same:
+            if path.name.startswith(TRAINS):
                 install_weights()  # before the stamp, which names them
             notebook = tidy(path, folder / path.name)
             made_from = {"source": dataset.source, "fingerprint": dataset.fingerprint}
             notebook.metadata["course"] = stamp.make(notebook, **made_from, seconds=seconds)
-            if same:
-                notebooks[path], problems = as_stored(path, notebook)
-                print(*problems or ["the same"], sep="\n    ", flush=True)
-                continue
             print(f"    {seconds:.0f} s", flush=True)
             notebooks[path], problems = notebook, check(notebook)
             try:
@@ -106,32 +96,6 @@ def tidy(path: Path, executed: Path) -> nbformat.NotebookNode:
         cell.outputs = [o for o in source.outputs if o.get("data") or o.get("text", "").strip()]
     notebook.metadata.pop("widgets", None)
     return notebook
-
-
-def as_stored(path: Path, ran: nbformat.NotebookNode) -> tuple[nbformat.NotebookNode, list[str]]:
-    """Return a chapter as it is stored, stamped anew if it would be the same, and what differs."""
-    stored, problems = nbformat.read(path, as_version=4), []
-    for number, cells in enumerate(zip(stored.cells, ran.cells, strict=True), 1):
-        if number == stamp.SET_UP + 1 or "quiz" in cells[0].metadata.get("tags", ()):
-            continue
-        for pair in zip_longest(*map(_shown, cells), fillvalue="nothing"):
-            if pair[0] != pair[1]:
-                words = ("(a picture)" if isinstance(part, bytes) else part for part in pair)
-                problems.append(f"cell {number}: {' | '.join(words)}")
-    if not problems:
-        new = ran.metadata["course"]
-        stored.metadata["course"] |= {"code": new["code"], "weights": new["weights"]}
-    return stored, problems
-
-
-def _shown(cell: nbformat.NotebookNode) -> list[str | bytes]:
-    """Return the lines and the pictures that a cell shows, without what varies."""
-    parts = []
-    for output in cell.get("outputs", ()):
-        # A live line is as long as its longest.
-        lines = VARIES.sub("#", "".join(output_texts(output)[-1:])).splitlines()
-        parts += pictures({"outputs": [output]}) or [line.rstrip() for line in lines]
-    return parts
 
 
 def check(notebook: nbformat.NotebookNode) -> list[str]:
@@ -176,9 +140,8 @@ def _fresh_weights() -> Iterator[Callable[[], None]]:
 
 
 if __name__ == "__main__":
-    words = [word for word in sys.argv[1:] if word != "--same"]
     try:
-        main(words, same="--same" in sys.argv)
+        main(sys.argv[1:])
     except ChapterError:
         print("Nothing was published.", file=sys.stderr)
         raise
