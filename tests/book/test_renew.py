@@ -1,12 +1,10 @@
 """The times in the chapters' boxes are those that are measured and stated."""
 
 import base64
-import json
 
 import nbformat
 import pytest
 
-from tools.book import renew
 from tools.book.course import ChapterError, chapters
 from tools.book.renew import box, minutes_of_exercises, minutes_to_read, time_to_run
 
@@ -81,27 +79,6 @@ def test_own_words_for_a_long_run_stay_if_they_are_true_and_no_times_are_named()
     ):
         with pytest.raises(ChapterError, match=why):
             box(chapter(first=first, seconds=seconds))
-
-
-def test_table_of_the_plans_is_brought_up_to_date(tmp_path):
-    for folder in ("chapters", "teaching"):
-        (tmp_path / folder).mkdir()
-    toc = {"parts": [{"chapters": [{"file": "chapters/01_x"}, {"file": "chapters/02_y"}]}]}
-    (tmp_path / "_toc.yml").write_text(json.dumps(toc))  # JSON is YAML
-    nbformat.write(chapter(exercises=(10, 20)), tmp_path / "chapters" / "01_x.ipynb")
-    nbformat.write(chapter(text=1500), tmp_path / "chapters" / "02_y.ipynb")
-    page = tmp_path / "teaching" / "session-plans.md"
-    page.write_text(
-        "| [1 The data](../chapters/01_x.ipynb) | 20 | – | 1 |\n"
-        "| [2](../chapters/02_y.ipynb), with `EPOCHS = 10` | 25 | 5 | 7 |\n"
-        "| 10 | talk | [1](../chapters/01_x.ipynb) *A*, *B* | keep |\n"
-    )
-    renew.update_plans(tmp_path)
-    assert page.read_text().splitlines() == [
-        "| [1 The data](../chapters/01_x.ipynb) | 15 | 30 | 1 |",
-        "| [2](../chapters/02_y.ipynb), with `EPOCHS = 10` | 20 | – | 7 |",
-        "| 10 | talk | [1](../chapters/01_x.ipynb) *A*, *B* | keep |",
-    ]
 
 
 @pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)

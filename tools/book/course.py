@@ -128,11 +128,6 @@ def pictures(cell: nbformat.NotebookNode) -> list[bytes]:
     return [base64.b64decode(data["image/png"]) for data in shown if "image/png" in data]
 
 
-def size(picture: bytes) -> tuple[int, int]:
-    """Return width and height of a picture in pixels."""
-    return Image.open(io.BytesIO(picture)).size
-
-
 def small(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Give a chapter the values for a trial run that its cell ``parameters`` carries; return it."""
     cells = (c for c in notebook.cells if "parameters" in c.metadata.get("tags", ()))

@@ -71,7 +71,6 @@ def main(numbers: list[str]) -> None:
                 raise ChapterError(EDITED.format(path.name))
         for path, notebook in notebooks.items():
             replace_file(path, nbformat.writes(notebook, version=4) + "\n")
-    renew.update_plans()
     print(f"Done in {(time.perf_counter() - start) / 60:.1f} minutes.")
 
 

@@ -1,5 +1,6 @@
 """`make book`: render the committed notebooks with their stored outputs to _build/html."""
 
+import io
 import re
 import shutil
 import subprocess
@@ -8,9 +9,10 @@ import time
 from pathlib import Path
 
 import nbformat
+from PIL import Image
 
 from tools.book import npm
-from tools.book.course import ROOT, ChapterError, chapters, pictures, run_python, size
+from tools.book.course import ROOT, ChapterError, chapters, pictures, run_python
 from utils.files import replace_file
 
 # What the book is made of besides the chapters.
@@ -49,7 +51,7 @@ def stage(folder: Path, *, with_chapters: bool = True) -> None:
 def fit_pictures(notebook: nbformat.NotebookNode) -> None:
     """Show each picture at half its pixels, sharp on any screen; a click opens it at full size."""
     for cell in notebook.cells:
-        if widths := [size(picture)[0] for picture in pictures(cell)]:
+        if widths := [Image.open(io.BytesIO(file)).width for file in pictures(cell)]:
             image = cell.metadata.setdefault("mystnb", {}).setdefault("image", {})
             image["width"] = f"{max(widths) // 2}px"
 

@@ -11,11 +11,10 @@ minutes they state, and the time to run is that of the stored run.
 import math
 import re
 import textwrap
-from pathlib import Path
 
 import nbformat
 
-from tools.book.course import ROOT, ChapterError, chapters, pictures
+from tools.book.course import ChapterError, chapters, pictures
 from utils.files import replace_file
 from utils.quiz import as_output, read_quiz
 
@@ -87,18 +86,6 @@ def box(notebook: nbformat.NotebookNode) -> str:
     return filled.replace("\N{NO-BREAK SPACE}", " ") + gap + rest
 
 
-def update_plans(root: Path = ROOT) -> None:
-    """Write minutes to read and of exercises into the table of the session plans."""
-    plans = root / "teaching" / "session-plans.md"
-    page = plans.read_text(encoding="utf-8")
-    for path in chapters(root):
-        notebook = nbformat.read(path, as_version=4)
-        columns = f"| {minutes_to_read(notebook)} | {minutes_of_exercises(notebook) or '–'} |"
-        link = rf"^(\| \[[^\]]+\]\(\.\./chapters/{path.stem}\.ipynb\)[^|\n]*)"
-        page = re.sub(rf"(?m){link}\| \d+ \| (?:\d+|–) \|", rf"\g<1>{columns}", page)
-    replace_file(plans, page)
-
-
 def show_quiz(notebook: nbformat.NotebookNode, number: str) -> None:
     """Put the quiz of a chapter as it is now into the outputs that show one."""
     for cell in [cell for cell in notebook.cells if "quiz" in cell.metadata.get("tags", ())]:
@@ -116,4 +103,3 @@ if __name__ == "__main__":
         if (text := nbformat.writes(notebook, version=4)) != before:
             replace_file(path, text + "\n")
             print(f"{path.stem}: written")
-    update_plans()

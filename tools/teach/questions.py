@@ -16,6 +16,9 @@ from pathlib import Path
 import jinja2
 import nbformat
 from markdown_it import MarkdownIt
+from text2qti.config import Config
+from text2qti.qti import QTI
+from text2qti.quiz import Quiz
 
 from tools.book.course import ROOT, ChapterError, chapters
 from utils import quiz
@@ -124,10 +127,6 @@ def exam_choices() -> list[dict]:
 
 def build(folder: Path = OUT) -> list[Path]:
     """Write the files for all platforms; return their paths."""
-    from text2qti.config import Config  # here: who reads the exam bank only does not need it
-    from text2qti.qti import QTI
-    from text2qti.quiz import Quiz
-
     pages, choices, categories = templates("questions"), exam_choices(), {}
     quizzes = {"exam-bank": ("Exam bank", choices)}
     for path in chapters():

@@ -21,7 +21,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from tools.book.course import ROOT, ChapterError, chapters, pictures, size
+from tools.book.course import ROOT, ChapterError, chapters, pictures
 from tools.book.npm import NpmError, install
 from tools.teach import student
 from utils.files import replace_file
@@ -106,7 +106,7 @@ def _pictures(cell: nbformat.NotebookNode) -> tuple[str, list[Markup]] | None:
     if not alt:
         raise ChapterError("its picture has no alt text")
     tag = Markup('<img src="data:image/png;base64,{}" alt="{}">')
-    width, height = size(images[0])
+    width, height = Image.open(io.BytesIO(images[0])).size
     layout = "below" if width * len(images) > WIDE * height else "side"
     images = [part for image in images for part in _halves(image)]
     return layout, [tag.format(b64encode(image).decode(), alt) for image in images]
