@@ -14,7 +14,7 @@ export PYTHONUTF8 := 1
 export KERAS_HOME := $(CURDIR)/runs/keras
 STAMP := .venv/.installed
 # What a rendered book gets besides its pages.
-FINISH = $(RUN) -m tools.demo.install && $(RUN) -m tools.teach.enclose
+FINISH = $(RUN) -m tools.demo.install && $(RUN) -m tools.teach.slides _build/html
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -33,8 +33,8 @@ book: $(STAMP) ## render the stored notebooks to _build/html, running nothing
 pdf: $(STAMP) ## print the whole book, without solutions, to _build/reading-skin.pdf (needs Chromium)
 	@$(RUN) -m tools.book.pdf
 
-publish: $(STAMP) ## run in full on the real images and store outputs and weights (CHAPTERS="03 06": these; SAME=1: only compare)
-	@$(RUN) -m tools.book.publish $(if $(SAME),--same) $(CHAPTERS)
+publish: $(STAMP) ## run in full on the real images and store outputs and weights (CHAPTERS="03 06": these)
+	@$(RUN) -m tools.book.publish $(CHAPTERS)
 	@$(RUN) -m tools.results.stand_ins
 	@$(RUN) -m tools.results.studies --list
 	@$(RUN) -m tools.results.cards
@@ -52,7 +52,7 @@ slides: $(STAMP) ## make a deck of slides for every chapter in _build/slides, ru
 	@$(RUN) -m tools.teach.slides
 
 exam: $(STAMP) ## an exam sheet without answers and its key, in _build/exam: QUESTIONS="3 4 6 8"
-	@$(RUN) -m tools.teach.exam $(QUESTIONS)
+	@$(RUN) -m tools.teach.questions --exam $(QUESTIONS)
 
 questions: $(STAMP) ## quizzes and exam choices for Moodle, Canvas and Blackboard, in _build/questions
 	@$(RUN) -m tools.teach.questions

@@ -10,10 +10,10 @@ import pytest
 from tools.book import stamp
 from tools.book.course import ROOT
 
-# The plan had 4,000 lines for tools and 9,000 for tests. What has grown since: transfer learning
-# and what one takes into a lecture hall (tools), readers' own pictures (utils: 60 more than the
-# reader of DermaMNIST gave back), and a corpus of damaged files with what it found (tests, utils).
-LINES = {"utils": 3590, "exercises": 1950, "tools": 4990, "tests": 10350}
+# The plan has 4,500 lines for tools, and had 9,000 for tests. What has grown since: readers' own
+# pictures (utils: 60 more than the reader of DermaMNIST gave back), and a corpus of damaged files
+# with what it found (tests, utils).
+LINES = {"utils": 3590, "exercises": 1950, "tools": 4500, "tests": 10183}
 MOST_FILES_OF_UTILS = 22
 # From the ground up; a module imports only from floors below its own.
 FLOORS = [

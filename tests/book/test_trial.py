@@ -6,7 +6,7 @@ from contextlib import nullcontext
 import nbformat
 import pytest
 
-from tools.book.trial import trial_copy
+from tools.book.run_tests import trial_copy
 
 v4 = nbformat.v4
 

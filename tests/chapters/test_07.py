@@ -8,7 +8,7 @@ from scipy.special import expit, softmax
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 
-from tools.book.chapter_code import definitions
+from tools.book.course import definitions
 from utils.classes import DX
 
 CHAPTER = definitions("07")

@@ -12,7 +12,7 @@ import pytest
 from keras import layers
 from PIL import Image
 
-from tools.book.chapter_code import definitions
+from tools.book.course import definitions
 from utils.models import small_resnet
 
 chapter = definitions("11")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from tools.book.chapter_code import definitions
+from tools.book.course import definitions
 from utils.classes import DX
 from utils.data import load_ham10000
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from small_dataset import small_dataset
 
-from tools.book.chapter_code import definitions
+from tools.book.course import definitions
 from utils.models import small_resnet
 from utils.training import BEST, Rows
 
@@ -23,7 +23,7 @@ A1 = definitions("A1")
 
 TWO_DEVICES = """
 import keras, numpy as np
-from tools.book.chapter_code import definitions
+from tools.book.course import definitions
 
 layers, devices = keras.layers, keras.distribution.list_devices("cpu")
 rng, draw_weights = np.random.default_rng(0), definitions("A1").draw_weights

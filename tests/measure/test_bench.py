@@ -27,7 +27,7 @@ def results():
         if "average" in settings:
             settings["average"] = 0.5
         found = run(**json.loads(json.dumps(settings)))  # as they would reach another process
-        if task == "bench.prepare":
+        if task == "networks.prepare":
             csv = Path(settings["folder"]) / "images.csv"
             again, classes = read_kaggle_csv(csv, expected_rows=len(dataset.labels))
             assert (again == dataset.images).all() and (classes == dataset.labels).all()
@@ -62,7 +62,7 @@ def test_stored_results_come_from_a_whole_run_on_real_images():
     assert stored["measured"]["original"]["epochs"] == 50
 
 
-def test_reading_is_measured_in_a_process_of_its_own(tmp_path, monkeypatch):
+def test_reading_is_measured_in_a_process_of_its_own(tmp_path):
     ballast = np.ones(60_000_000)  # 480 MB, which are not the measurement's
     (tmp_path / "images.csv").write_text("a,label\n" + "0,0\n" * 2352)
     settings = {"folder": str(tmp_path)}
@@ -70,5 +70,5 @@ def test_reading_is_measured_in_a_process_of_its_own(tmp_path, monkeypatch):
     assert found["images"] == 1 and 30 < found["peak_mb"] < 300 < ballast.nbytes / 1e6
     (tmp_path / "images.csv").write_text("a,label\n" + "0,0\n" * 2352 * 8000)
     assert harness.apart("bench.read_csv", **settings)["peak_mb"] > found["peak_mb"] + 290
-    with pytest.raises(harness.MeasureError, match="bench.read_csv .*ended with status 1"):
+    with pytest.raises(FileNotFoundError, match="none"):
         harness.apart("bench.read_csv", folder=str(tmp_path / "none"))

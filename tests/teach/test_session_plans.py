@@ -7,7 +7,7 @@ from functools import cache
 import nbformat
 
 from tools.book.course import ROOT, chapters
-from tools.book.reading_time import minutes_of_exercises
+from tools.book.renew import minutes_of_exercises
 from utils.classes import DX
 
 PAGES = {path.stem: path for path in (ROOT / "teaching").glob("*.md")}

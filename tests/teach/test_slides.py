@@ -110,7 +110,7 @@ def test_a_high_picture_is_cut_where_it_is_emptiest():
             v4.new_markdown_cell("T", metadata=code("", "output").metadata),
             "can show 'nothing', or a block",
         ),
-        (v4.new_markdown_cell("T", metadata={"tags": ["slide"]}), "no title, points"),
+        (v4.new_markdown_cell("T", metadata={"tags": ["slide"]}), "no notes, points"),
     ],
 )
 def test_a_cell_that_cannot_be_a_slide_is_named(cell, why):

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import softmax
 from sklearn.metrics import log_loss
 
-from tools.book.chapter_code import definitions
+from tools.book.course import definitions
 from utils import calibration
 from utils.classes import DX
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tools.book.chapter_code import definitions
+from tools.book.course import definitions
 from utils import refusal
 from utils.data import phantom
 from utils.models import original_cnn, small_resnet

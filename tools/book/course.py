@@ -1,35 +1,32 @@
 """What the commands share: the chapters in the book's order, running one, staging the book."""
 
+import ast
 import atexit
 import base64
 import io
 import os
 import re
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
 import time
+import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 import nbformat
 import yaml
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from PIL import Image
+from traitlets.config import Config
 
 from utils.files import named_source
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAINS = "05"  # the chapter that trains the network; its cell `parameters` takes EPOCHS
-
-# TensorFlow's C++ log while it starts: dates and CPU features of one machine, no Python warning.
-NATIVE_LOG = re.compile(
-    r"^(?:WARNING: All log messages before absl::InitializeLog\(\)"
-    r"|[IW]\d{4} [\d:. ]+ +\d+ \w+\.cc:\d+\]"
-    r"|To enable the following instructions:).*\n?",
-    re.MULTILINE,
-)
 
 
 class ChapterError(SystemExit):
@@ -37,14 +34,10 @@ class ChapterError(SystemExit):
 
 
 def chapters(root: Path = ROOT) -> list[Path]:
-    """Return the chapters' notebooks in the order of ``_toc.yml``, which all have to be there."""
+    """Return the chapters' notebooks in the order of ``_toc.yml``."""
     toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
     files = (entry["file"] for part in toc["parts"] for entry in part["chapters"])
-    paths = [root / f"{file}.ipynb" for file in files if file.startswith("chapters/")]
-    missing = [path.name for path in paths if not path.is_file()]
-    if missing:
-        raise ChapterError(f"_toc.yml names chapters that do not exist: {', '.join(missing)}")
-    return paths
+    return [root / f"{file}.ipynb" for file in files if file.startswith("chapters/")]
 
 
 def environment() -> dict[str, str]:
@@ -56,7 +49,7 @@ def environment() -> dict[str, str]:
     if folder := named_source():
         whole = str(Path(os.path.expanduser(folder)).resolve())
         env["HAM10000_DIR"] = folder if folder == "phantom" else whole
-    env.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    env.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # no notes of TensorFlow about the machine
     env["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel, not one in the home folder
     env["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
     return env
@@ -135,20 +128,10 @@ def pictures(cell: nbformat.NotebookNode) -> list[bytes]:
     return [base64.b64decode(data["image/png"]) for data in shown if "image/png" in data]
 
 
-def png_size(picture: bytes) -> tuple[int, int]:
-    """Return width and height in pixels, which stand at the beginning of a PNG file."""
-    return struct.unpack(">II", picture[16:24])
-
-
-def small_values(notebook: nbformat.NotebookNode) -> dict[str, object]:
-    """Return the small values for a trial run that the cell tagged ``parameters`` carries."""
-    cells = (c for c in notebook.cells if "parameters" in c.metadata.get("tags", ()))
-    return {name: value for cell in cells for name, value in cell.metadata.get("small", {}).items()}
-
-
 def small(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Give a chapter its small values; return it."""
-    return with_values(notebook, small_values(notebook))
+    """Give a chapter the values for a trial run that its cell ``parameters`` carries; return it."""
+    cells = (c for c in notebook.cells if "parameters" in c.metadata.get("tags", ()))
+    return with_values(notebook, next((c.metadata.get("small", {}) for c in cells), {}))
 
 
 def with_values(notebook: nbformat.NotebookNode, values: Mapping) -> nbformat.NotebookNode:
@@ -163,8 +146,6 @@ def with_values(notebook: nbformat.NotebookNode, values: Mapping) -> nbformat.No
 
 def with_palette(picture: str) -> str:
     """Return a PNG (base64) with at most 256 colours, if that makes it smaller."""
-    from PIL import Image
-
     image, file = Image.open(io.BytesIO(base64.b64decode(picture))), io.BytesIO()
     image.convert("RGB").quantize(256).save(file, "PNG", optimize=True)
     smaller = base64.b64encode(file.getvalue()).decode()
@@ -175,35 +156,20 @@ def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | No
     """Run a chapter in its own folder, which only reads it; return the seconds it took.
 
     `copy` is the file of the executed copy. `parameters` are values for the cell tagged
-    ``parameters``; with ``COURSE_QUICK=1`` the chapter's small values are given too.
+    ``parameters``; with ``COURSE_QUICK=1`` the chapter's small values are given instead.
     """
-    from nbclient.exceptions import CellExecutionError
-    from tqdm import tqdm
+    from nbconvert.filters import strip_ansi  # here, because it takes a second
 
-    ran, values = nbformat.read(notebook, as_version=4), dict(parameters or {})
+    ran, start = nbformat.read(notebook, as_version=4), time.perf_counter()
     if os.environ.get("COURSE_QUICK") == "1":
-        values = small_values(ran) | values
-    with_values(ran, values)
-    # A live line on a terminal, a line every 20 s elsewhere.
-    every, start = 0.1 if sys.stderr.isatty() else 20, time.perf_counter()
+        small(ran)
+    with_values(ran, parameters or {})
     try:
-        look = {"desc": f"  {notebook.stem}", "leave": False, "mininterval": every}
-        with tqdm(total=len(ran.cells), **look) as bar:
-            run_cells(
-                ran,
-                cwd=notebook.parent,
-                env=environment(),
-                on_cell_executed=lambda cell_index, **_: bar.update(cell_index + 1 - bar.n),
-            )
+        run_cells(ran, cwd=notebook.parent, env=environment())
     except CellExecutionError as error:
-        failed = [(c, o) for c in ran.cells for o in c.get("outputs", ()) if "ename" in o]
-        cell, output = failed[-1]
-        trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(output.traceback)).splitlines()
         raise ChapterError(
-            f"{notebook.name}, code cell {cell.execution_count} stopped with {error.ename}.\n"
-            f"The cell begins: {(cell.source.strip().splitlines() or [''])[0]}\n"
-            + "\n".join(f"    {line}" for line in trace[-12:])
-            + f"\nThe copy up to that cell: {copy}"
+            f"{notebook.name} stopped with {error.ename}.\n{strip_ansi(str(error)).strip()}\n"
+            f"The copy up to that cell: {copy}"
         ) from None
     finally:
         ran.metadata.pop("widgets", None)
@@ -211,11 +177,8 @@ def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | No
             if "remove-output" in cell.metadata.get("tags", ()):  # a slider lives with its kernel
                 cell.outputs = [output for output in cell.outputs if "ename" in output]
             for output in cell.outputs:
-                if output.output_type == "stream":
-                    output.text = NATIVE_LOG.sub("", output.text)
-                elif picture := output.get("data", {}).get("image/png"):
+                if picture := output.get("data", {}).get("image/png"):
                     output.data["image/png"] = with_palette(picture)
-            cell.outputs = [output for output in cell.outputs if output.get("text") != ""]
         copy.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(ran, copy)
     return time.perf_counter() - start
@@ -226,9 +189,6 @@ def run_cells(
     log: int | IO = subprocess.DEVNULL, **options,
 ) -> None:  # fmt: skip
     """Run the cells in a kernel of this Python; what the process itself says goes to `log`."""
-    from nbclient import NotebookClient  # here, because `make book` does not need it
-    from traitlets.config import Config
-
     with tempfile.TemporaryDirectory() as folder:
         # Sockets of the file system where there are some: no open ports, no warning about them.
         sockets = {"transport": "ipc", "ip": f"{folder}/kernel"} if os.name != "nt" else {}
@@ -240,6 +200,29 @@ def run_cells(
         except RuntimeError:
             atexit.unregister(client._cleanup_kernel)  # which fails for a kernel that never was
             raise
+
+
+def definitions(number: str) -> types.ModuleType:
+    """Return the functions, classes and CONSTANTS of a chapter's cells, without running the rest.
+
+    The notebook is the one place where they stand; tools and tests take them from there. `number`
+    begins the file's name: ``"09"``. What needs the chapter's variables cannot be called.
+    """
+    (path,) = (ROOT / "chapters").glob(f"{number}_*.ipynb")
+    module = types.ModuleType(f"chapter_{number}", f"Definitions of {path.name}.")
+    for index, cell in enumerate(nbformat.read(path, as_version=4).cells):
+        others = {"parameters", "exercise", "solution", "quiz"} & set(cell.metadata.get("tags", ()))
+        if cell.cell_type == "code" and not others and index != 2:  # 2: the set-up cell
+            tree = ast.parse(cell.source)
+            tree.body = [statement for statement in tree.body if _defines(statement)]
+            exec(compile(tree, f"{path.name}, cell {index + 1}", "exec"), module.__dict__)
+    return module
+
+
+def _defines(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.Assign):
+        return all(isinstance(t, ast.Name) and t.id.isupper() for t in statement.targets)
+    return isinstance(statement, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
 
 
 def copy_working_tree(folder: Path, *parts: str, root: Path = ROOT) -> None:

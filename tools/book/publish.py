@@ -1,26 +1,21 @@
 """`make publish`: run chapters in full on the real images; store outputs and weights.
 
-Nothing in the repository changes before every chapter has run and passed the checks. With
-``--same``, a chapter whose texts and pictures come out as they are stored gets a new stamp; of one
-that comes out otherwise it is shown how.
+Nothing in the repository changes before every chapter has run and passed the checks. What came out
+otherwise than before, git shows.
 """
 
 import contextlib
-import io
 import re
 import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from itertools import zip_longest
 from pathlib import Path
 
 import nbformat
-import numpy as np
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
-from PIL import Image
 
-from tools.book import reading_time, stamp
+from tools.book import renew, stamp
 from tools.book.course import (
     ROOT,
     TRAINS,
@@ -35,11 +30,6 @@ from utils.files import replace_file
 
 MAX_NOTEBOOK, MAX_PICTURE = 1_000_000, 150_000  # bytes
 MODELS = ROOT / "models"
-PIXEL_TOLERANCE = 0.5  # mean difference of two pictures in grey levels of 255
-# Addresses in memory, seconds, and a check sum of weights, whose numbers are compared.
-VARIES = re.compile(
-    r"0x[0-9a-f]+|(?<=check sum of the weights: )\w+|\d[\d,.]*(?= ?(?:s|ms|seconds|minutes)\b)"
-)
 EDITED = "{} was edited while it ran. Publish it again."
 WEIGHTS = ("original.weights.h5", "original.json")
 MACHINE_PATH = re.compile(
@@ -47,8 +37,8 @@ MACHINE_PATH = re.compile(
 )
 
 
-def main(numbers: list[str], *, same: bool = False) -> None:
-    """Publish the chapters with these two-digit numbers (none: all), or compare them."""
+def main(numbers: list[str]) -> None:
+    """Publish the chapters with these two-digit numbers (none: all)."""
     start, folder = time.perf_counter(), ROOT / "_build" / "publish"
     todo = [path for path in chapters() if not numbers or path.name[:2] in numbers]
     if unknown := set(numbers) - {path.name[:2] for path in todo}:
@@ -63,19 +53,15 @@ def main(numbers: list[str], *, same: bool = False) -> None:
             print(f"[{number}/{len(todo)}] {path.stem}", flush=True)
             before[path] = path.read_bytes()
             seconds = execute(path, folder / path.name)
-            if path.name.startswith(TRAINS) and not same:
+            if path.name.startswith(TRAINS):
                 install_weights()  # before the stamp, which names them
             notebook = tidy(path, folder / path.name)
             made_from = {"source": dataset.source, "fingerprint": dataset.fingerprint}
             notebook.metadata["course"] = stamp.make(notebook, **made_from, seconds=seconds)
-            if same:
-                notebooks[path], problems = as_stored(path, notebook)
-                print(*problems or ["the same"], sep="\n    ", flush=True)
-                continue
             print(f"    {seconds:.0f} s", flush=True)
             notebooks[path], problems = notebook, check(notebook)
             try:
-                notebook.cells[1].source = reading_time.box(notebook)
+                notebook.cells[1].source = renew.box(notebook)
             except ChapterError as error:
                 problems.append(str(error))
             if problems:
@@ -85,7 +71,6 @@ def main(numbers: list[str], *, same: bool = False) -> None:
                 raise ChapterError(EDITED.format(path.name))
         for path, notebook in notebooks.items():
             replace_file(path, nbformat.writes(notebook, version=4) + "\n")
-    reading_time.update_plans()
     print(f"Done in {(time.perf_counter() - start) / 60:.1f} minutes.")
 
 
@@ -112,39 +97,6 @@ def tidy(path: Path, executed: Path) -> nbformat.NotebookNode:
     return notebook
 
 
-def as_stored(path: Path, ran: nbformat.NotebookNode) -> tuple[nbformat.NotebookNode, list[str]]:
-    """Return a chapter as it is stored, stamped anew if it would be the same, and what differs."""
-    stored, problems = nbformat.read(path, as_version=4), []
-    for number, cells in enumerate(zip(stored.cells, ran.cells, strict=True), 1):
-        if number == stamp.SET_UP + 1 or "quiz" in cells[0].metadata.get("tags", ()):
-            continue
-        for old, new in zip_longest(*map(_shown, cells), fillvalue="nothing"):
-            if isinstance(old, str) or isinstance(new, str):
-                different = not isinstance(old, type(new)) or old != new
-            else:
-                different = old.shape != new.shape or np.abs(old - new).mean() > PIXEL_TOLERANCE
-            if different:
-                words = ("(a picture)" if isinstance(p, np.ndarray) else p for p in (old, new))
-                problems.append(f"cell {number}: {' | '.join(words)}")
-    if not problems:
-        new = ran.metadata["course"]
-        stored.metadata["course"] |= {"code": new["code"], "weights": new["weights"]}
-    return stored, problems
-
-
-def _shown(cell: nbformat.NotebookNode) -> list[str | np.ndarray]:
-    """Return the lines and the pictures that a cell shows, without what varies."""
-    parts = []
-    for output in cell.get("outputs", ()):
-        if images := pictures({"outputs": [output]}):
-            image = Image.open(io.BytesIO(images[0])).convert("RGB")
-            parts.append(np.asarray(image, dtype=float))
-        else:
-            lines = VARIES.sub("#", output_texts(output)[-1]).splitlines()
-            parts += [line.rstrip() for line in lines]  # a live line is as long as its longest
-    return parts
-
-
 def check(notebook: nbformat.NotebookNode) -> list[str]:
     """Return what forbids that an executed notebook is stored, a sentence each."""
     problems = []
@@ -169,7 +121,7 @@ def check(notebook: nbformat.NotebookNode) -> list[str]:
 def _fresh_weights() -> Iterator[Callable[[], None]]:
     """Yield a function that copies new weights from runs/ to models/; take them back on failure."""
     began = time.time()
-    old = {name: (MODELS / name).read_bytes() for name in WEIGHTS if (MODELS / name).is_file()}
+    old = {name: (MODELS / name).read_bytes() for name in WEIGHTS}
 
     def install() -> None:
         for name in WEIGHTS:  # the certificate last: it refuses weights that are not its own
@@ -181,18 +133,14 @@ def _fresh_weights() -> Iterator[Callable[[], None]]:
     try:
         yield install
     except BaseException:
-        for name in WEIGHTS:
-            if name in old:
-                replace_file(MODELS / name, old[name])
-            else:
-                (MODELS / name).unlink(missing_ok=True)
+        for name, content in old.items():
+            replace_file(MODELS / name, content)
         raise
 
 
 if __name__ == "__main__":
-    words = [word for word in sys.argv[1:] if word != "--same"]
     try:
-        main(words, same="--same" in sys.argv)
+        main(sys.argv[1:])
     except ChapterError:
         print("Nothing was published.", file=sys.stderr)
         raise

@@ -1,8 +1,6 @@
-"""`make book`: render the committed notebooks with their stored outputs to _build/html.
+"""`make book`: render the committed notebooks with their stored outputs to _build/html."""
 
-With ``--links``, open every outside link of the book instead, and name those that are broken.
-"""
-
+import io
 import re
 import shutil
 import subprocess
@@ -11,17 +9,17 @@ import time
 from pathlib import Path
 
 import nbformat
+from PIL import Image
 
-from tools.book import glossary, npm
-from tools.book.course import ROOT, ChapterError, chapters, pictures, png_size, run_python
+from tools.book import npm
+from tools.book.course import ROOT, ChapterError, chapters, pictures, run_python
 from utils.files import replace_file
 
 # What the book is made of besides the chapters.
 PAGES = ("*.md", "data/README.md", "models/README.md", "*.bib", "_config.yml", "_toc.yml")
 STRICT = ("-W", "--keep-going", "--quiet")  # a warning is an error
-SCRIPT, FONTS = "tex-mml-chtml.js", "output/chtml/fonts/woff-v2"  # of MathJax
-# What Sphinx writes into pages with formulas; it loads MathJax from a public server.
-PUBLIC = f"https://cdn.jsdelivr.net/npm/mathjax@3/es5/{SCRIPT}"
+# Of MathJax, which pages look for where mathjax_path in _config.yml says.
+SCRIPT, FONTS = "tex-mml-chtml.js", "output/chtml/fonts/woff-v2"
 # What the theme writes and what stands there instead: light or dark, known before the page is
 # drawn, so that nothing flashes or moves; a landmark for the sidebar; folded cells that are read
 # aloud as they are labelled; in a table's corner no heading without words.
@@ -53,7 +51,7 @@ def stage(folder: Path, *, with_chapters: bool = True) -> None:
 def fit_pictures(notebook: nbformat.NotebookNode) -> None:
     """Show each picture at half its pixels, sharp on any screen; a click opens it at full size."""
     for cell in notebook.cells:
-        if widths := [png_size(picture)[0] for picture in pictures(cell)]:
+        if widths := [Image.open(io.BytesIO(file)).width for file in pictures(cell)]:
             image = cell.metadata.setdefault("mystnb", {}).setdefault("image", {})
             image["width"] = f"{max(widths) // 2}px"
 
@@ -77,17 +75,7 @@ def lighten(html: Path) -> None:
 
 
 def render(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Let Jupyter Book build the staged book in `folder` to ``folder/_build/html``.
-
-    The chapters there, stored or just run, get their links to the glossary in the book's form.
-    """
-    within = glossary.within_book()
-    for chapter in (folder / "chapters").glob("*.ipynb"):
-        notebook = nbformat.read(chapter, as_version=4)
-        for cell in notebook.cells:
-            if cell.cell_type == "markdown":
-                cell.source = within(cell.source)
-        nbformat.write(notebook, chapter)
+    """Let Jupyter Book build the staged book in `folder` to ``folder/_build/html``."""
     code = "from jupyter_book.cli.main import main; main()"
     return run_python(["-c", code, "build", folder, *(options or STRICT)], cwd=folder)
 
@@ -105,20 +93,13 @@ def render_fitted(folder: Path, *options: str) -> None:
 
 def install_mathjax(html: Path) -> str:
     """Put MathJax into a rendered book, for use without a network; return what is missing."""
-    pages = {path: path.read_text(encoding="utf-8") for path in sorted(html.rglob("*.html"))}
-    pages = {path: text for path, text in pages.items() if PUBLIC in text}
-    if not pages:
-        return ""
     try:
         package = npm.install(ROOT / "tools" / "formulas") / "mathjax" / "es5"
     except npm.NpmError as error:
-        return f"Formulas need a network when the book is read: MathJax is missing.\n{error}"
+        return f"Formulas show as they are typed: MathJax is missing.\n{error}"
     place = html / "_static" / "mathjax"
     shutil.copytree(package / FONTS, place / FONTS, dirs_exist_ok=True)
     shutil.copy2(package / SCRIPT, place)
-    for path, text in pages.items():
-        up = "../" * (len(path.relative_to(html).parts) - 1)
-        replace_file(path, text.replace(PUBLIC, f"{up}_static/mathjax/{SCRIPT}"))
     return ""
 
 
@@ -131,37 +112,14 @@ def publish_html(folder: Path, *options: str, html: Path = ROOT / "_build" / "ht
     lighten(folder / "_build" / "html")
     if problem := install_mathjax(folder / "_build" / "html"):
         print(problem, file=sys.stderr, flush=True)
-    old = html.with_name(f"{html.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if html.exists():  # moved aside, so that a stopped command leaves a whole book
-        html.rename(old)
+    shutil.rmtree(html, ignore_errors=True)
     (folder / "_build" / "html").rename(html)
-    shutil.rmtree(old, ignore_errors=True)
     return html / "index.html"
 
 
-def check_links() -> None:
-    """Open every outside link of the book and name those that are broken (needs a network)."""
-    folder = ROOT / "_build" / "links"
-    stage(folder)
-    done = render(folder, "--builder", "linkcheck")
-    report = folder / "_build" / "html" / "output.txt"  # Jupyter Book gives no folder of its own
-    if not report.exists():
-        raise ChapterError(f"The links could not be checked:\n{done.stdout[-3000:]}")
-    lines = report.read_text(encoding="utf-8").splitlines()
-    if broken := [line for line in lines if "[broken]" in line or "[timeout]" in line]:
-        raise ChapterError("\n".join(broken))
-    print("No broken links.")
-
-
-def main() -> None:
-    """Render the book."""
+if __name__ == "__main__":
     start = time.perf_counter()
     print("Rendering the book from the stored notebooks …", flush=True)
     stage(ROOT / "_build" / "book")
     page = publish_html(ROOT / "_build" / "book")
     print(f"Done in {time.perf_counter() - start:.0f} s. Open {page.as_uri()}")
-
-
-if __name__ == "__main__":
-    check_links() if "--links" in sys.argv else main()

@@ -4,7 +4,6 @@ import os
 import time
 
 import nbformat
-from prettytable import PrettyTable
 
 from tools.book.course import (
     ROOT,
@@ -34,8 +33,6 @@ def gpu_name() -> str | None:
 
 if __name__ == "__main__":
     start, folder = time.perf_counter(), ROOT / "_build" / "course"
-    table = PrettyTable(["chapter", "seconds", "data"], align="l")
-    table.align["seconds"] = "r"
     todo = chapters()
     print("1. Data", flush=True)
     if best_images().is_phantom:  # the chapters need not try a download each
@@ -57,9 +54,8 @@ if __name__ == "__main__":
         given = parameters if notebook.name.startswith(TRAINS) else {}
         seconds = execute(notebook, copy, parameters=given)
         ran_on = data_of(nbformat.read(copy, as_version=4)) or "none"
-        table.add_row([notebook.stem, f"{seconds:.0f}", ran_on])
+        print(f"       {seconds:.0f} s, data: {ran_on}", flush=True)
 
     print("3. Book", flush=True)
     page = publish_html(folder)
-    print(table)
     print(f"Done in {(time.perf_counter() - start) / 60:.1f} minutes. Open {page.as_uri()}")

@@ -9,7 +9,6 @@ import re
 import sys
 from pathlib import Path
 
-import nbformat
 import yaml
 
 from tools.book.course import ROOT, ChapterError
@@ -37,10 +36,7 @@ def _pages(owner_and_name: str) -> str:
 
 
 def set_address(new: str, root: Path = ROOT, *, new_branch: str | None = None) -> list[Path]:
-    """Replace the address, and the branch, in every file that has it; return those that changed.
-
-    In notebooks only sources are touched, so outputs and their stamp stay valid.
-    """
+    """Replace the address, and the branch, in every file that has it; return those that changed."""
     form = re.fullmatch(rf"{GITHUB}([\w.-]+/[\w.-]+?)(?:\.git)?/?", new)
     if not form:
         raise ChapterError(f"{new!r} is not of the form {GITHUB}owner/name")
@@ -54,25 +50,15 @@ def set_address(new: str, root: Path = ROOT, *, new_branch: str | None = None) -
         rf"{re.escape(old)}(?![\w-])": form[1],
         # The branch: in _config.yml, in set-up cells, in the new addresses of Colab and Binder.
         rf"(?m)^(  branch: ){old_branch}$": rf"\g<1>{new_branch}",
-        rf'(?m)^(REPOSITORY, VERSION = ".+", "){old_branch}(?=")': rf"\g<1>{new_branch}",
+        rf'(REPOSITORY, VERSION = \\".+\\", \\"){old_branch}(?=\\")': rf"\g<1>{new_branch}",
         rf"({re.escape(form[1])}/(?:blob/)?){old_branch}(?=[/?])": rf"\g<1>{new_branch}",
     }
 
-    def renewed(text: str) -> str:
-        for pattern, replacement in replacements.items():
-            text = re.sub(pattern, replacement, text)
-        return text
-
     changed = []
     for path in (path for pattern in FOLLOWERS for path in sorted(root.glob(pattern))):
-        before = path.read_text(encoding="utf-8")
-        if path.suffix == ".ipynb":
-            notebook = nbformat.reads(before, as_version=4)
-            for cell in notebook.cells:
-                cell.source = renewed(cell.source)
-            after = nbformat.writes(notebook, version=4) + "\n"
-        else:
-            after = renewed(before)
+        before = after = path.read_text(encoding="utf-8")
+        for pattern, replacement in replacements.items():
+            after = re.sub(pattern, replacement, after)
         if after != before:
             replace_file(path, after)
             changed.append(path)

@@ -35,13 +35,14 @@ def filled(path: Path, contents: dict[str, str]) -> str:
         raise ChapterError(f"{name}: no numbers belong to {strangers}. Take the markers out.")
     for section, content in contents.items():
         start, end = f"<!-- counted: {section} -->\n", f"<!-- end of {section} -->"
-        before, _, rest = text.partition(start)
-        if text.count(start) != 1 or text.count(end) != 1 or end in before:
+        between = f"{re.escape(start)}.*?{re.escape(end)}"
+        whole = f"{start}\n{content}\n\n{end}"
+        text, times = re.subn(between, lambda _, whole=whole: whole, text, flags=re.DOTALL)
+        if times != 1:
             raise ChapterError(
                 f"{name}: the section {section!r} must stand once, between the lines\n    {start}"
                 f"    {end}\nThat is not so here. Put the markers back, or take one out."
             )
-        text = f"{before}{start}\n{content}\n\n{end}{rest.partition(end)[2]}"
     return text
 
 

@@ -14,8 +14,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
 
-from tools.book.chapter_code import definitions
-from tools.book.course import ROOT, real_images
+from tools.book.course import ROOT, definitions, real_images
 from utils import calibration, metrics, splits
 from utils.classes import CLASSES
 from utils.files import replace_file, write_json

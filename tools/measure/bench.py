@@ -35,7 +35,7 @@ def measure(*, apart=harness.apart) -> None:
     """Measure everything, and store the results."""
     start, results, env = time.perf_counter(), {}, None
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        data = apart("bench.prepare", env=env, folder=folder)
+        data = apart("networks.prepare", env=env, folder=folder)
         if data["phantom"]:  # the measurements need not try a download each
             env = {"HAM10000_DIR": "phantom"}
         for key, task, settings in ROWS:
@@ -47,23 +47,6 @@ def measure(*, apart=harness.apart) -> None:
 
 
 # Each function imports what it needs, so that the memory it holds is its own.
-
-
-def prepare(*, folder: str) -> dict:
-    """Write what the measurements read, and fill the cache; return what the data are."""
-    import numpy as np
-    import pandas as pd
-
-    from utils import data
-    from utils.splits import lesion_split
-
-    dataset, place = data.load_ham10000(), Path(folder)
-    images, labels, split = dataset.images, dataset.labels, lesion_split(dataset)
-    table = pd.DataFrame(images.reshape(len(labels), -1)).rename(columns="pixel{:04d}".format)
-    table.assign(label=labels).to_csv(place / "images.csv", index=False)  # in the form of Kaggle's
-    learn = np.sort(np.concatenate([split.train, split.validation]))
-    np.savez(place / "parts.npz", learn=learn, test=split.test)
-    return {"source": dataset.source, "phantom": dataset.is_phantom, "images": len(labels)}
 
 
 def nothing(**_: str) -> dict:

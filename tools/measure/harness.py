@@ -1,20 +1,20 @@
 """What all measurements share: a process of its own for each, this machine, files, pages.
 
-``python -m tools.measure.harness MODULE.FUNCTION SETTINGS FILE`` is such a process. What is
-imported at the top counts to the memory it holds, so that is little.
+What is imported at the top counts to the memory that each process holds, so that is little.
 """
 
 import contextlib
 import datetime
 import importlib
 import json
+import multiprocessing
 import os
 import platform
 import re
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from utils.files import replace_file, write_json
@@ -25,24 +25,19 @@ PAGES = (ROOT / "how-long-things-take.md", ROOT / "teaching" / "classroom-server
 BACKENDS = {"tensorflow": "TensorFlow", "torch": "PyTorch", "jax": "JAX"}
 
 
-class MeasureError(SystemExit):
-    """A measurement did not come to its end, or cannot be right; the message says which."""
-
-
 def apart(task: str, *, env: dict[str, str] | None = None, **settings) -> dict:
     """Return what ``MODULE.FUNCTION`` of `tools.measure` returns in a process of its own."""
-    from tools.book.course import environment, run_python
+    from tools.book.course import environment
 
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "result.json"
-        command = ["-m", "tools.measure.harness", task, json.dumps(settings), file]
-        status = run_python(command, env=environment() | (env or {}), capture=False).returncode
-        if not status:
-            return json.loads(file.read_text(encoding="utf-8"))
-    raise MeasureError(
-        f"The measurement {task} {env or ''} ended with status {status}; its own message stands "
-        "above (137 or -9: the memory did not suffice). Nothing of it was stored."
-    )
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_run, task, environment() | (env or {}), settings).result()
+
+
+def _run(task: str, env: dict[str, str], settings: dict) -> dict:
+    """Run a measurement here, where nothing was imported yet that reads the environment."""
+    os.environ.update(env)
+    module, function = task.split(".")
+    return getattr(importlib.import_module(f"tools.measure.{module}"), function)(**settings)
 
 
 @contextlib.contextmanager
@@ -117,10 +112,3 @@ def command(measure: Callable) -> None:
         measure(*sys.argv[1:])
     for page, text in pages().items():
         replace_file(page, text)
-
-
-if __name__ == "__main__":
-    task, given, result_file = sys.argv[1:]
-    module, function = task.split(".")
-    run = getattr(importlib.import_module(f"tools.measure.{module}"), function)
-    Path(result_file).write_text(json.dumps(run(**json.loads(given))), encoding="utf-8")

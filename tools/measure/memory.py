@@ -1,7 +1,7 @@
 """The most memory held: by each chapter, and by an epoch's batches when images stay on disk.
 
     python -m tools.measure.memory [03 06] [--page]   (the latter measures nothing)
-    HAM10000_DIR=/path/to/photographs python -m tools.measure.memory --streaming
+    python -m tools.measure.memory --streaming        (needs the photographs)
 
 The first writes ``models/peak_memory.json`` and the page *A classroom's server*, from runs in full
 on the best data there is; the numbers of other chapters stay. The second writes
@@ -22,12 +22,10 @@ SIZES = (64, 128, 224)  # pixels, for the streaming
 
 def measure(*words: str) -> None:
     """Store the numbers of the chapters whose names begin so (none: all), or of the streaming."""
-    from tools.book.course import TRAINS, chapters, real_data
+    from tools.book.course import TRAINS, chapters
 
     if "--streaming" in words:
-        if not (photographs := real_data()):
-            raise harness.MeasureError("Name the photographs' folder in HAM10000_DIR.")
-        return harness.store("streaming", streamed(photographs))
+        return harness.store("streaming", streamed())
     results, listed = harness.stored("peak_memory")["chapters"], chapters()
     for path in (path for path in listed if path.name.startswith(words or "")):
         # More epochs take time and no more memory.
@@ -64,36 +62,30 @@ def run(*, chapter: str, **parameters: int) -> dict:
     return {"seconds": round(seconds, 1), "peak_mb": round(largest), "data": data}
 
 
-def streamed(photographs: str, *, sizes: tuple[int, ...] = SIZES, apart=harness.apart) -> dict:
+def streamed(*, sizes: tuple[int, ...] = SIZES, apart=harness.apart) -> dict:
     """Measure all sizes, each step in a process of its own."""
     results = harness.occasion() | {"nothing": apart("memory.batches"), "sizes": []}
     for size in sizes:
         with tempfile.TemporaryDirectory(prefix="stream-") as folder:
-            wanted = {"folder": folder, "photographs": photographs, "size": size}
-            results["data"] = apart("memory.write", **wanted)
+            results["data"] = apart("memory.write", folder=folder, size=size)
             whole = apart("memory.batches", folder=folder, way="memory")
             rows = apart("memory.batches", folder=folder, way="streamed")
         if whole.pop("batches") != rows.pop("batches"):
-            raise harness.MeasureError(f"At {size} pixels the streamed batches are others.")
+            raise SystemExit(f"At {size} pixels the streamed batches are others.")
         results["sizes"].append({"size": size, "memory": whole, "streamed": rows})
     return results
 
 
-def write(*, folder: str, photographs: str, size: int) -> dict:
-    """Write labels, and the images at one size as A1 does; return what they are."""
+def write(*, folder: str, size: int) -> dict:
+    """Write images of a size, and their labels, as the two ways of reading take them."""
     import numpy as np
 
-    from tools.book.chapter_code import definitions
     from utils.data import load_ham10000
-    from utils.data.photographs import Photographs
 
-    dataset = load_ham10000()
+    dataset = load_ham10000(size)
     np.save(f"{folder}/labels.npy", dataset.labels)
-    shape = (len(dataset.labels), size, size, 3)
-    with Photographs(Path(photographs)) as reader:
-        images = (reader.read(image_id, size) for image_id in dataset.metadata["image_id"])
-        definitions("A1").write_images(Path(folder, "images.npy"), images, shape)
-    return {"source": dataset.source, "images": shape[0]}
+    np.save(f"{folder}/images.npy", dataset.images)
+    return {"source": dataset.source, "images": len(dataset.labels)}
 
 
 def batches(*, folder: str = "", way: str = "") -> dict:
@@ -101,7 +93,7 @@ def batches(*, folder: str = "", way: str = "") -> dict:
     import numpy as np
     import pandas as pd
 
-    from tools.book.chapter_code import definitions
+    from tools.book.course import definitions
     from utils.data import LesionImages
     from utils.training import BEST, Rows
 

@@ -23,6 +23,17 @@ from utils.weights import device_name, load_weights, versions
 EPOCHS, ANSWERS = 4, 256  # timed; images that are answered to compare
 
 
+def prepare(*, folder: str) -> dict:
+    """Write what the measurements read, and fill the cache; return what the data are."""
+    dataset, place = load_ham10000(), Path(folder)
+    images, labels, split = dataset.images, dataset.labels, lesion_split(dataset)
+    table = pd.DataFrame(images.reshape(len(labels), -1)).rename(columns="pixel{:04d}".format)
+    table.assign(label=labels).to_csv(place / "images.csv", index=False)  # in the form of Kaggle's
+    learn = np.sort(np.concatenate([split.train, split.validation]))
+    np.savez(place / "parts.npz", learn=learn, test=split.test)
+    return {"source": dataset.source, "phantom": dataset.is_phantom, "images": len(labels)}
+
+
 def original(*, folder: str, epochs: int, judge: bool = True) -> dict:
     """Run the older notebook's procedure, one table of pixels, but with a test part of lesions."""
     with measured() as result:

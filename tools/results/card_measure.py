@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import confusion_matrix
 
-from tools.book.chapter_code import definitions
+from tools.book.course import definitions
 from utils import calibration, metrics
 from utils.augment import predict_averaged
 from utils.classes import DX

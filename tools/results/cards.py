@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tools.book.course import ROOT, ChapterError, real_images
+from tools.book.course import ROOT, real_images
 from tools.book.splice import filled, sections
 from tools.results import card_measure
 from utils import metrics
@@ -26,7 +26,6 @@ DATA, MODELS = ROOT / "data", ROOT / "models"
 CHECKLIST, FOLDER = ROOT / "reporting-checklist.md", Path(__file__).with_name("pages")
 TEMPLATES = {"data": DATA / "README.md", "models": MODELS / "README.md", "checklist": CHECKLIST}
 COUNTS, NUMBERS = DATA / "card.json", MODELS / "cards.json"
-LOOKING = MODELS / "looking_inside.json"
 REAL = {"best": 28, "original": 28, "transfer": 128}  # with the pixels of their images
 PHANTOM = ("best-phantom", "original-phantom")
 KEYS = ("balanced accuracy", "macro AUC", "melanoma sensitivity", "melanoma AUC", "accuracy")
@@ -38,7 +37,7 @@ CORE_WATTS, MEMORY_WATTS, OVERHEAD, GRAMS = 12.0, 25 * 0.3725, 1.67, 475
 def measure() -> None:
     """Measure and store what no longer fits the data or the weights."""
     dataset, phantom = real_images(), load_ham10000(source="phantom")
-    counts, numbers = (read(p) if p.is_file() else {} for p in (COUNTS, NUMBERS))
+    counts, numbers = (stored()[name] for name in ("counts", "cards"))
     for name, data in (("ham10000", dataset), ("phantom", phantom)):
         if counts.get(name, {}).get("fingerprint") != data.fingerprint:
             print(f"Counting {name}", flush=True)
@@ -64,38 +63,18 @@ def measure() -> None:
             write_json(NUMBERS, numbers)
 
 
-def read(path: Path) -> dict:
-    """Read stored numbers; refuse if they are missing."""
-    if not path.is_file():
-        tool = "look_inside" if path == LOOKING else "cards"
-        raise ChapterError(f"{path.name} is missing: python -m tools.results.{tool} makes it.")
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def stored() -> dict[str, dict]:
     """Return all that was measured, under the names that the templates use."""
     files = {"counts": COUNTS, "measured": DATA / "phantom.json", "cards": NUMBERS}
-    files |= {"demo": MODELS / "best-manifest.json", "looking": LOOKING}
-    return {name: read(path) for name, path in files.items()}
+    files |= {"demo": MODELS / "best-manifest.json", "looking": MODELS / "looking_inside.json"}
+    return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in files.items()}
 
 
 def pages(numbers: dict[str, dict]) -> dict[Path, str]:
     """Return what the pages should hold, by their path, from what is `stored`."""
     certificates = {name: read_certificate(name) for name in (*REAL, *PHANTOM)}
-    cards = numbers["cards"]
-    measured_on = {
-        "results.cards": {name: cards[name]["weights_sha256"] for name in REAL},
-        "demo.measure_demo": {"best": numbers["demo"]["certificate"]["weights_sha256"]},
-        "results.look_inside": numbers["looking"]["made_from"]["subgroups"]["weights"],
-    }
-    for tool, check_sums in measured_on.items():
-        for name, own in check_sums.items():
-            if own != certificates[name].weights_sha256:
-                raise ChapterError(
-                    f"Something was measured on other weights than {name}. Measure again, on the "
-                    f"real images: python -m tools.{tool}"
-                )
-    given = {"certificates": certificates, "luck": luck(np.array(cards["best"]["shares"]))}
+    best = np.array(numbers["cards"]["best"]["shares"])
+    given = {"certificates": certificates, "luck": luck(best)}
     given |= {"cost": cost(certificates), "keys": KEYS, "names": {c.dx: c.name for c in CLASSES}}
     return {
         path: filled(path, sections(FOLDER / f"{template}.j2", numbers | given))

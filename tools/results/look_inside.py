@@ -16,8 +16,7 @@ import numpy as np
 import pandas as pd
 
 from tools.book import stamp
-from tools.book.chapter_code import definitions
-from tools.book.course import ROOT, ChapterError, real_images
+from tools.book.course import ROOT, ChapterError, definitions, real_images
 from tools.results.card_measure import as_record
 from utils.augment import predict_averaged
 from utils.calibration import for_shares

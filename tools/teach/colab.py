@@ -46,10 +46,10 @@ def make_repository(folder: Path, *, root: Path = ROOT) -> str:
     return folder.as_uri()
 
 
-def run(chapter: Path, *, repository: str, stand_in: bool = True) -> dict:
-    """Run a copy of one chapter in an empty folder, as Colab would; return a row of the report.
+def run(chapter: Path, *, repository: str) -> str:
+    """Run a copy of one chapter in an empty folder, as Colab would; return what went wrong, or "".
 
-    The set-up cell clones `repository`; `stand_in` puts something in the place of `google.colab`.
+    The set-up cell clones `repository`.
     """
     folder = FOLDER / "run" / chapter.stem
     shutil.rmtree(folder, ignore_errors=True)
@@ -67,12 +67,7 @@ def run(chapter: Path, *, repository: str, stand_in: bool = True) -> dict:
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "HAM10000_CACHE": str(FOLDER / "cache"),  # the only thing that chapters share here
     }
-    if stand_in:
-        fake = FOLDER / "fake" / "google" / "colab"
-        fake.mkdir(parents=True, exist_ok=True)
-        (fake / "__init__.py").write_text('"""Stands in for Colab\'s own package."""\n')
-        env["PYTHONPATH"] = str(fake.parents[1])
-    start, problem, log = time.perf_counter(), "", FOLDER / "kernel.log"
+    problem, log = "", FOLDER / "kernel.log"
     with log.open("wb") as noise:
         try:
             run_cells(notebook, cwd=folder, env=env, log=noise, timeout=300)
@@ -82,44 +77,38 @@ def run(chapter: Path, *, repository: str, stand_in: bool = True) -> dict:
             end = log.read_text(encoding="utf-8", errors="replace")[-1500:]
             problem = f"{SILENT}: {error}\n{end}"
     shutil.rmtree(folder / FORK, ignore_errors=True)  # once a chapter, it adds up
-    printed = dict(reversed(re.findall(r"(?m)^(\w+): (.*)$", text_output(notebook))))
-    expected = ["Versions", "Device"]
-    if any("load_ham10000(" in cell.source for cell in notebook.cells if cell.cell_type == "code"):
-        expected.append("Data")
-    if missing := [name for name in expected if name not in printed]:
-        problem = problem or f"it did not say its {', '.join(missing)}"
-    return {
-        "chapter": chapter.stem,
-        "seconds": round(time.perf_counter() - start, 1),
-        **{name: printed.get(name.capitalize(), "") for name in ("versions", "device", "data")},
-        "problem": problem,
-    }
+    said = dict(re.findall(r"(?m)^(Versions|Device|Data): (.*)$", text_output(notebook)))
+    print(*said.values(), sep=" | ", flush=True)
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    expected = ["Versions", "Device"] + ["Data"] * ("load_ham10000(" in "\n".join(sources))
+    missing = ", ".join(name for name in expected if name not in said)
+    return problem or (f"it did not say its {missing}" if missing else "")
 
 
 def main(numbers: list[str]) -> int:
     """Run the chapters whose names begin so (none: all); return the exit status."""
-    before = installed()
-    stand_in = "google-colab" not in before  # its image lists Colab's own package
+    before, failed = installed(), []
     repository = make_repository(FOLDER / "repository" / FORK)
-    rows = []
-    for path in filter(lambda path: path.name.startswith(tuple(numbers or [""])), chapters()):
-        ran = run(path, repository=repository, stand_in=stand_in)
-        if ran["problem"].startswith(SILENT):  # kernels of Colab's age lose a message now and then
-            print(f"again  {path.stem}: {ran['problem'].splitlines()[0]}", flush=True)
-            ran = run(path, repository=repository, stand_in=stand_in)
-        rows.append(ran)
-        verdict = "FAILED" if ran["problem"] else "ran"
-        print(f"{verdict:7}{path.stem:34}{ran['seconds']:6.0f} s", flush=True)
-        if ran["problem"]:
-            print(textwrap.indent(ran["problem"], "       "), flush=True)
-    print("{versions} | {device} | {data}".format(**rows[0]) if rows else "No such chapter.")
+    todo = [path for path in chapters() if path.name.startswith(tuple(numbers or [""]))]
+    if not todo:
+        sys.exit("No such chapter.")
+    for path in todo:
+        start, problem = time.perf_counter(), run(path, repository=repository)
+        if problem.startswith(SILENT):  # kernels of Colab's age lose a message now and then
+            print(f"again  {path.stem}: {problem.splitlines()[0]}", flush=True)
+            problem = run(path, repository=repository)
+        failed += [path] if problem else []
+        seconds, verdict = time.perf_counter() - start, "FAILED" if problem else "ran"
+        print(f"{verdict:7}{path.stem:34}{seconds:6.0f} s", flush=True)
+        if problem:
+            print(textwrap.indent(problem, "       "), flush=True)
     # Colab has packages in memory when a chapter installs something, so none may change.
     now = installed()
     changed = [name for name, version in before.items() if now.get(name) != version]
     for name in changed:
         became = f"{name} {before[name]} became {now.get(name, 'nothing')}"
         print(f"FAILED a chapter replaced one of Colab's packages: {became}")
-    return 1 if not rows or changed or any(row["problem"] for row in rows) else 0
+    return 1 if changed or failed else 0
 
 
 if __name__ == "__main__":

@@ -1,26 +1,31 @@
 """`make questions`: the quizzes and the exam bank's choices for Moodle, Canvas and Blackboard.
 
 ``_build/questions/`` gets one file for Moodle, with categories by chapter, and a QTI package for
-each quiz and for the exam bank. Their forms stand in ``teaching/questions/``.
+each quiz and for the exam bank. `make exam QUESTIONS="3 4 6"` writes these questions of the bank to
+``_build/exam/``, to print: a sheet without answers and its key. The forms of all stand in
+``teaching/``.
 """
 
 import html
 import json
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
 import nbformat
 from markdown_it import MarkdownIt
+from text2qti.config import Config
+from text2qti.qti import QTI
+from text2qti.quiz import Quiz
 
 from tools.book.course import ROOT, ChapterError, chapters
 from utils import quiz
 from utils.files import replace_file
 
-OUT = ROOT / "_build" / "questions"
+OUT, EXAM = ROOT / "_build" / "questions", ROOT / "_build" / "exam"
 BANK = ROOT / "teaching" / "exam-bank.md"
-LETTERS = re.compile(r"\*([A-E])\*")
 
 
 @dataclass(frozen=True)
@@ -43,16 +48,6 @@ class ExamQuestion:
     right: str | None
     answer: str
 
-    def feedback(self, letter: str) -> str:
-        """Return what the answer says of one option; all of it for the right one."""
-        # A sentence without a letter goes on with what the one before it spoke of.
-        parts = re.split(r"(?<=[.?!)])\s+(?=[A-Z*(])", self.answer)
-        said, of = [], set()
-        for part in parts:
-            of = set(LETTERS.findall(part)) or of
-            said += [part] if letter in of else []
-        return " ".join(said) if said and letter != self.right else self.answer
-
 
 def exam_questions() -> list[ExamQuestion]:
     """Return all questions of teaching/exam-bank.md in their order."""
@@ -63,24 +58,39 @@ def exam_questions() -> list[ExamQuestion]:
 
 def _question(part: str) -> ExamQuestion:
     """Read one question: heading, line in italics, text, options, answer."""
-    form = r"(\d+)\. ([^\n]+)\n\n\*([^\n]+)\*\n\n(.*?)\n\n\*\*Answer\.\*\* (.*)"
+    line = r"([^·]+) · ([^·]+) · ([^·]+) · (\d+) points? · ([^·]+)"
+    form = rf"(\d+)\. ([^\n]+)\n\n\*{line}\*\n\n(.*?)\n\n\*\*Answer\.\*\* (.*)"
     if not (found := re.fullmatch(form, part.strip(), re.DOTALL)):
         raise ChapterError(f"{BANK.name}: this question has another form: {part.splitlines()[0]}")
-    number, title, line, body, answer = found.groups()
-    try:
-        chapter, level, kind, points, minutes = line.split(" · ")
-        points = int(points.split()[0])
-    except ValueError:
-        where = f"{BANK.name}, question {number}"
-        form = "*Chapter 1 · recall · short answer · 2 points · 3 minutes*"
-        raise ChapterError(f"{where}: write the line below its heading as {form}") from None
+    number, title, chapter, level, kind, points, minutes, body, answer = found.groups()
     body, *options = re.split(r"\n+- \*\*([A-E])\*\* ", body)
     texts = [" ".join(text.split()) for text in options[1::2]]
     right = answer[0] if options else None
     return ExamQuestion(
-        int(number), title, chapter, level, kind, points, minutes, body,
+        int(number), title, chapter, level, kind, int(points), minutes, body,
         dict(zip(options[::2], texts, strict=True)), right, answer,
     )  # fmt: skip
+
+
+def templates(folder: str) -> jinja2.Environment:
+    """Return the templates of a folder in teaching/, with filters for texts in Markdown."""
+    pages = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ROOT / "teaching" / folder), trim_blocks=True,
+        undefined=jinja2.StrictUndefined, autoescape=jinja2.select_autoescape(["html", "xml"]),
+    )  # fmt: skip
+    pages.filters["markdown"] = MarkdownIt("commonmark", {"html": False}).enable("table").render
+    pages.filters["line"] = lambda text: " ".join(text.split())
+    return pages
+
+
+def exam(numbers: list[str]) -> dict[str, str]:
+    """Return the sheet and the key, as HTML, with the questions of these numbers in this order."""
+    bank = {str(question.number): question for question in exam_questions()}
+    if unknown := [number for number in numbers if number not in bank]:
+        named = ", ".join(unknown)
+        raise ChapterError(f"The exam bank has no question {named}; it has 1 to {len(bank)}.")
+    asked, page = [bank[number] for number in numbers], templates("exam").get_template("exam.html")
+    return {name: page.render(questions=asked, key=name == "key") for name in ("sheet", "key")}
 
 
 # --- For learning platforms ----------------------------------------------------------------------
@@ -106,8 +116,8 @@ def exam_choices() -> list[dict]:
         {
             "name": f"Exam {q.number}: {q.title}", "points": q.points, "type": "multiple_choice",
             "chapter": re.search(r"\d+", q.chapter)[0].zfill(2), "question": q.text,
-            "answers": [  # feedback speaks of the letters, and platforms shuffle
-                {"answer": f"{k}: {t}", "correct": k == q.right, "feedback": q.feedback(k)}
+            "answers": [  # what is said of them names the letters, and platforms shuffle
+                {"answer": f"{k}: {t}", "correct": k == q.right, "feedback": q.answer}
                 for k, t in q.options.items()
             ],
         }
@@ -117,18 +127,8 @@ def exam_choices() -> list[dict]:
 
 def build(folder: Path = OUT) -> list[Path]:
     """Write the files for all platforms; return their paths."""
-    from text2qti.config import Config  # here: who reads the exam bank only does not need it
-    from text2qti.qti import QTI
-    from text2qti.quiz import Quiz
-
-    pages = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(ROOT / "teaching" / "questions"), trim_blocks=True,
-        undefined=jinja2.StrictUndefined, autoescape=jinja2.select_autoescape(["xml"]),
-    )  # fmt: skip
-    pages.filters["markdown"] = MarkdownIt("commonmark", {"html": False}).enable("table").render
-    pages.filters["line"] = lambda text: " ".join(text.split())
-    exam, categories = exam_choices(), {}
-    quizzes = {"exam-bank": ("Exam bank", exam)}
+    pages, choices, categories = templates("questions"), exam_choices(), {}
+    quizzes = {"exam-bank": ("Exam bank", choices)}
     for path in chapters():
         number = path.name[:2]
         title = nbformat.read(path, as_version=4).cells[0].source.split("\n")[0].strip("# ")
@@ -136,7 +136,7 @@ def build(folder: Path = OUT) -> list[Path]:
         if (quiz.FOLDER / f"{number}.json").exists():
             quizzes[number] = name, quiz_questions(number)
             categories[f"{name}/Quiz"] = quizzes[number][1]
-        if own := [question for question in exam if question["chapter"] == number]:
+        if own := [question for question in choices if question["chapter"] == number]:
             categories[f"{name}/Exam"] = own
     files = {"moodle.xml": pages.get_template("moodle.xml").render(categories=categories)}
     for name, (title, questions) in quizzes.items():
@@ -148,5 +148,12 @@ def build(folder: Path = OUT) -> list[Path]:
 
 
 if __name__ == "__main__":
-    for path in build():
-        print(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1000:,.0f} KB")
+    if "--exam" not in sys.argv:
+        for path in build():
+            print(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1000:,.0f} KB")
+    elif not (numbers := sys.argv[2:]):
+        raise ChapterError('Name the questions of the exam bank: make exam QUESTIONS="3 4 6"')
+    else:
+        for name, text in exam(numbers).items():
+            replace_file(EXAM / f"{name}.html", text)
+            print(f"Print it from a browser: {(EXAM / f'{name}.html').as_uri()}")

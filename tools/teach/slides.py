@@ -1,8 +1,12 @@
-"""`make slides`: a deck for every chapter in _build/slides, from the cells tagged ``slide``."""
+"""`make slides`: a deck for every chapter in _build/slides, from the cells tagged ``slide``.
+
+``python -m tools.teach.slides FOLDER`` puts them, and the students' zip, into a rendered book.
+"""
 
 import io
 import re
 import shutil
+import sys
 from base64 import b64encode
 from pathlib import Path
 
@@ -11,18 +15,18 @@ import nbformat
 import numpy as np
 from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
+from nbconvert.filters import strip_ansi
 from PIL import Image
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from tools.book.course import ROOT, ChapterError, chapters, pictures, png_size
-from tools.book.npm import install
+from tools.book.course import ROOT, ChapterError, chapters, pictures
+from tools.book.npm import NpmError, install
+from tools.teach import student
 from utils.files import replace_file
 
 SOURCE = ROOT / "teaching" / "slides"
-KEYS = ("title", "points", "notes", "show")
-SHOWS = ("output", "source", "nothing")
 # What a deck needs of reveal.js, by where it goes in _build/slides/reveal.
 FONTS = "dist/theme/fonts/source-sans-pro"
 FACES = [f"{FONTS}/source-sans-pro-{face}.woff" for face in ("regular", "semibold", "italic")]
@@ -34,7 +38,6 @@ REVEAL = {
 # A picture wider than this, in heights, stands above its points; a narrower one beside them. One
 # higher than that, in widths, is cut in two, and its lower half stands beside the upper.
 WIDE, HIGH = 1.75, 1.6
-ANSI = r"\x1b\[[0-9;]*m"
 
 
 def deck(notebook: nbformat.NotebookNode, *, name: str) -> dict:
@@ -69,10 +72,8 @@ def inline(markdown: str) -> Markup:
 
 def _slide(cell: nbformat.NotebookNode) -> dict:
     entry = cell.metadata.get("slide", {})
-    if missing := [key for key in KEYS if key not in entry]:
-        raise ChapterError(f"its metadata 'slide' have no {', '.join(missing)}")
-    if entry["show"] not in SHOWS:
-        raise ChapterError(f"show is {entry['show']!r}, not one of {', '.join(SHOWS)}")
+    if missing := {"title", "points", "notes", "show"} - set(entry):
+        raise ChapterError(f"its metadata 'slide' have no {', '.join(sorted(missing))}")
     layout, shown = "nothing", []
     if cell.cell_type != "code" and entry["show"] != "nothing":
         block = re.search(r"^```text\n(.*?)^```", cell.source, re.MULTILINE | re.DOTALL)
@@ -87,6 +88,8 @@ def _slide(cell: nbformat.NotebookNode) -> dict:
         layout, shown = _pictures(cell) or ("text", _texts(cell))
         if layout == "below" and not entry["points"]:
             layout = "side"
+    elif entry["show"] != "nothing":
+        raise ChapterError(f"show is {entry['show']!r}, not output, source or nothing")
     if not shown and not entry["points"]:
         raise ChapterError("it shows nothing and has no points")
     points, title = [inline(point) for point in entry["points"]], inline(entry["title"])
@@ -103,7 +106,7 @@ def _pictures(cell: nbformat.NotebookNode) -> tuple[str, list[Markup]] | None:
     if not alt:
         raise ChapterError("its picture has no alt text")
     tag = Markup('<img src="data:image/png;base64,{}" alt="{}">')
-    width, height = png_size(images[0])
+    width, height = Image.open(io.BytesIO(images[0])).size
     layout = "below" if width * len(images) > WIDE * height else "side"
     images = [part for image in images for part in _halves(image)]
     return layout, [tag.format(b64encode(image).decode(), alt) for image in images]
@@ -134,7 +137,7 @@ def _texts(cell: nbformat.NotebookNode) -> list[Markup]:
             tables = re.findall(r"<table.*?</table>", data["text/html"], re.DOTALL)[:1]
             parts += [Markup(re.sub(r"<(t\w+) [^>]*>", _plain_tag, table)) for table in tables]
             continue
-        text = re.sub(ANSI, "", output.get("text") or data.get("text/plain", "")).strip("\n")
+        text = strip_ansi(output.get("text") or data.get("text/plain", "")).strip("\n")
         parts += [_pre(text, escape(text))] if text.strip() else []
     if not parts:
         raise ChapterError("it has no output to show; `make publish` stores outputs")
@@ -179,7 +182,23 @@ def build(folder: Path) -> list[dict]:
     return decks
 
 
+def enclose(html: Path) -> str:
+    """Fill ``slides/`` and ``student/`` of a rendered book; return what is missing, if anything.
+
+    Nothing else of what goes to teachers or students is published with it.
+    """
+    student.build(folder=html / "student")
+    try:
+        build(html / "slides")
+    except NpmError as error:
+        return f"The book is without its slides: reveal.js is missing.\n{error}"
+    return "The book has the slides and the students' zip."
+
+
 if __name__ == "__main__":
-    for one in build(ROOT / "_build" / "slides"):
-        print(f"{one['name']}: {len(one['slides']) + 1} slides")
-    print(f"Open {(ROOT / '_build' / 'slides' / 'index.html').as_uri()}")
+    if sys.argv[1:]:
+        print(enclose(Path(sys.argv[1])), file=sys.stderr)
+    else:
+        for one in build(ROOT / "_build" / "slides"):
+            print(f"{one['name']}: {len(one['slides']) + 1} slides")
+        print(f"Open {(ROOT / '_build' / 'slides' / 'index.html').as_uri()}")

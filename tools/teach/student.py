@@ -5,7 +5,6 @@ FOLDER= names it (_build/classroom), URL=https://github.com/you/class where it w
 """
 
 import copy
-import io
 import os
 import re
 import shutil
@@ -19,7 +18,6 @@ import nbformat
 from nbconvert.preprocessors import ClearOutputPreprocessor, TagRemovePreprocessor
 
 from tools.book.course import ROOT, ChapterError, chapters, copy_working_tree
-from tools.book.glossary import to_published
 from tools.book.set_repository import address, pages_address, set_address
 from utils.files import replace_file
 
@@ -57,6 +55,12 @@ def student_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return fresh
 
 
+def to_published(markdown: str) -> str:
+    """Return a chapter's text with its links to pages of the book leading to the published ones."""
+    page = rf"]({pages_address()}/\1.html\2)"
+    return re.sub(r"\]\(\.\./([\w/-]+)\.md(#[^)\s]*)?\)", page, markdown)
+
+
 def copies(root: Path = ROOT) -> dict[str, str]:
     """Return the file of each chapter's student copy, by its name."""
     read = {path.name: nbformat.read(path, as_version=4) for path in chapters(root)}
@@ -66,21 +70,11 @@ def copies(root: Path = ROOT) -> dict[str, str]:
 def build(texts: dict[str, str] | None = None, *, folder: Path = ROOT / "_build") -> Path:
     """Write the zip of the copies, these or those of all chapters, into a folder; return it."""
     readme = ZIP_README.read_text(encoding="utf-8").format(address=address(ROOT))
-    path = folder / f"{STUDENT}.zip"
-    replace_file(path, zipped(STUDENT, (texts or copies()) | {"README.txt": readme}))
-    return path
-
-
-def zipped(folder: str, files: dict[str, str]) -> bytes:
-    """Return a zip of texts in one folder: sorted and dated alike, so that it is reproducible."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name in sorted(files):
-            entry = zipfile.ZipInfo(f"{folder}/{name}")  # of 1980
-            entry.create_system = 3  # Unix, on every system
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, files[name].encode(), zipfile.ZIP_DEFLATED)
-    return buffer.getvalue()
+    folder.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(folder / f"{STUDENT}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in ((texts or copies()) | {"README.txt": readme}).items():
+            archive.writestr(f"{STUDENT}/{name}", text)
+    return folder / f"{STUDENT}.zip"
 
 
 def classroom(folder: Path = FOLDER, url: str = "", *, root: Path = ROOT) -> Path:

@@ -32,8 +32,6 @@ PHANTOM = "NO REAL IMAGES ARE ON THIS STICK: all chapters run on the phantom (ma
 
 def build(folder: Path = FOLDER, *, root: Path = ROOT) -> str:
     """Fill the folder anew; return what the loader says when it is called there."""
-    if not (root / "_build" / "html").is_dir():
-        raise ChapterError("The book is missing; run `make book` first.")
     images = course.best_images()  # which says what is wrong with them
     wheels, student, teacher = root / "_build" / "wheels", folder / "student", folder / "teacher"
     _wheels(wheels, root / "requirements.lock")
@@ -111,7 +109,7 @@ def students_book(html: Path) -> None:
     toc = re.sub(teachers, "", (folder / "_toc.yml").read_text(encoding="utf-8"))
     replace_file(folder / "_toc.yml", toc.replace("Teach with it", "To hand out"))
     render.publish_html(folder, "--quiet", html=html)  # not strict: some links lead to such pages
-    for step in ("tools.demo.install", "tools.teach.enclose"):
+    for step in ("tools.demo.install", "tools.teach.slides"):
         run_python(["-m", step, html], capture=False)
 
 

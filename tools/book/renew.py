@@ -1,21 +1,22 @@
-"""Write into each chapter's box how long it takes to read, to run and to work through.
+"""Write anew, without a run, what chapters show of other files: their times and their quizzes.
 
-    python -m tools.book.reading_time
+    python -m tools.book.renew
 
-The coefficients are fitted to estimates for a beginner, who reads, runs and turns back, in five
-chapters (45, 60, 75, 70 and 115 minutes; they give 53, 68, 69, 69 and 111). Folded code does not
-count, exercises take the minutes they state, and the time to run is that of the stored run.
+The box says how long a chapter takes to read, to run and to work through. The coefficients are
+fitted to estimates for a beginner, who reads, runs and turns back, in five chapters (45, 60, 75, 70
+and 115 minutes; they give 53, 68, 69, 69 and 111). Folded code does not count, exercises take the
+minutes they state, and the time to run is that of the stored run.
 """
 
 import math
 import re
 import textwrap
-from pathlib import Path
 
 import nbformat
 
-from tools.book.course import ROOT, ChapterError, chapters, pictures
+from tools.book.course import ChapterError, chapters, pictures
 from utils.files import replace_file
+from utils.quiz import as_output, read_quiz
 
 WORDS_A_MINUTE, LINES_A_MINUTE, MINUTES_A_FIGURE = 75, 5, 0.5
 STEP = 5  # minutes; anything finer would look more exact than it is
@@ -85,30 +86,20 @@ def box(notebook: nbformat.NotebookNode) -> str:
     return filled.replace("\N{NO-BREAK SPACE}", " ") + gap + rest
 
 
-def update_plans(root: Path = ROOT) -> None:
-    """Write minutes to read and of exercises, and their sums, into the session plans."""
-    plans = root / "teaching" / "session-plans.md"
-    page = plans.read_text(encoding="utf-8")
-    for path in chapters(root):
-        notebook = nbformat.read(path, as_version=4)
-        columns = f"| {minutes_to_read(notebook)} | {minutes_of_exercises(notebook) or '–'} |"
-        link = rf"^(\| \[[^\]]+\]\(\.\./chapters/{path.stem}\.ipynb\)[^|\n]*)"
-        page = re.sub(rf"(?m){link}\| \d+ \| (?:\d+|–) \|", rf"\g<1>{columns}", page)
-    row = r"^\| \[[^\]]+\]\(\.\./chapters/(\d+)[^|\n]*\| (\d+) \| (\d+|–) \| (\d+) \|"
-    rows = re.findall(row, page, re.MULTILINE)
-    for last in re.findall(r"hours\*\* up to chapter (\d+)", page):
-        numbers = (n for chapter, *minutes in rows if int(chapter) <= int(last) for n in minutes)
-        hours = round(sum(int(n) for n in numbers if n != "–") / 60)
-        page = re.sub(rf"\d+(?= hours\*\* up to chapter {last}\b)", str(hours), page)
-    replace_file(plans, page)
+def show_quiz(notebook: nbformat.NotebookNode, number: str) -> None:
+    """Put the quiz of a chapter as it is now into the outputs that show one."""
+    for cell in [cell for cell in notebook.cells if "quiz" in cell.metadata.get("tags", ())]:
+        for output in cell.get("outputs", ()):
+            if "text/html" in output.get("data", {}):
+                output.data = nbformat.from_dict(as_output(read_quiz(number)))
 
 
 if __name__ == "__main__":
     for path in chapters():
         notebook = nbformat.read(path, as_version=4)
-        before = notebook.cells[1].source
+        before = nbformat.writes(notebook, version=4)
         notebook.cells[1].source = box(notebook)
-        if notebook.cells[1].source != before:
-            replace_file(path, nbformat.writes(notebook, version=4) + "\n")
+        show_quiz(notebook, path.name[:2])
+        if (text := nbformat.writes(notebook, version=4)) != before:
+            replace_file(path, text + "\n")
             print(f"{path.stem}: written")
-    update_plans()

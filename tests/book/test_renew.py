@@ -1,14 +1,12 @@
 """The times in the chapters' boxes are those that are measured and stated."""
 
 import base64
-import json
 
 import nbformat
 import pytest
 
-from tools.book import reading_time
 from tools.book.course import ChapterError, chapters
-from tools.book.reading_time import box, minutes_of_exercises, minutes_to_read, time_to_run
+from tools.book.renew import box, minutes_of_exercises, minutes_to_read, time_to_run
 
 v4 = nbformat.v4
 BOX = """> **Time to read** 5 minutes · **Time to run** 1 minute (CPU); stored
@@ -83,32 +81,9 @@ def test_own_words_for_a_long_run_stay_if_they_are_true_and_no_times_are_named()
             box(chapter(first=first, seconds=seconds))
 
 
-def test_table_of_the_plans_is_brought_up_to_date(tmp_path):
-    for folder in ("chapters", "teaching"):
-        (tmp_path / folder).mkdir()
-    toc = {"parts": [{"chapters": [{"file": "chapters/01_x"}, {"file": "chapters/02_y"}]}]}
-    (tmp_path / "_toc.yml").write_text(json.dumps(toc))  # JSON is YAML
-    nbformat.write(chapter(exercises=(10, 20)), tmp_path / "chapters" / "01_x.ipynb")
-    nbformat.write(chapter(text=1500), tmp_path / "chapters" / "02_y.ipynb")
-    page = tmp_path / "teaching" / "session-plans.md"
-    page.write_text(
-        "| [1 The data](../chapters/01_x.ipynb) | 20 | – | 1 |\n"
-        "| [2](../chapters/02_y.ipynb), with `EPOCHS = 10` | 25 | 5 | 7 |\n"
-        "| 10 | talk | [1](../chapters/01_x.ipynb) *A*, *B* | keep |\n"
-        "**9 hours** up to chapter 1, **9 hours** up to chapter 13.\n"
-    )
-    reading_time.update_plans(tmp_path)
-    assert page.read_text().splitlines() == [
-        "| [1 The data](../chapters/01_x.ipynb) | 15 | 30 | 1 |",
-        "| [2](../chapters/02_y.ipynb), with `EPOCHS = 10` | 20 | – | 7 |",
-        "| 10 | talk | [1](../chapters/01_x.ipynb) *A*, *B* | keep |",
-        "**1 hours** up to chapter 1, **1 hours** up to chapter 13.",
-    ]
-
-
 @pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)
 def test_box_of_a_chapter_says_what_is_measured(path):
     notebook = nbformat.read(path, as_version=4)
     assert notebook.cells[1].source == box(notebook), (
-        f"{path.name}: run `python -m tools.book.reading_time`"
+        f"{path.name}: run `python -m tools.book.renew`"
     )
