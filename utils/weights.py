@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from utils.data import LesionImages
-from utils.files import hash_file, replace_file
+from utils.files import hash_file, read_json, replace_file
 from utils.models import BUILDERS
 from utils.splits import Split, lesion_groups
 
@@ -161,7 +161,7 @@ def read_certificate(name: str, *, folder: Path = MODELS) -> BirthCertificate:
     """Read the birth certificate called `name`, or raise a `CertificateError`."""
     path = folder / f"{name}.json"
     try:
-        certificate = BirthCertificate(**json.loads(path.read_text(encoding="utf-8")))
+        certificate = BirthCertificate(**read_json(path))
         if certificate.own_sha256 != own_sum(vars(certificate)):
             raise TypeError("it is of an earlier edition, or was changed after it was written")
         return certificate
@@ -171,7 +171,7 @@ def read_certificate(name: str, *, folder: Path = MODELS) -> BirthCertificate:
             "not used, because nobody can say which images they have seen. Train them again "
             "(chapter 5) or take the published ones."
         ) from None
-    except (json.JSONDecodeError, TypeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise CertificateError(
             f"{path.name} is not a birth certificate: {error}. Get it again, or train again."
         ) from None
