@@ -21,6 +21,7 @@ import yaml
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from PIL import Image
+from tqdm import tqdm
 from traitlets.config import Config
 
 from utils.files import named_source
@@ -164,14 +165,19 @@ def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | No
     if os.environ.get("COURSE_QUICK") == "1":
         small(ran)
     with_values(ran, parameters or {})
+    # A live line on a terminal, a line every 20 s elsewhere.
+    look = {"leave": False, "mininterval": 0.1 if sys.stderr.isatty() else 20}
+    bar = tqdm(total=len(ran.cells), desc=f"  {notebook.stem}", **look)
     try:
-        run_cells(ran, cwd=notebook.parent, env=environment())
+        after = {"on_cell_executed": lambda cell_index, **_: bar.update(cell_index + 1 - bar.n)}
+        run_cells(ran, cwd=notebook.parent, env=environment(), **after)
     except CellExecutionError as error:
         raise ChapterError(
             f"{notebook.name} stopped with {error.ename}.\n{strip_ansi(str(error)).strip()}\n"
             f"The copy up to that cell: {copy}"
         ) from None
     finally:
+        bar.close()
         ran.metadata.pop("widgets", None)
         for cell in (cell for cell in ran.cells if cell.cell_type == "code"):
             if "remove-output" in cell.metadata.get("tags", ()):  # a slider lives with its kernel

