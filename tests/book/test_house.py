@@ -13,7 +13,7 @@ from tools.book.course import ROOT
 # The plan has 4,500 lines for tools, and had 9,000 for tests. What has grown since: readers' own
 # pictures (utils: 60 more than the reader of DermaMNIST gave back), and a corpus of damaged files
 # with what it found (tests, utils).
-LINES = {"utils": 3590, "exercises": 1950, "tools": 4500, "tests": 10183}
+LINES = {"utils": 3590, "exercises": 1950, "tools": 4500, "tests": 10185}
 MOST_FILES_OF_UTILS = 22
 # From the ground up; a module imports only from floors below its own.
 FLOORS = [
