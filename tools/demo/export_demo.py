@@ -33,10 +33,10 @@ SOURCES = (
 
 
 def is_current(folder: Path, root: Path = ROOT) -> bool:
-    """Say whether the manifest, which is written last, is newer than all that it depends on."""
+    """Say whether the manifest, which is written last, is as new as all that it depends on."""
     manifest = folder / "manifest.json"
     made_from = [(root / name).stat().st_mtime_ns for name in SOURCES]
-    return manifest.is_file() and manifest.stat().st_mtime_ns > max(made_from)
+    return manifest.is_file() and manifest.stat().st_mtime_ns >= max(made_from)
 
 
 def export(folder: Path = FOLDER) -> bool:
