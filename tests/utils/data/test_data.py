@@ -78,7 +78,7 @@ NAMES = {
 def test_the_record_is_the_same_from_the_source_and_from_the_cache(
     tmp_path, form, capsys, monkeypatch
 ):
-    datafiles.make(tmp_path, form)
+    written = datafiles.make(tmp_path, form)
     cold = load(tmp_path)
     monkeypatch.setattr(Photographs, "read_all", no_reading)
     warm = load(tmp_path)
@@ -94,6 +94,9 @@ def test_the_record_is_the_same_from_the_source_and_from_the_cache(
         assert isinstance(dataset.metadata.index, pd.RangeIndex)
         assert dataset.labels.tolist() == datafiles.make_labels(dataset.metadata).tolist()
         assert dataset.has_lesions == has_lesions and not dataset.is_phantom
+    if has_lesions:
+        table = cold.metadata.replace({None: np.nan})[written.columns]
+        pd.testing.assert_frame_equal(table, written, check_dtype=False)
     with pytest.raises(dataclasses.FrozenInstanceError):
         cold.source = "elsewhere"
 
@@ -101,7 +104,8 @@ def test_the_record_is_the_same_from_the_source_and_from_the_cache(
 def test_the_fingerprint_follows_content_and_size(tmp_path, official):
     first, copy = load(official).fingerprint, tmp_path / "copy"
     shutil.copytree(official, copy)
-    assert load(copy).fingerprint == first
+    datafiles.make(tmp_path / "folders", "jpegs in two folders")
+    assert load(copy).fingerprint == load(tmp_path / "folders").fingerprint == first
     assert load(official, size=32).fingerprint != first
     with_dataset = datafiles.make_metadata().assign(dataset="rosendahl")
     datafiles.write_metadata(copy, with_dataset)  # as the official file; Kaggle's copy lacks it
