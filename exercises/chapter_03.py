@@ -5,7 +5,7 @@ import numpy as np
 from exercises.base import WrongKind, array, compare, exercise, number, open_question
 from utils.classes import DX
 
-SIBLINGS = "section 'A split that looks right'"
+SIBLINGS = "'A split that looks right'"
 
 
 @exercise("a whole number of lesions", SIBLINGS)
@@ -63,7 +63,7 @@ def exercise_2(answer, lesion, *, train=0.3, usual=0.7, test=0.2):
     ], f"the mean of a mask, with train_size={train}", within=0.03, percent=True)  # fmt: skip
 
 
-@exercise("an array of row numbers", "section 'Making the rare classes count'")
+@exercise("an array of row numbers", "'Making the rare classes count'")
 def exercise_3(answer, labels, train, *, at_least=1000):
     """Check row numbers of the training part with every class at `at_least` rows or more."""
     # Any draw and any order pass.
@@ -104,7 +104,7 @@ exercise_4 = open_question("a text of two to five sentences", fewest=25, element
         r"whole)[^.;]{0,60}(patient|slide|person|people|donor|individual)|(patient|"
         r"slide)[- ](wise|level|grouped)|(other|new|unseen|another) (patient|hospital|"
         r"clinic)[^.;]{0,40}(test|part)",
-}, look="section 'The split, built in the open', with 'patient' for 'lesion'")  # fmt: skip
+}, look="'The split, built in the open', with 'patient' for 'lesion'")  # fmt: skip
 
 
 def _how_many(answer: object) -> float:

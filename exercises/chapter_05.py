@@ -8,7 +8,7 @@ import numpy as np
 from exercises.base import compare, exercise, numbers, open_question
 
 
-@exercise("two whole numbers, (steps in an epoch, steps in the run)", "section 'Batch size'")
+@exercise("two whole numbers, (steps in an epoch, steps in the run)", "'Batch size'")
 def exercise_1(answer, rows, epochs, *, batch_size=512, before=128):
     """Check how many steps an epoch and the run have with another batch size than `before`."""
     # `rows` are the row numbers that are trained on, or how many there are.
@@ -18,7 +18,6 @@ def exercise_1(answer, rows, epochs, *, batch_size=512, before=128):
         ((steps, steps * epochs),
          f"With batches of {before} it is {usual:,} steps an epoch, {usual * epochs:,} in all: the "
          "weights are turned less often now."),
-        ((steps * epochs, steps), "The two are exchanged: the steps of one epoch come first."),
         (usual, f"These are the steps with batches of {before}; they hold {batch_size} rows now."),
         ((steps, steps), f"Both are the steps of one epoch; the run has {epochs} epochs."),
         (steps, "The steps of an epoch are right. How many are there in all epochs together?"),
@@ -31,7 +30,7 @@ def exercise_1(answer, rows, epochs, *, batch_size=512, before=128):
 
 @exercise(
     "two whole numbers, (epoch of the smallest val_loss, epoch of the largest val_accuracy)",
-    "section 'Learning curves'",
+    "'Learning curves'",
 )
 def exercise_2(answer, history):
     """Check which epochs two other numbers would keep, by ``history.history`` of the run."""
@@ -68,7 +67,7 @@ def exercise_2(answer, history):
     ], "1 + the place of the smallest val_loss, and of the largest val_accuracy")  # fmt: skip
 
 
-@exercise("a keras.callbacks.ModelCheckpoint", "section 'A checkpoint that watches nothing'")
+@exercise("a keras.callbacks.ModelCheckpoint", "'A checkpoint that watches nothing'")
 def exercise_3(answer, log):
     """Check a checkpoint that keeps the epoch of the smallest loss; `log` is a history."""
     callback = answer[0] if isinstance(answer, list | tuple) and len(answer) == 1 else answer
@@ -118,7 +117,7 @@ exercise_4 = open_question("a text of two to five sentences", fewest=25, element
         r"mirror|flip|rotat|shift|crop|stop (early|earlier|before|in time)|early stop|gather|"
         r"fewer epoch|fewer cop|dropout|regulari|smaller network|class weight|vary|varied|"
         r"change[sd]? (each|the|every) cop",
-}, look="section 'How often each image is shown', the table and what follows it")  # fmt: skip
+}, look="'How often each image is shown', the table and what follows it")  # fmt: skip
 
 
 def _epochs(values: np.ndarray, best: Callable[[np.ndarray], float]) -> set[int]:

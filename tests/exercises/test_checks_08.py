@@ -61,8 +61,7 @@ RIGHT = {
     2: [NEVER, [round(float(COUNTED), 2), round(NEVER[1], 3)], (100 * COUNTED, 100 * NEVER[1])],
     3: [(MIXED, BALANCED), np.round([100 * NEW @ FOUND, 100 * BALANCED], 1),
         (round(MIXED, 3), round(BALANCED, 2))],
-    4: [[4, 5, 6], {6, 5, 4}, (4.0, 5, np.int64(6)), np.arange(4, 7), "4, 5 and 6", "questions 4-6",
-        "4–6", ["4", "5", "6"]],
+    4: [[4, 5, 6], {6, 5, 4}, (4.0, 5, np.int64(6)), np.arange(4, 7)],
     5: [WHY + WHAT + ASK,
         "Four fifths of the pictures it was judged on were copies it knew by heart.\nIn your "
         "practice more early tumours would be overlooked than you expect. Demand a split by "
@@ -91,7 +90,7 @@ MISTAKES = {
         ([4, 5, 6, 8], "happened before they were taken"),
         ([4, 5, 6, 1, 2, 3, 8, 12], "It answers 1, 2, 3, 8 and 12 in"),
         ([4, 5], "1 of the flaws still missing"), (6, "chosen on the test images. 2 of the flaws"),
-        ([4, 5, 6, 13], "no number 13"), ("none", "Numbers of questions"),
+        ([4, 5, 6, 13], "no number 13"), ("4, 5 and 6", "This is a text"),
         ([4.5], "Numbers of questions"), ([], "Numbers of questions"),
         (np.ones((2, 2, 2)) * 3, "It answers 3")],
     5: [("It was trained on them; missed melanomas; ask for intervals.", "has 10 words"),

@@ -9,17 +9,16 @@ import pytest
 from exercises.base import Feedback, close, compare, exercise, number, numbers, show
 
 
-@exercise("a whole number", "section 'Counting'")
+@exercise("a whole number", "'Counting'")
 def count_to_seven(answer):
     known = [(7, "Seven classes."), (6, "You forgot one."), (..., "Not the number.")]
     return compare(number(answer), known, 7)
 
 
-@exercise("two shares", "section 'Shares'")
+@exercise("two shares, (half, quarter)", "'Shares'")
 def halves(answer):
     known = [
         ((0.5, 0.25), "Right."),
-        ((0.25, 0.5), "Exchanged."),
         ((0.5, None), "The first is right.", 0.1),
         (answer == "never", "Never."),
         (..., "Neither."),
@@ -31,13 +30,14 @@ def test_mistake_gets_its_own_message_with_got_expected_and_where_to_look():
     got, expected, look = "  You got:  6", "  Expected: 7", "  Look at:  section 'Counting'"
     lines = ["✗ Not yet. You forgot one.", got, expected, look]
     assert repr(count_to_seven(6)).splitlines() == lines
+    assert halves((0.25, 0.5)).expected == "two shares, (half, quarter)"
 
 
 @pytest.mark.parametrize(("check", "answer", "message"), [
     *((count_to_seven, seven, "Seven classes.") for seven in (7.0, np.int64(7), np.array([7]))),
     *((halves, right, "Right.") for right in (
         (0.509, 0.269), [50, 25.0], {"a": 0.5, "b": 0.25}, pd.Series([0.5, 0.25]))),
-    (halves, (0.25, 0.5), "Exchanged."), (halves, (0.9, 0.25), "Neither."),
+    (halves, (0.25, 0.5), "The two are exchanged."), (halves, (0.9, 0.25), "Neither."),
     *((halves, half, "The first is right.") for half in ((0.5, 0.275), (0.58, 0.9))),
 ])  # fmt: skip
 def test_the_first_known_answer_that_fits_is_named(check, answer, message):
@@ -79,7 +79,7 @@ def test_answer_of_another_kind_is_named_in_plain_words(check, answer, part):
 
 
 def test_a_mistake_that_cannot_be_computed_fits_nothing_and_warns_nobody(recwarn):
-    @exercise("a number", "section 'Means'")
+    @exercise("a number", "'Means'")
     def broken(answer):
         known = [(1, "Right."), (np.zeros(0).mean(), "Nobody's mistake."), (..., "Another.")]
         return compare(number(answer), known, "a mean")
