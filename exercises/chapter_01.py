@@ -145,7 +145,7 @@ def _numbered(names: Iterable[str]) -> dict[str, int]:
 
 
 def _coding(answer: object) -> dict[str, int]:
-    """Read a coding: names to numbers or the reverse, a Series, pairs, or the names in order."""
+    """Read a coding: names to numbers or the reverse, a Series, or the names in order."""
     if isinstance(answer, str):
         raise WrongKind("This is one text; seven names with a number each are wanted.")
     if isinstance(answer, set | frozenset):
@@ -155,11 +155,7 @@ def _coding(answer: object) -> dict[str, int]:
     if not isinstance(answer, Iterable):
         raise WrongKind("These are no names; seven abbreviations with a number each are wanted.")
     if not isinstance(answer, Mapping):
-        entries = list(answer)  # names in order, or pairs as enumerate gives them
-        pairs = all(isinstance(entry, tuple) and len(entry) == 2 for entry in entries)
-        answer = dict(entries) if pairs else _numbered(entries)
+        answer = _numbered(answer)
     if all(isinstance(value, str) for value in answer.values()):
         answer = {name: number for number, name in answer.items()}
-    full = {c.name.lower(): c.dx for c in CLASSES}
-    names = (show(name).strip().lower() for name in answer)
-    return dict(zip((full.get(n, n) for n in names), map(int, answer.values()), strict=True))
+    return {show(name).strip().lower(): int(number) for name, number in answer.items()}

@@ -12,7 +12,7 @@ SIBLINGS = "'A split that looks right'"
 def exercise_1(answer, lesion, train, test, *, merged=None):
     """Check how many lesions have an image in the training and in the test part."""
     # `merged` has known duplicates under one name: the number counted in it is right as well.
-    got = _how_many(answer)
+    got = number(answer)
     names = [lesion] if merged is None else [lesion, merged]
     counts = [len(set(name[train]) & set(name[test])) for name in names]
     in_test, in_train = np.isin(lesion[test], lesion[train]), np.isin(lesion[train], lesion[test])
@@ -105,15 +105,6 @@ exercise_4 = open_question("a text of two to five sentences", fewest=25, element
         r"slide)[- ](wise|level|grouped)|(other|new|unseen|another) (patient|hospital|"
         r"clinic)[^.;]{0,40}(test|part)",
 }, look="'The split, built in the open', with 'patient' for 'lesion'")  # fmt: skip
-
-
-def _how_many(answer: object) -> float:
-    """Return a number as it is, and count names: a set, list or array of texts."""
-    if isinstance(answer, set | frozenset | list | tuple) or np.ndim(answer) == 1:
-        parts = list(answer)
-        if len(parts) != 1 and all(isinstance(part, str) for part in parts):
-            return float(len(set(parts)))
-    return number(answer)
 
 
 def _row_numbers(answer: object, images: int) -> np.ndarray:

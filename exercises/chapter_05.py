@@ -73,18 +73,13 @@ def exercise_3(answer, log):
     callback = answer[0] if isinstance(answer, list | tuple) and len(answer) == 1 else answer
     kinds = [kind.__name__ for kind in type(callback).__mro__]
     watched, direction = getattr(callback, "monitor", ""), _direction(callback)
-    best_only = getattr(callback, "save_best_only", False)
-    weights_only = getattr(callback, "save_weights_only", False)
+    best, weights = (getattr(callback, f"save_{kind}_only", False) for kind in ("best", "weights"))
     by_epoch = getattr(callback, "save_freq", "epoch") == "epoch"
     right = watched in log and (watched, direction) == ("val_loss", "min") and by_epoch
-    shown = f"monitor={watched!r}, direction {direction}, save_best_only={best_only}, "
-    shown += f"save_weights_only={weights_only}"
-    if isinstance(callback, str | int | float):
-        shown = callback
-    elif "ModelCheckpoint" not in kinds:
-        shown = f"the callback {kinds[0]}" if "Callback" in kinds else "something else"
-    return compare(shown, [
-        (bool(right and best_only and weights_only),
+    shown = f"monitor={watched!r}, direction {direction}, save_best_only={best}, "
+    shown += f"save_weights_only={weights}"
+    return compare(shown if "ModelCheckpoint" in kinds else callback, [
+        (bool(right and best and weights),
          "A name that is logged, the right direction, and the best epoch only. Now look whether "
          "the file is there."),
         (isinstance(callback, type), "This is the class itself; call it to make a checkpoint."),
@@ -95,8 +90,8 @@ def exercise_3(answer, log):
         (watched == "loss", "That is the training loss, which falls on while it learns by heart."),
         (watched != "val_loss", f"This watches {watched}; take the loss on the validation images."),
         (direction != "min", "A loss is the better the smaller it is; this keeps the largest."),
-        (not best_only, "This saves after every epoch, better or not; the last one stays."),
-        (not weights_only, "This saves the whole model; the task asks for the weights only."),
+        (not best, "This saves after every epoch, better or not; the last one stays."),
+        (not weights, "This saves the whole model; the task asks for the weights only."),
         (..., "save_freq counts batches here, but val_loss is known only after an epoch."),
     ], "watches val_loss, keeps the smallest, saves the best epoch only, weights only")  # fmt: skip
 

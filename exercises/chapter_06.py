@@ -13,7 +13,6 @@ BY_HAND = "'Four numbers for one class, by hand'"
 @exercise("two shares, (sensitivity, specificity)", BY_HAND)
 def exercise_1(answer, counts):
     """Check sensitivity and specificity of the question "is it one of the three cancers?"."""
-    counts = np.asarray(counts, float)
     rows, columns, diagonal = counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)
     found, spared = _grouped(counts, CANCER)
     only = diagonal[CANCER].sum() / rows[CANCER].sum()
@@ -38,7 +37,6 @@ def exercise_1(answer, counts):
 @exercise("a share between 0 and 1", f"{BY_HAND}, on precision")
 def exercise_2(answer, counts, common):
     """Check the precision (PPV) of "melanoma" where melanomas are the share `common` of lesions."""
-    counts = np.asarray(counts, float)
     hit, melanomas, called = counts[MEL, MEL], counts[MEL].sum(), counts[:, MEL].sum()
     sensitivity, here = hit / melanomas, hit / called
     hits = sensitivity * common

@@ -56,22 +56,21 @@ def exercise_2(answer, run):
 def exercise_3(answer, share, recognised, *, nevi=0.9):
     """Check both accuracies where `nevi` of all are nevi and the rest keeps its proportions."""
     # Each class's share of the test part, and its sensitivity, shape (7,).
-    share, found = np.asarray(share, float), np.asarray(recognised, float)
     nv = np.arange(len(DX)) == DX.index("nv")
-    balanced, of_nevi = found.mean(), nevi * found[nv].sum()
-    mixed = of_nevi + (1 - nevi) * np.average(found[~nv], weights=share[~nv])
+    balanced, of_nevi = recognised.mean(), nevi * recognised[nv].sum()
+    mixed = of_nevi + (1 - nevi) * np.average(recognised[~nv], weights=share[~nv])
     return compare(numbers(answer, 2), [
         # Equal shares of the rest come near in the accuracy; the other may have two digits only.
         ((mixed, balanced),
          "The accuracy moved with the mix of images, the network did not.", (0.003, 0.006)),
         ((nevi, 1 / len(DX)), "This is *always nevus*; take what this network recognises."),
         (mixed, "The accuracy is right. Do shares occur in the balanced accuracy at all?", 0.003),
-        (of_nevi + (share * found)[~nv].sum(),
+        (of_nevi + (share * recognised)[~nv].sum(),
          "Your shares add up to more than 1: the six other classes must become rarer."),
-        (of_nevi + (1 - nevi) * found[~nv].mean(),
+        (of_nevi + (1 - nevi) * recognised[~nv].mean(),
          "You made the six other classes equally frequent; they keep their proportions.", 0.002),
         (of_nevi, "These are the nevi alone; a part of the others is recognised too."),
-        ((share * found).sum(), "This accuracy is that of the test part; put in the new shares."),
+        (share @ recognised, "This accuracy is that of the test part; put in the new shares."),
         (..., "Multiply each class's new share by `recognised`, and add up."),
     ], "(sum of new share × recognised, mean of recognised)", percent=True)  # fmt: skip
 

@@ -16,15 +16,15 @@ def exercise_1(answer, probabilities, shares):
         raise WrongKind("Two classes are wanted: the most probable one, and the one written down.")
     known = {key: c.dx for c in CLASSES for key in (c.dx, c.name.lower(), c.kaggle_label)}
     first, second = got = tuple(_one_of(part, known, "class") for part in answer)
-    p, shares = np.asarray(probabilities, float), np.asarray(shares, float)
-    likely, divided = DX[p.argmax()], DX[(p / shares).argmax()]
+    p = probabilities
+    likely, divided, times = (DX[x.argmax()] for x in (p, p / shares, p * shares))
     return compare(got, [
         (got == (likely, divided), "The same probabilities, two decisions."),
         (got == (divided, likely), "The two are exchanged: the most probable class comes first."),
         (first != likely, "The first is the class with the highest probability, nothing divided."),
         (second == likely, "Twice the most probable class: for the second, divide by the shares."),
         (second == DX[shares.argmin()], "This is the rarest class; the largest quotient wins."),
-        (second == DX[(p * shares).argmax()], "You multiplied; divide, or the common classes win."),
+        (second == times, "You multiplied; divide, or the common classes win."),
         (second == DX[np.argsort(-p)[1]], "The second most probable class; compute all quotients."),
         (..., "Divide each probability by the share of its class; the largest quotient wins."),
     ], "(most probable class, class with the largest probability / share)")  # fmt: skip
@@ -38,18 +38,16 @@ def exercise_2(answer, network, image):
     views = np.stack([*turned, *(one[:, ::-1] for one in turned)])
     eight = np.asarray(network.predict_on_batch(views), dtype=float)
     of_mean = np.asarray(network.predict_on_batch(views.mean(axis=0, keepdims=True)))[0]
-    alone, turns, flips = "This is the answer to a single orientation.", eight[:4], eight[4:]
     some = "Some orientations are missing: four turns, each as it is and mirrored."
     if got.shape != eight.shape:
         got = numbers(answer, len(DX))
     return compare(got, [
         (eight.mean(axis=0), "Turned or not, this lesion now gets the same answer."),
         (got.shape == eight.shape, "These are eight answers; take their mean, axis=0."),
-        *((one, alone) for one in eight),
-        (turns.mean(axis=0), "These are four turns only; mirror the picture too."),
-        (flips.mean(axis=0), "These are four turns only; mirror the picture too."),
-        *((eight[[0, k]].mean(axis=0), some) for k in range(1, 8)),
-        (eight[[0, 2, 4, 6]].mean(axis=0), some),
+        *((one, "This is the answer to a single orientation.") for one in eight),
+        *((four.mean(axis=0), "These are four turns only; mirror the picture too.")
+          for four in (eight[:4], eight[4:])),
+        *((eight[ks].mean(axis=0), some) for ks in ([0, 2, 4, 6], *([0, k] for k in range(1, 8)))),
         (eight.sum(axis=0), "This is the sum; the probabilities must add up to 1."),
         (of_mean, "You averaged the pictures; average the answers to them."),
         (..., "Four turns, each as it is and mirrored: eight answers, then their mean."),
@@ -76,14 +74,14 @@ def exercise_3(answer, aucs):
     return compare(sorted(name[:2] for name in got), [
         (got == right, "After these steps every seed is ahead of every seed before."),
         (names[0] in got, f"{names[0][:2]} is where it begins; it has no step before it."),
-        (got == steps(lambda after, before: after.mean() > before.mean()),
-         "These are all steps whose mean rises; compare the worst seed with the best one before."),
-        (got == steps(lambda after, before: after.max() > before.min()),
-         "Turned round: is the worst seed after the step better than the best one before?"),
-        (got == steps(lambda after, before: after.max() > before.max()),
-         "You compared best with best; the worst seed after the step is wanted."),
-        (got == steps(lambda after, before: after.min() > before.min()),
-         "You compared worst with worst; the best seed before the step is wanted."),
+        *((got == steps(lambda after, before, a=a, b=b: a(after) > b(before)), message)
+          for a, b, message in (
+            (np.mean, np.mean, "These are all steps whose mean rises; compare the worst seed with "
+                               "the best one before."),
+            (np.max, np.min, "Turned round: is the worst seed after the step better than the best "
+                             "one before?"),
+            (np.max, np.max, "You compared best with best; the worst after the step is wanted."),
+            (np.min, np.min, "You compared worst with worst; the best before it is wanted."))),
         (got == {name for name in names[1:] if np.min(aucs[name]) > np.max(aucs[names[0]])},
          "You compared with the first row; take the row before each step."),
         (extra in got - right, f"After {extra} the worst seed has {after.min():.4f}, "

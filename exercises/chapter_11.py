@@ -35,12 +35,11 @@ def exercise_1(answer, images, masks):
 )
 def exercise_2(answer, truth, probabilities, label_by):
     """Check the AUC of melanoma on all images and on those whose label is not from follow-up."""
-    truth, p = np.asarray(truth), np.asarray(probabilities, float)
-    followed = np.asarray(label_by, dtype=str) == "follow_up"
+    followed = label_by == "follow_up"
     everything = np.ones(len(truth), bool)
 
     def auc(rows: np.ndarray, code: int = MEL) -> float:
-        return float(roc_auc_score(truth[rows] == code, p[rows, code]))
+        return float(roc_auc_score(truth[rows] == code, probabilities[rows, code]))
 
     of_all, without = auc(everything), auc(~followed)
     return compare(numbers(answer, 2), [
@@ -60,8 +59,7 @@ def exercise_2(answer, truth, probabilities, label_by):
 )
 def exercise_3(answer, truth, probabilities):
     """Check what the most probable class finds of the melanomas, and its alarms for each."""
-    truth, top = np.asarray(truth), np.asarray(probabilities, float).argmax(axis=1)
-    alarm, ill = top == MEL, truth == MEL
+    alarm, ill = probabilities.argmax(axis=1) == MEL, truth == MEL
     share, price = alarm[ill].mean(), alarm.sum() / max((alarm & ill).sum(), 1)
     return compare(numbers(answer, 2), [
         ((share, price), "Fewer are found, and each is cheaper: the rule moves along one curve."),

@@ -1,7 +1,5 @@
 """Self-checks of chapter 12: many comparisons, a threshold abroad, promises kept, a hospital."""
 
-import numpy as np
-
 from exercises.base import compare, exercise, number, numbers, open_question
 
 
@@ -25,8 +23,7 @@ def exercise_1(answer, groups):
 )
 def exercise_2(answer, melanoma, scores, foreign, threshold):
     """Check what a threshold from home does on the images of foreign clinics."""
-    melanoma, foreign = np.asarray(melanoma, bool), np.asarray(foreign, bool)
-    rings = np.asarray(scores, float) >= threshold
+    rings = scores >= threshold
 
     def shares(among):
         return rings[among & melanoma].mean(), rings[among & ~melanoma].mean()
@@ -51,8 +48,6 @@ def exercise_2(answer, melanoma, scores, foreign, threshold):
 @exercise("one number, above 1 if too many are promised", "'Are the probabilities still true?'")
 def exercise_3(answer, melanoma, scores, foreign):
     """Check how many melanomas are promised among the foreign images, for each that is there."""
-    melanoma, foreign = np.asarray(melanoma, bool), np.asarray(foreign, bool)
-    scores = np.asarray(scores, float)
 
     def promised(among):
         return scores[among].sum() / melanoma[among].sum()

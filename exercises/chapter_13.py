@@ -30,7 +30,6 @@ def exercise_1(answer, own, strange, threshold, *, lesions=500):
 @exercise("two shares, (of the test images, of the far spots)", REFUSAL)
 def exercise_2(answer, validation, own, spots):
     """Check the shares above a threshold that 10 % of the validation images exceed."""
-    validation, own, spots = (np.asarray(part) for part in (validation, own, spots))
 
     def above(images: np.ndarray, share: float) -> np.ndarray:
         threshold = np.quantile(images, share)
