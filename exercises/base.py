@@ -88,8 +88,8 @@ def exercise(wanted: str, look: str) -> Callable[[Callable[..., Feedback]], Call
             except WrongKind as error:
                 feedback = Feedback(False, str(error), show(answer), wanted)
             except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
-                unread = "The check could not read this answer."
-                feedback = Feedback(False, unread, show(answer), wanted)
+                message = "The check could not read this answer."
+                feedback = Feedback(False, message, show(answer), wanted)
             if feedback.passed is not False:
                 return feedback
             expected = wanted if feedback.message == EXCHANGED else feedback.expected

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from exercises.base import WrongKind, compare, exercise, number, numbers, open_question
+from exercises.base import WrongKind, compare, exercise, number, numbers, open_question, show
 from utils.classes import DX
 
 PAIR = "a pair of shares: (accuracy, balanced accuracy)"
@@ -85,25 +85,22 @@ ANSWERED = {1, 2, 3, 8, 12}
 SILENT = {7, 9, 10, 11}
 
 
-@exercise(
-    "the numbers of the checklist's questions, such as [1, 2]",
-    "'A checklist for reading a paper', and steps 4 to 6",
-)
+@exercise("numbers, such as [1, 2]", "'A checklist for reading a paper', and steps 4 to 6")
 def exercise_4(answer):
     """Check which answers of the invented abstract spoil its number: questions 4, 5 and 6."""
     got = _questions(answer)
     unknown = got - set(SPOILED) - ANSWERED - SILENT
-    answered = f"It answers {_list(got & ANSWERED)} in a way that spoils nothing by itself."
+    told, silent = (show(sorted(got & part)) for part in (ANSWERED, SILENT))
+    answered = f"It answers {told} in a way that spoils nothing by itself."
     if 8 in got:
         answered += " What spoils the measures of 8 happened before they were taken."
-    missing = len(SPOILED) - len(got)
     return compare(sorted(got), [
         (got == set(SPOILED), "Parts, order and choice: no number of this paper can be judged."),
         (bool(unknown), f"Of twelve questions there is no number {min(unknown, default=0)}."),
         (bool(got & SILENT),
-         f"The abstract is silent on {_list(got & SILENT)}: a question to ask, no flaw to find."),
+         f"The abstract is silent on {silent}: a question to ask, no flaw to find."),
         (bool(got & ANSWERED), answered),
-        (..., f"Right so far: {SPOILED.get(min(got))}. {missing} of the flaws still missing."),
+        (..., f"Right so far: {SPOILED.get(min(got))}. {3 - len(got)} of the flaws still missing."),
     ], "the questions whose answer stands in the text and makes the number worthless")  # fmt: skip
 
 
@@ -136,8 +133,3 @@ def _questions(answer: object) -> set[int]:
     if not values.size or (values % 1).any():
         raise WrongKind("Numbers of questions are wanted, whole numbers from 1 to 12.")
     return set(values.astype(int).tolist())
-
-
-def _list(values: set[int]) -> str:
-    *most, last = map(str, sorted(values) or [""])
-    return f"{', '.join(most)} and {last}" if most else last
