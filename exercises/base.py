@@ -22,6 +22,7 @@ MARKS = {
     False: ("✗", "Not yet", "#b3261e"),
     None: ("…", "Your turn", "#5a6470"),
 }
+EXCHANGED = "The two are exchanged."
 WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven")
 
 
@@ -67,7 +68,8 @@ def exercise(wanted: str, look: str) -> Callable[[Callable[..., Feedback]], Call
     """Make a function a self-check that survives every answer, its first argument.
 
     `wanted` says what an answer is ("an array of 7 shares"), if it is still open (``None``, ``...``
-    or a tuple or dict of these) or of another kind; `look` where to look after a mistake.
+    or a tuple or dict with one of these), of another kind, or two numbers exchanged; `look` names
+    the section where to look after a mistake.
     """
 
     def decorate(check: Callable[..., Feedback]) -> Callable[..., Feedback]:
@@ -86,9 +88,12 @@ def exercise(wanted: str, look: str) -> Callable[[Callable[..., Feedback]], Call
             except WrongKind as error:
                 feedback = Feedback(False, str(error), show(answer), wanted)
             except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
-                unread = "The check could not read this answer."
-                feedback = Feedback(False, unread, show(answer), wanted)
-            return replace(feedback, look=look) if feedback.passed is False else feedback
+                message = "The check could not read this answer."
+                feedback = Feedback(False, message, show(answer), wanted)
+            if feedback.passed is not False:
+                return feedback
+            expected = wanted if feedback.message == EXCHANGED else feedback.expected
+            return replace(feedback, expected=expected, look=f"section {look}")
 
         return checked
 
@@ -109,8 +114,12 @@ def compare(
     mistake, last ``...`` for every other answer. A value is a number or several (fewer where only
     the first matter, None where any will do), or True or False, where the check has decided
     itself. `expected` does not give the answer away. Numbers may lie `within` so much of each
-    other; with `percent`, 12.3 may stand for 0.123 as well.
+    other; with `percent`, 12.3 may stand for 0.123 as well. Where the right answer is two numbers,
+    these two exchanged are the first known mistake.
     """
+    right, _, *own = known[0]
+    if np.size(right) == 2:
+        known = [known[0], (np.ravel(right)[::-1], EXCHANGED, *own), *known[1:]]
     for place, (value, message, *own) in enumerate(known):
         if value is ... or close(got, value, *(own or [within]), percent=percent):
             return Feedback(place == 0, message, show(got), show(expected) if place else "")
@@ -131,11 +140,11 @@ def close(got: object, value: object, within: object = 0.005, *, percent: bool =
     return percent and 1 < max(got) <= 100 and close(got / 100, value, within)
 
 
-def essay(answer: object, elements: Mapping[str, str | bool], *, fewest: int) -> Feedback:
+def essay(answer: object, elements: Mapping[str, str], *, fewest: int) -> Feedback:
     """Look in the text that answers an open question for what it should name, and say so.
 
-    Each element has a regular expression for word stems that show it (white space counts as one
-    blank), or says itself whether it is there. `fewest` words are the least for an argument.
+    Each element has a regular expression for word stems that show it, in any case; white space
+    counts as one blank. `fewest` words are the least for an argument.
     """
     if not isinstance(answer, str):
         raise WrongKind("This is no text. A text in quotation marks is wanted.")
@@ -143,7 +152,7 @@ def essay(answer: object, elements: Mapping[str, str | bool], *, fewest: int) ->
     words = len(text.split())
     if not words:
         return Feedback(None, "Write some sentences between the quotes.")
-    lacking = "; ".join(what for what, stems in elements.items() if not mentions(text, stems))
+    lacking = "; ".join(w for w, stems in elements.items() if not re.search(stems, text, re.I))
     if words < fewest:
         message = f"This has {words} word{'s'[: words - 1]}; an argument needs at least {fewest}."
         message += f" So far it lacks: {lacking}." if lacking else ""
@@ -164,11 +173,6 @@ def open_question(wanted: str, *, fewest: int, elements: Mapping[str, str], look
         return essay(answer, elements, fewest=fewest)
 
     return exercise(wanted, look)(check)
-
-
-def mentions(text: str, stems: str | bool) -> bool:
-    """Say whether a text holds words that a regular expression describes, in any case."""
-    return stems if isinstance(stems, bool) else bool(re.search(stems, text, re.IGNORECASE))
 
 
 def number(answer: object) -> float:
@@ -239,18 +243,10 @@ def _text(answer: str, wanted: str) -> str:
 
 
 def _open(answer: object) -> bool:
-    if isinstance(answer, dict):
-        return any(map(_blank, answer.values()))
-    if isinstance(answer, tuple | list) and len(answer) < 20:
-        return any(map(_blank, answer))
-    return _blank(answer)
-
-
-def _blank(part: object) -> bool:
-    # A shape such as (None, 10, 10, 32) is an answer; (None, None) within a pair is none.
-    if isinstance(part, tuple | list) and 0 < len(part) < 20:
-        return all(map(_blank, part))
-    return part is None or part is ...
+    parts = list(answer.values()) if isinstance(answer, dict) else answer
+    if not isinstance(parts, tuple | list) or len(parts) >= 20:
+        parts = [answer]
+    return any(part is None or part is ... for part in parts)
 
 
 def show(value: object) -> str:

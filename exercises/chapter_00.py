@@ -5,10 +5,7 @@ import numpy as np
 from exercises.base import WrongKind, compare, exercise, number, numbers
 
 
-@exercise(
-    "a tuple of whole numbers, such as (28, 28)",
-    "section 'An array: many numbers, one name', on slices",
-)
+@exercise("whole numbers, such as (28, 28)", "'An array: many numbers, one name', on slices")
 def exercise_1(answer, image):
     """Check the shape of ``image[5:20, :, 0]``."""
     got = tuple(numbers(answer).tolist())
@@ -27,7 +24,7 @@ def exercise_1(answer, image):
     ], "rows taken, then columns taken")  # fmt: skip
 
 
-@exercise("a number between 0 and 255", "section 'All values at once'")
+@exercise("a number between 0 and 255", "'All values at once'")
 def exercise_2(answer, dataset):
     """Check the mean of the red values of all images, uint8 of shape (N, 28, 28, 3)."""
     images = dataset.images
@@ -44,7 +41,7 @@ def exercise_2(answer, dataset):
     ], "the mean of dataset.images over all directions, red only", within=0.3)  # fmt: skip
 
 
-@exercise("a share between 0 and 1", "section 'A table: rows with names', on masks")
+@exercise("a share between 0 and 1", "'A table: rows with names', on masks")
 def exercise_3(answer, table):
     """Check the share of patients of 70 and older among the images of a melanoma."""
     melanoma, old, over_70 = table["dx"] == "mel", table["age"] >= 70, table["age"] > 70

@@ -1,17 +1,18 @@
 """Self-checks of chapter 1."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
-from exercises.base import Feedback, WrongKind, compare, essay, exercise, mentions, numbers, show
+from exercises.base import Feedback, WrongKind, compare, essay, exercise, numbers, show
 from utils.classes import CLASSES, DX
 
 
 @exercise(
     "two shares, of the images and of the lesions",
-    "section 'Images and lesions' for counting, 'The seven diagnoses' for what is cancer",
+    "'Images and lesions' for counting, 'The seven diagnoses' for what is cancer",
 )
 def exercise_1(answer, metadata):
     """Check which share of the images, and of the lesions, is cancer or its early form."""
@@ -25,7 +26,6 @@ def exercise_1(answer, metadata):
     return compare(got, [
         ((image.mean(), lesion.mean()),
          "The lesions' share is smaller: cancers were photographed more often."),
-        ((lesion.mean(), image.mean()), "The two are exchanged: images first, then lesions."),
         ([mask.mean() for mask in without_early],
          "One class is missing: akiec is an early cancer and belongs to the three."),
         ((image.mean(), image.mean()), "The share of the images again; count each lesion once."),
@@ -39,7 +39,7 @@ def exercise_1(answer, metadata):
 
 @exercise(
     "a function that returns row, column and channel",
-    "section 'How an image becomes 2,352 numbers', the formula before the way back",
+    "'How an image becomes 2,352 numbers', the formula before the way back",
 )
 def exercise_2(answer, image):
     """Check a function from a position in the row of numbers to row, column and channel."""
@@ -76,9 +76,7 @@ def exercise_2(answer, image):
     ], expected)  # fmt: skip
 
 
-@exercise(
-    "a dictionary such as {'akiec': 0, …}", "section 'Two label codings, and a trap', the table"
-)
+@exercise("a dictionary such as {'akiec': 0, …}", "'Two label codings, and a trap', the table")
 def exercise_3(answer):
     """Check the coding that the alphabetical order of the seven abbreviations gives."""
     got = _coding(answer)
@@ -111,17 +109,19 @@ LIMITS = {  # a limit of the data, and the beginnings of words that name it
 WISHES = r"\b(want|wish|need|should|would|must|ought|requir|instead|include|contain)"
 
 
-@exercise(
-    'a text of three to five sentences, """…"""',
-    "section 'What the data cannot say', and the output of this cell",
-)
+@exercise("a text of some sentences", "'What the data cannot say', and the output of this cell")
 def exercise_4(answer):
     """Look for two limits of the data and a wish in a text."""
-    named = [what for what, stems in LIMITS.items() if mentions(str(answer), rf"\b(?:{stems})")]
+    named = [
+        what for what, stems in LIMITS.items() if re.search(rf"\b(?:{stems})", str(answer), re.I)
+    ]
     yours, limits = " and of ".join(named[:2]), "two limits of the data"
     if len(named) < 2:
         limits += f" (your text names {f'only {yours}' if named else 'none'})"
-    elements = {limits: len(named) >= 2, "what the data would need to contain": WISHES}
+    elements = {
+        limits: "" if len(named) >= 2 else "(?!)",
+        "what the data would need to contain": WISHES,
+    }
     return essay(answer, elements, fewest=15)
 
 
@@ -142,7 +142,7 @@ def _numbered(names: Iterable[str]) -> dict[str, int]:
 
 
 def _coding(answer: object) -> dict[str, int]:
-    """Read a coding: names to numbers or the reverse, a Series, pairs, or the names in order."""
+    """Read a coding: names to numbers or the reverse, a Series, or the names in order."""
     if isinstance(answer, str):
         raise WrongKind("This is one text; seven names with a number each are wanted.")
     if isinstance(answer, set | frozenset):
@@ -152,11 +152,7 @@ def _coding(answer: object) -> dict[str, int]:
     if not isinstance(answer, Iterable):
         raise WrongKind("These are no names; seven abbreviations with a number each are wanted.")
     if not isinstance(answer, Mapping):
-        entries = list(answer)  # names in order, or pairs as enumerate gives them
-        pairs = all(isinstance(entry, tuple) and len(entry) == 2 for entry in entries)
-        answer = dict(entries) if pairs else _numbered(entries)
+        answer = _numbered(answer)
     if all(isinstance(value, str) for value in answer.values()):
         answer = {name: number for number, name in answer.items()}
-    full = {c.name.lower(): c.dx for c in CLASSES}
-    names = (show(name).strip().lower() for name in answer)
-    return dict(zip((full.get(n, n) for n in names), map(int, answer.values()), strict=True))
+    return {show(name).strip().lower(): int(number) for name, number in answer.items()}

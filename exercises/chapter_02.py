@@ -9,7 +9,7 @@ from exercises.base import compare, exercise, number, open_question
 
 @exercise(
     "a share between 0 and 1, or percent",
-    "sections 'How unequal are the classes?' and 'How old are the patients?', a lesion once",
+    "'How unequal are the classes?', and 'How old are the patients?', a lesion once",
 )
 def exercise_1(answer, metadata):
     """Check the score of the majority vote when each lesion counts once."""
@@ -28,7 +28,7 @@ def exercise_1(answer, metadata):
     ], f"lesions of the most frequent class, of all {len(lesions):,}", percent=True)  # fmt: skip
 
 
-@exercise("a share between 0 and 1, or percent", "section 'Where on the body?': the crosstab")
+@exercise("a share between 0 and 1, or percent", "'Where on the body?': the crosstab")
 def exercise_2(answer, metadata):
     """Check the share of lesions that a guess from the body site alone gets right."""
     images = metadata.fillna({"localization": "unknown"})
@@ -47,9 +47,7 @@ def exercise_2(answer, metadata):
     ], "right guesses of all lesions, one guess per site", within=0.003, percent=True)  # fmt: skip
 
 
-@exercise(
-    "a difference in grey levels, 0 to 255", "section 'What is lost at 28 × 28 pixels?': resize"
-)
+@exercise("a difference in grey levels, 0 to 255", "'What is lost at 28 × 28 pixels?': resize")
 def exercise_3(answer, photo):
     """Check how much darker than the skin the darkest pixel is after shrinking to 28 × 28."""
     # `photo` is uint8 of shape (height, width).
@@ -83,7 +81,7 @@ exercise_4 = open_question('a text of three to five sentences, """…"""', fewes
     "what makes the number of days large or small: who decides it, and by what":
         r"\b(suspic|suspect|danger|harmless|urgen|doctor|physician|decid|decision|judg|worr|"
         r"opinion|reveal|believ|fear|cancer|malignan|melanoma|diagnos)",
-}, look="section 'Who says that it is a melanoma?', on leakage")  # fmt: skip
+}, look="'Who says that it is a melanoma?', on leakage")  # fmt: skip
 
 
 def _guessed(counts: pd.DataFrame) -> float:

@@ -5,14 +5,14 @@ import numpy as np
 from exercises.base import WrongKind, array, compare, exercise, number, open_question
 from utils.classes import DX
 
-SIBLINGS = "section 'A split that looks right'"
+SIBLINGS = "'A split that looks right'"
 
 
 @exercise("a whole number of lesions", SIBLINGS)
 def exercise_1(answer, lesion, train, test, *, merged=None):
     """Check how many lesions have an image in the training and in the test part."""
     # `merged` has known duplicates under one name: the number counted in it is right as well.
-    got = _how_many(answer)
+    got = number(answer)
     names = [lesion] if merged is None else [lesion, merged]
     counts = [len(set(name[train]) & set(name[test])) for name in names]
     in_test, in_train = np.isin(lesion[test], lesion[train]), np.isin(lesion[train], lesion[test])
@@ -63,7 +63,7 @@ def exercise_2(answer, lesion, *, train=0.3, usual=0.7, test=0.2):
     ], f"the mean of a mask, with train_size={train}", within=0.03, percent=True)  # fmt: skip
 
 
-@exercise("an array of row numbers", "section 'Making the rare classes count'")
+@exercise("an array of row numbers", "'Making the rare classes count'")
 def exercise_3(answer, labels, train, *, at_least=1000):
     """Check row numbers of the training part with every class at `at_least` rows or more."""
     # Any draw and any order pass.
@@ -104,16 +104,7 @@ exercise_4 = open_question("a text of two to five sentences", fewest=25, element
         r"whole)[^.;]{0,60}(patient|slide|person|people|donor|individual)|(patient|"
         r"slide)[- ](wise|level|grouped)|(other|new|unseen|another) (patient|hospital|"
         r"clinic)[^.;]{0,40}(test|part)",
-}, look="section 'The split, built in the open', with 'patient' for 'lesion'")  # fmt: skip
-
-
-def _how_many(answer: object) -> float:
-    """Return a number as it is, and count names: a set, list or array of texts."""
-    if isinstance(answer, set | frozenset | list | tuple) or np.ndim(answer) == 1:
-        parts = list(answer)
-        if len(parts) != 1 and all(isinstance(part, str) for part in parts):
-            return float(len(set(parts)))
-    return number(answer)
+}, look="'The split, built in the open', with 'patient' for 'lesion'")  # fmt: skip
 
 
 def _row_numbers(answer: object, images: int) -> np.ndarray:

@@ -5,10 +5,7 @@ import numpy as np
 from exercises.base import WrongKind, compare, exercise, numbers, open_question
 
 
-@exercise(
-    "three numbers, (edge_kernel, turned, turned after ReLU)",
-    "section 'Convolution', the nine products and ReLU",
-)
+@exercise("(edge_kernel, turned, turned after ReLU)", "'Convolution', the nine products and ReLU")
 def exercise_1(answer, patch, kernel):
     """Check what a kernel and the same kernel turned give on a patch, and the second after ReLU."""
     # `patch` and `kernel` have the shape (3, 3); the kernel looks from left to right.
@@ -33,18 +30,14 @@ def exercise_1(answer, patch, kernel):
     ], "sum(patch × edge_kernel), the same with .T, max(0, the second)", within=0.5)  # fmt: skip
 
 
-@exercise(
-    "two whole numbers, (parameters, pixels of height)",
-    "section 'Layer by layer', the layer worked out by hand",
-)
+@exercise("(parameters, pixels of height)", "'Layer by layer', the layer worked out by hand")
 def exercise_2(answer, model, *, size=5):
     """Check parameters and height of the output of the second convolution with larger kernels."""
-    # `model` is the chapter's network, `size` (odd) the height and width of the larger kernels. The
-    # height may be given as a shape as well, with or without the maps.
+    # `model` is the chapter's network, `size` (odd) the height and width of the larger kernels.
     (_, colours, first, _), (old, channels, filters, entering) = _two_convolutions(model)
     each = size * size * channels
     parameters, height = (each + 1) * filters, entering - size + 1
-    return compare(numbers(_with_height(answer), 2), [
+    return compare(numbers(answer, 2), [
         ((parameters, height),
          "More weights in each kernel, and a smaller map: fewer places to lay the kernel on."),
         (each * filters, f"One number per kernel is missing: the bias, {filters} of them."),
@@ -63,15 +56,12 @@ def exercise_2(answer, model, *, size=5):
          f"That is the height for {old} × {old}: a larger kernel loses more at each side."),
         ((parameters, entering - size),
          f"Lay a row of {size} on a row of {entering} and count the places: one more."),
-        ((height, parameters), "The two are exchanged: the number of parameters comes first."),
         (parameters, "The number of parameters is right. At how many places does a kernel fit?"),
         (..., "Count the weights of one kernel, add its bias, times the number of kernels."),
     ], f"parameters of {filters} kernels, places for {size} in {entering}", within=0)  # fmt: skip
 
 
-@exercise(
-    "two numbers, (loss of cautious, loss of bold)", "section 'The loss: how wrong is an answer?'"
-)
+@exercise("two numbers, (loss of cautious, loss of bold)", "'The loss: how wrong is an answer?'")
 def exercise_3(answer, cautious, bold):
     """Check the mean cross-entropy of two networks' answers."""
     # `cautious` and `bold` are what each gave to the right diagnosis of each lesion.
@@ -89,7 +79,6 @@ def exercise_3(answer, cautious, bold):
          "This is the logarithm of the mean: take the logarithm of each, then the mean."),
         (losses / np.log(10), "This is the logarithm to base 10; take the natural one, np.log."),
         (losses / np.log(2), "This is the logarithm to base 2; take the natural one, np.log."),
-        (losses[::-1], "The two are exchanged: cautious comes first."),
         (losses, "Nearly: the right mean, rounded too much. Give two decimals or more.", 0.06),
         ([-np.log(p.min()) for p in shares], "This is the worst lesion alone; take the mean."),
         ([2 / 3, 2 / 3], "This is the share of right answers, the accuracy; it is the same here."),
@@ -112,19 +101,7 @@ exercise_4 = open_question("a text of two to five sentences", fewest=25, element
         r"cost|price|\bbut\b|however|still|miss|wrong|false|effort|\btime\b|money|delay|fewer|"
         r"also (refus|reject|turn)|(real|genuine) lesion|(more|extra|some) work|or work|"
         r"never complete|cannot|slips? through",
-}, look="section 'Softmax', its last paragraph")  # fmt: skip
-
-
-def _with_height(answer: object) -> object:
-    """Return parameters and height; a shape in place of the height gives its first number."""
-    if not isinstance(answer, tuple | list) or len(answer) != 2:
-        return answer
-    parameters, height = answer
-    if isinstance(height, tuple | list):
-        if not 2 <= len(height) <= 4:
-            raise WrongKind(f"A shape of {len(height)} numbers has no height; two are the least.")
-        height = height[1] if len(height) == 4 else height[0]
-    return parameters, height
+}, look="'Softmax', its last paragraph")  # fmt: skip
 
 
 def _two_convolutions(model: object) -> list[tuple[int, int, int, int]]:

@@ -8,7 +8,7 @@ import numpy as np
 from exercises.base import compare, exercise, numbers, open_question
 
 
-@exercise("two whole numbers, (steps in an epoch, steps in the run)", "section 'Batch size'")
+@exercise("two whole numbers, (steps in an epoch, steps in the run)", "'Batch size'")
 def exercise_1(answer, rows, epochs, *, batch_size=512, before=128):
     """Check how many steps an epoch and the run have with another batch size than `before`."""
     # `rows` are the row numbers that are trained on, or how many there are.
@@ -18,7 +18,6 @@ def exercise_1(answer, rows, epochs, *, batch_size=512, before=128):
         ((steps, steps * epochs),
          f"With batches of {before} it is {usual:,} steps an epoch, {usual * epochs:,} in all: the "
          "weights are turned less often now."),
-        ((steps * epochs, steps), "The two are exchanged: the steps of one epoch come first."),
         (usual, f"These are the steps with batches of {before}; they hold {batch_size} rows now."),
         ((steps, steps), f"Both are the steps of one epoch; the run has {epochs} epochs."),
         (steps, "The steps of an epoch are right. How many are there in all epochs together?"),
@@ -29,10 +28,7 @@ def exercise_1(answer, rows, epochs, *, batch_size=512, before=128):
     ], f"{n:,} rows / {batch_size}, rounded up; then times {epochs} epochs", within=0)  # fmt: skip
 
 
-@exercise(
-    "two whole numbers, (epoch of the smallest val_loss, epoch of the largest val_accuracy)",
-    "section 'Learning curves'",
-)
+@exercise("(epoch of the smallest val_loss, of the largest val_accuracy)", "'Learning curves'")
 def exercise_2(answer, history):
     """Check which epochs two other numbers would keep, by ``history.history`` of the run."""
     # Where a value occurs twice, the first epoch is kept and both are accepted.
@@ -68,24 +64,19 @@ def exercise_2(answer, history):
     ], "1 + the place of the smallest val_loss, and of the largest val_accuracy")  # fmt: skip
 
 
-@exercise("a keras.callbacks.ModelCheckpoint", "section 'A checkpoint that watches nothing'")
+@exercise("a keras.callbacks.ModelCheckpoint", "'A checkpoint that watches nothing'")
 def exercise_3(answer, log):
     """Check a checkpoint that keeps the epoch of the smallest loss; `log` is a history."""
     callback = answer[0] if isinstance(answer, list | tuple) and len(answer) == 1 else answer
     kinds = [kind.__name__ for kind in type(callback).__mro__]
     watched, direction = getattr(callback, "monitor", ""), _direction(callback)
-    best_only = getattr(callback, "save_best_only", False)
-    weights_only = getattr(callback, "save_weights_only", False)
+    best, weights = (getattr(callback, f"save_{kind}_only", False) for kind in ("best", "weights"))
     by_epoch = getattr(callback, "save_freq", "epoch") == "epoch"
     right = watched in log and (watched, direction) == ("val_loss", "min") and by_epoch
-    shown = f"monitor={watched!r}, direction {direction}, save_best_only={best_only}, "
-    shown += f"save_weights_only={weights_only}"
-    if isinstance(callback, str | int | float):
-        shown = callback
-    elif "ModelCheckpoint" not in kinds:
-        shown = f"the callback {kinds[0]}" if "Callback" in kinds else "something else"
-    return compare(shown, [
-        (bool(right and best_only and weights_only),
+    shown = f"monitor={watched!r}, direction {direction}, save_best_only={best}, "
+    shown += f"save_weights_only={weights}"
+    return compare(shown if "ModelCheckpoint" in kinds else callback, [
+        (bool(right and best and weights),
          "A name that is logged, the right direction, and the best epoch only. Now look whether "
          "the file is there."),
         (isinstance(callback, type), "This is the class itself; call it to make a checkpoint."),
@@ -96,8 +87,8 @@ def exercise_3(answer, log):
         (watched == "loss", "That is the training loss, which falls on while it learns by heart."),
         (watched != "val_loss", f"This watches {watched}; take the loss on the validation images."),
         (direction != "min", "A loss is the better the smaller it is; this keeps the largest."),
-        (not best_only, "This saves after every epoch, better or not; the last one stays."),
-        (not weights_only, "This saves the whole model; the task asks for the weights only."),
+        (not best, "This saves after every epoch, better or not; the last one stays."),
+        (not weights, "This saves the whole model; the task asks for the weights only."),
         (..., "save_freq counts batches here, but val_loss is known only after an epoch."),
     ], "watches val_loss, keeps the smallest, saves the best epoch only, weights only")  # fmt: skip
 
@@ -118,7 +109,7 @@ exercise_4 = open_question("a text of two to five sentences", fewest=25, element
         r"mirror|flip|rotat|shift|crop|stop (early|earlier|before|in time)|early stop|gather|"
         r"fewer epoch|fewer cop|dropout|regulari|smaller network|class weight|vary|varied|"
         r"change[sd]? (each|the|every) cop",
-}, look="section 'How often each image is shown', the table and what follows it")  # fmt: skip
+}, look="'How often each image is shown', the table and what follows it")  # fmt: skip
 
 
 def _epochs(values: np.ndarray, best: Callable[[np.ndarray], float]) -> set[int]:

@@ -7,13 +7,12 @@ from utils.classes import CLASSES, DX
 
 MEL, NV = DX.index("mel"), DX.index("nv")
 CANCER = np.array([c.malignant for c in CLASSES])
-BY_HAND = "section 'Four numbers for one class, by hand'"
+BY_HAND = "'Four numbers for one class, by hand'"
 
 
 @exercise("two shares, (sensitivity, specificity)", BY_HAND)
 def exercise_1(answer, counts):
     """Check sensitivity and specificity of the question "is it one of the three cancers?"."""
-    counts = np.asarray(counts, float)
     rows, columns, diagonal = counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)
     found, spared = _grouped(counts, CANCER)
     only = diagonal[CANCER].sum() / rows[CANCER].sum()
@@ -21,7 +20,6 @@ def exercise_1(answer, counts):
         ((found, spared),
          f"Found is {found:.3f}, although only {only:.3f} get the name of their own class: many "
          "mistakes are made between the three."),
-        ((spared, found), "The two are exchanged: sensitivity first, then specificity."),
         (only, "This is the diagonal alone: a carcinoma that is called melanoma is seen too."),
         ((diagonal / rows)[CANCER].mean(), "This is the mean of three shares; add up the images."),
         (counts[np.ix_(CANCER, CANCER)].sum() / columns[CANCER].sum(),
@@ -39,7 +37,6 @@ def exercise_1(answer, counts):
 @exercise("a share between 0 and 1", f"{BY_HAND}, on precision")
 def exercise_2(answer, counts, common):
     """Check the precision (PPV) of "melanoma" where melanomas are the share `common` of lesions."""
-    counts = np.asarray(counts, float)
     hit, melanomas, called = counts[MEL, MEL], counts[MEL].sum(), counts[:, MEL].sum()
     sensitivity, here = hit / melanomas, hit / called
     hits = sensitivity * common
@@ -59,7 +56,7 @@ def exercise_2(answer, counts, common):
     ], f"hits / (hits + false alarms), at {common:.1%}", within=0.003, percent=True)  # fmt: skip
 
 
-@exercise("a share between 0 and 1", "section 'From one threshold to all of them', on the AUC")
+@exercise("a share between 0 and 1", "'From one threshold to all of them', on the AUC")
 def exercise_3(answer, truth, probabilities):
     """Check the share of pairs, a melanoma and another image, in which the melanoma's is larger."""
     bar, melanoma = probabilities[:, MEL], truth == MEL
@@ -80,7 +77,7 @@ def exercise_3(answer, truth, probabilities):
 
 @exercise(
     "a text of two to five sentences",
-    "section 'Who is taken for whom', and 'What this model may not be used for'",
+    "'Who is taken for whom', and 'What this model may not be used for'",
 )
 def exercise_4(answer, counts):
     """Look in the open answer for the melanomas called nevus, what that costs, what comes first."""

@@ -3,15 +3,13 @@
 import numpy as np
 
 from exercises.base import compare, exercise, numbers, open_question
+from utils.calibration import threshold_for_sensitivity
 from utils.classes import DX
 
 MEL = DX.index("mel")
 
 
-@exercise(
-    "two numbers, (sensitivity, alarms for each melanoma found)",
-    "section 'A threshold for melanoma, and its price'",
-)
+@exercise("(sensitivity, alarms per melanoma found)", "'A threshold for melanoma, and its price'")
 def exercise_1(
     answer, truth, probabilities, validation_truth, validation_answers, *, goal=0.95, before=0.9
 ):
@@ -19,7 +17,8 @@ def exercise_1(
     # `before` is the chapter's goal.
     test = truth == MEL, probabilities[:, MEL]
     validation = validation_truth == MEL, validation_answers[:, MEL]
-    threshold = _threshold(*validation, goal)
+    of_validation, find = (validation_truth, validation_answers), threshold_for_sensitivity
+    threshold = find(*of_validation, sensitivity=goal)
     found, price = _alarm(*test, threshold)
     got = numbers(answer, 2)
     got[0] = got[0] / 100 if got[0] > 1 else got[0]
@@ -28,9 +27,9 @@ def exercise_1(
         ((found, price),
          f"The goal was {goal:.0%}. What a threshold keeps on new lesions is seen only there."),
         (_alarm(*validation, threshold), "These are of the validation part; report the test part."),
-        (_alarm(*test, _threshold(*test, goal)),
+        (_alarm(*test, find(truth, probabilities, sensitivity=goal)),
          "This threshold was chosen on the test part, which proves nothing any more."),
-        (_alarm(*test, _threshold(*validation, before)),
+        (_alarm(*test, find(*of_validation, sensitivity=before)),
          f"This is the chapter's threshold, for {before:.0%}; the goal is {goal:.0%} now."),
         ((found, 1 / price), "The second is the PPV; alarms per melanoma are 1 over it.", 0.005),
         ((found, price - 1), "These are the false alarms; the melanoma itself is cut out too."),
@@ -40,7 +39,7 @@ def exercise_1(
     ], expected, within=(0.005, 0.05))  # fmt: skip
 
 
-@exercise("two shares, (promised, kept)", "section 'The melanoma bar'")
+@exercise("two shares, (promised, kept)", "'The melanoma bar'")
 def exercise_2(answer, truth, mended, probabilities, *, low=0.1, high=0.3):
     """Check the mean melanoma bar and the share of melanomas of images within a band."""
     # The band goes from `low` on to below `high`.
@@ -51,7 +50,6 @@ def exercise_2(answer, truth, mended, probabilities, *, low=0.1, high=0.3):
     return compare(got, [
         ((promised, kept),
          f"As trained, {trained[0]:.3f} were promised and {trained[1]:.3f} kept, on other images."),
-        ((kept, promised), "The two are exchanged: mean bar first, then the share of melanomas."),
         (trained, "This is the network as trained; take the mended bars."),
         ((None, inside[melanoma].mean()),
          "This is which share of all melanomas lies here; asked: of those here, how many?"),
@@ -65,10 +63,7 @@ def exercise_2(answer, truth, mended, probabilities, *, low=0.1, high=0.3):
     ], f"two means over the images with {low:g} <= mended < {high:g}", percent=True)  # fmt: skip
 
 
-@exercise(
-    "two numbers, (net benefit of the mended bars, of cutting out all)",
-    "section 'What is a melanoma worth?'",
-)
+@exercise("(net benefit of the mended bars, of cutting out all)", "'What is a melanoma worth?'")
 def exercise_3(answer, truth, mended, *, risk=0.2, before=0.1):
     """Check the net benefit of acting on the bars from `risk` on, and of cutting out all."""
     # `before` is the chapter's risk.
@@ -79,7 +74,6 @@ def exercise_3(answer, truth, mended, *, risk=0.2, before=0.1):
         ((right, all_cut),
          f"Below 0, a plan does worse than cutting out none; {risk:.0%} is above the share of "
          "melanomas."),
-        ((all_cut, right), "The two are exchanged: the network first, then cutting out all."),
         (_benefit(melanoma, mended, risk, risk),
          f"A false alarm weighs risk / (1 - risk), here {weight:.3g}, not the risk itself."),
         (_benefit(melanoma, mended, risk, 1), "Here a false alarm weighs as much as a melanoma."),
@@ -110,13 +104,7 @@ exercise_4 = open_question("a text of two to five sentences", fewest=25, element
         r"photograph|see|seen|come|check)\w* (her |it |again|back|once more)|examin|decid|"
         r"together|explain|tell her|talk|ask her|three months|two weeks|fortnight|sends? (her|"
         r"judith)|skin (doctor|clinic)|appointment",
-}, look="section 'What is a melanoma worth?', and exercise 2")  # fmt: skip
-
-
-def _threshold(positive: np.ndarray, scores: np.ndarray, goal: float) -> float:
-    """Return the largest score at or above which lies at least `goal` of the positives."""
-    ranked = np.sort(scores[positive])[::-1]
-    return float(ranked[int(np.ceil(goal * len(ranked) - 1e-9)) - 1])
+}, look="'What is a melanoma worth?', and exercise 2")  # fmt: skip
 
 
 def _alarm(positive: np.ndarray, scores: np.ndarray, threshold: float) -> tuple[float, float]:

@@ -1,10 +1,8 @@
 """Self-checks of chapter 8: images that are no news, the mix of classes, and an abstract."""
 
-import re
-
 import numpy as np
 
-from exercises.base import WrongKind, compare, exercise, number, numbers, open_question
+from exercises.base import WrongKind, compare, exercise, number, numbers, open_question, show
 from utils.classes import DX
 
 PAIR = "a pair of shares: (accuracy, balanced accuracy)"
@@ -12,7 +10,7 @@ PAIR = "a pair of shares: (accuracy, balanced accuracy)"
 
 @exercise(
     "a share between 0 and 1",
-    "section 'Step 2: the checkpoint that was never written', below the two splits",
+    "'Step 2: the checkpoint that was never written', below the two splits",
 )
 def exercise_1(answer, trained_on, tested_on):
     """Check the share of test images of one random split that another split trained on."""
@@ -31,7 +29,7 @@ def exercise_1(answer, trained_on, tested_on):
     ], "a share within the second test part", within=0.02, percent=True)  # fmt: skip
 
 
-@exercise(PAIR, "section 'Step 3: weights of one split, judged on another', the mask `unseen`")
+@exercise(PAIR, "'Step 3: weights of one split, judged on another', the mask `unseen`")
 def exercise_2(answer, run):
     """Check accuracy and balanced accuracy of a run on the lesions that it never met."""
     # `run` is the contaminated run; judged is its part "other test".
@@ -41,7 +39,6 @@ def exercise_2(answer, run):
     accuracy, balanced = _scores(other, ~met)
     return compare(numbers(answer, 2), [
         ((accuracy, balanced), "So much is left when no lesion is an old acquaintance."),
-        ((balanced, accuracy), "The two numbers are exchanged: accuracy first."),
         ((accuracy, accuracy), "Both are the accuracy; the second is the mean over the classes."),
         ((None, 1 / len(DX)), "This is *always nevus*; score what the network answers."),
         (_scores(other, np.isin(other.image_ids, own.image_ids)),
@@ -55,27 +52,25 @@ def exercise_2(answer, run):
     ], "(accuracy, balanced accuracy) on lesions of `other` never met", percent=True)  # fmt: skip
 
 
-@exercise(PAIR, "section 'Step 7: accuracy, and what it is made of', the table of contributions")
+@exercise(PAIR, "'Step 7: accuracy, and what it is made of', the table of contributions")
 def exercise_3(answer, share, recognised, *, nevi=0.9):
     """Check both accuracies where `nevi` of all are nevi and the rest keeps its proportions."""
     # Each class's share of the test part, and its sensitivity, shape (7,).
-    share, found = np.asarray(share, float), np.asarray(recognised, float)
     nv = np.arange(len(DX)) == DX.index("nv")
-    balanced, of_nevi = found.mean(), nevi * found[nv].sum()
-    mixed = of_nevi + (1 - nevi) * np.average(found[~nv], weights=share[~nv])
+    balanced, of_nevi = recognised.mean(), nevi * recognised[nv].sum()
+    mixed = of_nevi + (1 - nevi) * np.average(recognised[~nv], weights=share[~nv])
     return compare(numbers(answer, 2), [
         # Equal shares of the rest come near in the accuracy; the other may have two digits only.
         ((mixed, balanced),
          "The accuracy moved with the mix of images, the network did not.", (0.003, 0.006)),
-        ((balanced, mixed), "The two numbers are exchanged: accuracy first."),
         ((nevi, 1 / len(DX)), "This is *always nevus*; take what this network recognises."),
         (mixed, "The accuracy is right. Do shares occur in the balanced accuracy at all?", 0.003),
-        (of_nevi + (share * found)[~nv].sum(),
+        (of_nevi + (share * recognised)[~nv].sum(),
          "Your shares add up to more than 1: the six other classes must become rarer."),
-        (of_nevi + (1 - nevi) * found[~nv].mean(),
+        (of_nevi + (1 - nevi) * recognised[~nv].mean(),
          "You made the six other classes equally frequent; they keep their proportions.", 0.002),
         (of_nevi, "These are the nevi alone; a part of the others is recognised too."),
-        ((share * found).sum(), "This accuracy is that of the test part; put in the new shares."),
+        (share @ recognised, "This accuracy is that of the test part; put in the new shares."),
         (..., "Multiply each class's new share by `recognised`, and add up."),
     ], "(sum of new share × recognised, mean of recognised)", percent=True)  # fmt: skip
 
@@ -90,25 +85,22 @@ ANSWERED = {1, 2, 3, 8, 12}
 SILENT = {7, 9, 10, 11}
 
 
-@exercise(
-    "the numbers of the checklist's questions, such as [1, 2]",
-    "section 'A checklist for reading a paper', and steps 4 to 6",
-)
+@exercise("numbers, such as [1, 2]", "'A checklist for reading a paper', and steps 4 to 6")
 def exercise_4(answer):
     """Check which answers of the invented abstract spoil its number: questions 4, 5 and 6."""
     got = _questions(answer)
     unknown = got - set(SPOILED) - ANSWERED - SILENT
-    answered = f"It answers {_list(got & ANSWERED)} in a way that spoils nothing by itself."
+    told, silent = (show(sorted(got & part)) for part in (ANSWERED, SILENT))
+    answered = f"It answers {told} in a way that spoils nothing by itself."
     if 8 in got:
         answered += " What spoils the measures of 8 happened before they were taken."
-    missing = len(SPOILED) - len(got)
     return compare(sorted(got), [
         (got == set(SPOILED), "Parts, order and choice: no number of this paper can be judged."),
         (bool(unknown), f"Of twelve questions there is no number {min(unknown, default=0)}."),
         (bool(got & SILENT),
-         f"The abstract is silent on {_list(got & SILENT)}: a question to ask, no flaw to find."),
+         f"The abstract is silent on {silent}: a question to ask, no flaw to find."),
         (bool(got & ANSWERED), answered),
-        (..., f"Right so far: {SPOILED.get(min(got))}. {missing} of the flaws still missing."),
+        (..., f"Right so far: {SPOILED.get(min(got))}. {3 - len(got)} of the flaws still missing."),
     ], "the questions whose answer stands in the text and makes the number worthless")  # fmt: skip
 
 
@@ -126,7 +118,7 @@ exercise_5 = open_question("a text of some sentences", fewest=15, elements={
         r"new (?:lesion|patient)|by lesion|interval|external|independent|prospective|"
         r"other (?:clinic|hospital)|another (?:clinic|hospital)|never (?:seen|met|trained)|"
         r"lesions? (?:kept )?(?:apart|together)|not seen)",
-}, look="section 'Step 3: weights of one split, judged on another', and 'Step 8'")  # fmt: skip
+}, look="'Step 3: weights of one split, judged on another', and 'Step 8'")  # fmt: skip
 
 
 def _scores(judged: object, part: np.ndarray) -> tuple[float, float]:
@@ -137,22 +129,7 @@ def _scores(judged: object, part: np.ndarray) -> tuple[float, float]:
 
 
 def _questions(answer: object) -> set[int]:
-    """Return question numbers from a list, tuple, set, array, number or text such as 1, 4-6."""
-    if isinstance(answer, set | frozenset | list | tuple):
-        answer = list(answer)
-        if all(isinstance(part, str) for part in answer):
-            answer = ", ".join(answer)
-    if isinstance(answer, str):
-        values = []
-        for low, high in re.findall(r"(\d+)(?:\s*(?:-|–|to)\s*(\d+))?", answer):
-            values += range(int(low), min(int(high or low), int(low) + 12) + 1)
-    else:
-        values = numbers(answer).tolist()
-    if not values or not all(float(value).is_integer() for value in values):
+    values = numbers(list(answer) if isinstance(answer, set | frozenset) else answer)
+    if not values.size or (values % 1).any():
         raise WrongKind("Numbers of questions are wanted, whole numbers from 1 to 12.")
-    return {int(value) for value in values}
-
-
-def _list(values: set[int]) -> str:
-    *most, last = map(str, sorted(values) or [""])
-    return f"{', '.join(most)} and {last}" if most else last
+    return set(values.astype(int).tolist())

@@ -9,13 +9,12 @@ from utils.metrics import class_auc
 MEL = DX.index("mel")
 
 
-@exercise("two whole numbers, (of the block, of one convolution)", "section 'A block of it'")
+@exercise("two whole numbers, (of the block, of one convolution)", "'A block of it'")
 def exercise_1(answer, *, side=3, maps=32, to=16):
     """Check the weights of a divided convolution, a filter for each map, and of an ordinary one."""
     each, narrow, ordinary = side**2 * maps, maps * to, side**2 * maps * to
     return compare(numbers(answer, 2), [
         ((each + narrow, ordinary), "The fewer maps a filter looks at, the fewer weights it has."),
-        ((ordinary, each + narrow), "The two are exchanged: the divided block comes first."),
         (each + narrow + maps + to, "You counted biases; these layers have none."),
         *((one, "This is one layer of the block; add both.") for one in (each, narrow)),
         (each * narrow, "You multiplied the two layers; they stand one behind the other: add."),
@@ -29,7 +28,7 @@ def exercise_1(answer, *, side=3, maps=32, to=16):
     ], "whole numbers, without biases", within=0.01)  # fmt: skip
 
 
-@exercise("one share between 0 and 1", "section 'First try: features and a line'")
+@exercise("one share between 0 and 1", "'First try: features and a line'")
 def exercise_2(answer, features, labels, features_of_validation, truth, *, code=MEL):
     """Check for how many images of a class the nearest training image, by cosine, is one too."""
     new, known = (np.asarray(part, np.float32) for part in (features_of_validation, features))
@@ -58,7 +57,7 @@ def exercise_2(answer, features, labels, features_of_validation, truth, *, code=
     ], "the share with a neighbour of its own class", **near)  # fmt: skip
 
 
-@exercise("a weight between 0 and 1, in steps of 0.1", "section 'What it brings'")
+@exercise("a weight between 0 and 1, in steps of 0.1", "'What it brings'")
 def exercise_3(answer, truth, small, tuned):
     """Check with which weight of the second network the weighted mean has the highest macro AUC."""
     weights = np.arange(11) / 10
@@ -89,5 +88,5 @@ exercise_4 = open_question("a text of some sentences", fewest=25, elements={
         r"\b(?:baseline|(?:small|simpl|plain|tin|shallow)\w* (?:\w+ )?(?:network|model|net|cnn|"
         r"method|classifier)|from (?:nothing|scratch)|linear|logistic|nearest|constant|majority|"
         r"always (?:answer|say|the same|guess)|most (?:common|frequent))",
-}, look="sections 'First try: features and a line', 'Second try: fine-tuning' and "
+}, look="'First try: features and a line', 'Second try: fine-tuning', and "
         "'What stays open'")  # fmt: skip

@@ -9,9 +9,7 @@ from utils.classes import DX
 MEL, NV = DX.index("mel"), DX.index("nv")
 
 
-@exercise(
-    "one share between 0 and 1", "section 'Does it lie on the lesion?', the lines above the table"
-)
+@exercise("one share between 0 and 1", "'Does it lie on the lesion?', the lines above the table")
 def exercise_1(answer, images, masks):
     """Check the mean share of the darkness map that lies inside the masks."""
     grey, masks = np.asarray(images, float).mean(axis=-1), np.asarray(masks, bool)
@@ -33,21 +31,19 @@ def exercise_1(answer, images, masks):
 
 @exercise(
     "two numbers: (AUC on all images, AUC without the followed-up nevi)",
-    "section 'A shortcut that is really there', the table by how the label was made",
+    "'A shortcut that is really there', the table by how the label was made",
 )
 def exercise_2(answer, truth, probabilities, label_by):
     """Check the AUC of melanoma on all images and on those whose label is not from follow-up."""
-    truth, p = np.asarray(truth), np.asarray(probabilities, float)
-    followed = np.asarray(label_by, dtype=str) == "follow_up"
+    followed = label_by == "follow_up"
     everything = np.ones(len(truth), bool)
 
     def auc(rows: np.ndarray, code: int = MEL) -> float:
-        return float(roc_auc_score(truth[rows] == code, p[rows, code]))
+        return float(roc_auc_score(truth[rows] == code, probabilities[rows, code]))
 
     of_all, without = auc(everything), auc(~followed)
     return compare(numbers(answer, 2), [
         ((of_all, without), "Which nevi are in the test part moves the number that much."),
-        ((without, of_all), "The two are exchanged: all images come first."),
         ((of_all, of_all), "Twice the AUC on all images: leave out label_by == 'follow_up'."),
         ((None, auc(truth != NV)), "You left out all nevi; the excised ones are to stay."),
         ((None, auc(followed | (truth == MEL))),
@@ -59,16 +55,14 @@ def exercise_2(answer, truth, probabilities, label_by):
 
 @exercise(
     "two numbers: (share of melanomas found, alarms per melanoma found)",
-    "section 'The mistakes that matter', the last lines of the table",
+    "'The mistakes that matter', the last lines of the table",
 )
 def exercise_3(answer, truth, probabilities):
     """Check what the most probable class finds of the melanomas, and its alarms for each."""
-    truth, top = np.asarray(truth), np.asarray(probabilities, float).argmax(axis=1)
-    alarm, ill = top == MEL, truth == MEL
+    alarm, ill = probabilities.argmax(axis=1) == MEL, truth == MEL
     share, price = alarm[ill].mean(), alarm.sum() / max((alarm & ill).sum(), 1)
     return compare(numbers(answer, 2), [
         ((share, price), "Fewer are found, and each is cheaper: the rule moves along one curve."),
-        ((price, share), "The two are exchanged: the share comes first."),
         ((share, price - 1), "You counted false alarms only; the right ones are cut out as well."),
         ((None, alarm.sum() / ill.sum()), "You divided by all melanomas; divide by those found."),
         ((None, 1 / price), "This is melanomas for each alarm; you want the inverse."),
@@ -90,4 +84,4 @@ exercise_4 = open_question("a text of some sentences", fewest=15, elements={
         r"\b(?:test|measur|compar|other clinic|another clinic|hospital|sensitiv|specific|interval|"
         r"groups?|subgroup|corrupt|exchang|chang|new images|new lesions|own patients|ask|validat|"
         r"trial|stud(?:y|ies)|recall|false (?:positive|alarm)|catch|how many|provide|our patients)",
-}, look="sections 'What it looks at' and 'A shortcut that is really there'")  # fmt: skip
+}, look="'What it looks at', and 'A shortcut that is really there'")  # fmt: skip

@@ -1,11 +1,9 @@
 """Self-checks of chapter 12: many comparisons, a threshold abroad, promises kept, a hospital."""
 
-import numpy as np
-
 from exercises.base import compare, exercise, number, numbers, open_question
 
 
-@exercise("one probability between 0 and 1", "section 'For whom', the picture of all groups")
+@exercise("one probability between 0 and 1", "'For whom', the picture of all groups")
 def exercise_1(answer, groups):
     """Check the probability that at least one of so many 95 % intervals misses by chance."""
     none = 0.95**groups
@@ -19,14 +17,10 @@ def exercise_1(answer, groups):
     ], f"1 minus a power of 0.95, {groups} groups", percent=True)  # fmt: skip
 
 
-@exercise(
-    "two shares: (melanomas that raise the alarm, others that raise it)",
-    "section 'What does the alarm do?', the table",
-)
+@exercise("shares: (alarms among melanomas, among others)", "'What does the alarm do?', the table")
 def exercise_2(answer, melanoma, scores, foreign, threshold):
     """Check what a threshold from home does on the images of foreign clinics."""
-    melanoma, foreign = np.asarray(melanoma, bool), np.asarray(foreign, bool)
-    rings = np.asarray(scores, float) >= threshold
+    rings = scores >= threshold
 
     def shares(among):
         return rings[among & melanoma].mean(), rings[among & ~melanoma].mean()
@@ -35,7 +29,6 @@ def exercise_2(answer, melanoma, scores, foreign, threshold):
     right = (rings == melanoma)[foreign]
     return compare(numbers(answer, 2), [
         ((hit, false), "The threshold is the one from home; nobody has asked these clinics."),
-        ((false, hit), "The two are exchanged: the melanomas come first."),
         (shares(melanoma | ~melanoma), "These are all images; take those where foreign is True."),
         (shares(~foreign), "These are HAM10000's clinics; take those where foreign is True."),
         ((hit, 1 - false), "The second is the share of quiet ones; you want those that ring."),
@@ -49,13 +42,9 @@ def exercise_2(answer, melanoma, scores, foreign, threshold):
     ], "(share of foreign melanomas at or above the threshold, the same of others)")  # fmt: skip
 
 
-@exercise(
-    "one number, above 1 if too many are promised", "section 'Are the probabilities still true?'"
-)
+@exercise("one number, above 1 if too many are promised", "'Are the probabilities still true?'")
 def exercise_3(answer, melanoma, scores, foreign):
     """Check how many melanomas are promised among the foreign images, for each that is there."""
-    melanoma, foreign = np.asarray(melanoma, bool), np.asarray(foreign, bool)
-    scores = np.asarray(scores, float)
 
     def promised(among):
         return scores[among].sum() / melanoma[among].sum()
@@ -88,4 +77,4 @@ exercise_4 = open_question("a text of some sentences", fewest=20, elements={
         r"\b(?:few|interval|wide|uncertain|rare|too small|only \w+ melanomas|cannot|can't|"
         r"not enough|chance|skin (?:tone|type|colou?r)|dark|groups?|luck|noise|later|again|"
         r"monitor|watch|drift)",
-}, look="sections 'The outside test' and 'What would mend it?'")  # fmt: skip
+}, look="'The outside test', and 'What would mend it?'")  # fmt: skip

@@ -5,7 +5,7 @@ from sklearn.metrics import roc_auc_score
 
 from exercises.base import close, compare, exercise, number, numbers, open_question
 
-REFUSAL = "section 'How strange is an image?'"
+REFUSAL = "'How strange is an image?'"
 
 
 @exercise("a number of lesions, such as 40", REFUSAL)
@@ -30,7 +30,6 @@ def exercise_1(answer, own, strange, threshold, *, lesions=500):
 @exercise("two shares, (of the test images, of the far spots)", REFUSAL)
 def exercise_2(answer, validation, own, spots):
     """Check the shares above a threshold that 10 % of the validation images exceed."""
-    validation, own, spots = (np.asarray(part) for part in (validation, own, spots))
 
     def above(images: np.ndarray, share: float) -> np.ndarray:
         threshold = np.quantile(images, share)
@@ -39,7 +38,6 @@ def exercise_2(answer, validation, own, spots):
     truth = above(validation, 0.9)
     return compare(numbers(answer, 2), [
         (truth, "More strangers are caught, and more patients are sent away."),
-        (truth[::-1], "The order is turned round: test images first, far spots second."),
         (above(own, 0.9), "This threshold comes from the test images; these may only be judged."),
         (above(validation, 0.1), "This tenth is the least strange; refused is the upper end."),
         (above(validation, 0.97), "This is the old threshold, for 3 % of the validation images."),
@@ -48,7 +46,7 @@ def exercise_2(answer, validation, own, spots):
     ], "shares above the 0.9 quantile of validation, test images first", percent=True)  # fmt: skip
 
 
-@exercise("an AUC between 0 and 1", "section 'A softmax always answers'")
+@exercise("an AUC between 0 and 1", "'A softmax always answers'")
 def exercise_3(answer, own_probabilities, strange_probabilities, own, strange):
     """Check the AUC of "not sure" (1 minus the largest probability) for finding strangers."""
     sure = [np.asarray(p).max(axis=1) for p in (own_probabilities, strange_probabilities)]
@@ -80,4 +78,4 @@ exercise_4 = open_question("a text of some sentences", fewest=25, elements={
     "what to do about it":
         r"\b(collect|test|measure|validat|report|tell|inform|warn|label|monitor|doctor|dermatolog|"
         r"refer|stop|withdraw|retrain|study|gather|recruit|diverse|advis|physician|publish)",
-}, look="section 'The lamp grows old'")  # fmt: skip
+}, look="'The lamp grows old'")  # fmt: skip

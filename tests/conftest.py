@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,21 @@ def browser():
             pytest.skip(f"no browser here: {str(error).splitlines()[0]}")
         yield started
         started.close()
+
+
+@pytest.fixture
+def new_page(browser):
+    """Open addresses in fresh profiles; a page notes what it asks for and which errors it has."""
+
+    def opened(address, **options):
+        page = contexts.enter_context(browser.new_context(**options)).new_page()
+        page.set_default_timeout(60_000)
+        page.requests, page.errors = [], []
+        page.on("request", lambda request: page.requests.append(request.url))
+        # Each page of the theme declares THEBE_JS_URL twice, which harms nothing.
+        page.on("pageerror", lambda e: "THEBE_JS" in str(e) or page.errors.append(str(e)))
+        page.goto(address)
+        return page
+
+    with ExitStack() as contexts:
+        yield opened

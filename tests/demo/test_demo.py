@@ -25,7 +25,6 @@ from utils.data.photographs import Photographs
 from utils.predict import predict
 
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-THEME = "THEBE_JS_URL"  # each page of the theme declares it twice, which harms nothing
 REAL = 200  # real images for the comparison with Python
 # What try-it.md refers to; the real pages would take a minute to render.
 NEIGHBOURS = re.findall(r"{doc}`([^`]+)`", (ROOT / "try-it.md").read_text(encoding="utf-8"))
@@ -78,24 +77,13 @@ def address(html):
 
 
 @pytest.fixture
-def open_page(browser, address):
-    """Open the page in a fresh profile; the requests it makes are in ``page.requests``."""
-    contexts = []
-
+def open_page(new_page, address):
     def opened(viewport=WIDE, **options):
-        contexts.append(browser.new_context(viewport=viewport, **options))
-        contexts[-1].set_default_timeout(60_000)
-        page = contexts[-1].new_page()
-        page.requests, page.errors = [], []
-        page.on("request", lambda request: page.requests.append(request.url))
-        page.on("pageerror", lambda error: THEME in str(error) or page.errors.append(str(error)))
-        page.goto(f"{address}/try-it.html")
+        page = new_page(f"{address}/try-it.html", viewport=viewport, **options)
         page.wait_for_selector("#tryit[data-state=waiting]")
         return page
 
-    yield opened
-    for context in contexts:
-        context.close()
+    return opened
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import pytest
 
 from tools.book.course import ROOT, ChapterError
 from tools.demo import export_demo, measure_demo
-from utils import augment
 from utils.classes import CLASSES, DX
 from utils.data.phantom import sample
 from utils.refusal import answer_averaged, ask, published
@@ -134,16 +133,6 @@ def test_manifest_is_what_the_tool_would_write(stored):
     threshold = {"refusal": {"threshold": refusal["threshold"]}}
     assert measure_demo.filled(stored, certificate, says, threshold) == stored
     assert (MODELS / "best-refusal.json").stat().st_size < 200_000
-
-
-def test_symmetries_are_those_of_training(stored):
-    image = np.random.default_rng(0).integers(0, 255, (1, 28, 28, 3))
-    ways = stored["symmetries"]
-    assert len(ways) == 8
-    for number, how in enumerate(ways):
-        turned = np.rot90(image[0], how["rotate"] // 90)
-        turned = turned[:, ::-1] if how["flip"] else turned
-        assert np.array_equal(turned, augment.symmetry(image, number)[0]), number
 
 
 def test_stored_numbers_fit_together(stored):

@@ -70,8 +70,9 @@ def test_what_is_expected_follows_from_what_is_given(chapter, case):
 @pytest.mark.parametrize(("chapter", "exercise"), EXERCISES)
 def test_open_and_nonsensical_answers(chapter, exercise):
     essay = (chapter, exercise) in ESSAYS
-    for still_open in (None, ..., (None, None)):
-        assert ask(chapter, exercise, still_open).passed is None
+    for still_open in (None, ..., (None, None), (None, 3), [1, None], {"a": ...}):
+        feedback = ask(chapter, exercise, still_open)
+        assert feedback.passed is None and feedback.message.startswith("Put your answer in: ")
     for nonsense in NONSENSE:
         feedback = ask(chapter, exercise, nonsense)
         assert feedback.passed is False or essay and nonsense == ""

@@ -49,7 +49,6 @@ ESSAY = (
 )
 RIGHT = {
     1: [IN_BOTH, len(set(LESION[TRAIN]).intersection(LESION[TEST])),
-        set(LESION[TRAIN]) & set(LESION[TEST]), np.intersect1d(LESION[TRAIN], LESION[TEST]),
         np.int64(len(set(MERGED[TRAIN]) & set(MERGED[TEST])))],
     2: [LEAK, round(100 * LEAK),
         np.array([np.isin(LESION[DRAWN[8400:]], LESION[DRAWN[:3150]]).mean()])],  # another draw
@@ -63,8 +62,9 @@ MISTAKES = {
     1: [(np.isin(LESION[TEST], LESION[TRAIN]).sum(), "test images, not lesions"),
         (np.isin(LESION[TRAIN], LESION[TEST]).sum(), "training images, not lesions"),
         (len(set(TRAIN) & set(TEST)), "No image is in both parts"),
-        (set(LESION[TEST]), "all lesions of the test part"),
-        (set(LESION[TRAIN]), "all lesions of the training part"),
+        (len(set(LESION[TEST])), "all lesions of the test part"),
+        (len(set(LESION[TRAIN])), "all lesions of the training part"),
+        (set(LESION[TRAIN]), "a set"), (np.unique(LESION[TEST]), "These are texts"),
         (2000, "all lesions with several images"),
         (IN_BOTH / len(set(LESION[TEST])), "This is a share"),
         (IN_BOTH + 40, "not the number of names")],

@@ -31,9 +31,7 @@ GIVEN = {
 }
 RIGHT = {
     1: [(ACROSS, DOWN, 0), np.array([120, -440, 0], dtype="float32")],
-    2: [(COUNT, HEIGHT), [32 * (5 * 5 * 16 + 1), 14 - 4], (np.int64(12_832), (10, 10, 32)),
-        (12_832.0, (1, 10, 10, 32)),
-        (COUNT, (None, 10, 10, 32))],  # as compute_output_shape says it
+    2: [(COUNT, HEIGHT), [32 * (5 * 5 * 16 + 1), 14 - 4], (np.int64(12_832), 10.0)],
     3: [LOSSES, (1.11, 1.32), np.log(1 / np.stack([CAUTIOUS, BOLD])).mean(axis=1)],
     4: ["Softmax divides 100 % among seven names, so one of them must come out. A person could "
         "look at each photograph first and refuse what is no lesion; that costs time, and a "
@@ -60,7 +58,7 @@ MISTAKES = {
         ((4640, 12), "3 × 3"), ((7, 10), "Count the weights"), ((COUNT, 14), "frame of zeros"),
         ((COUNT, 12), "a larger kernel loses more"), ((COUNT, 9), "one more"),
         ((COUNT, 100), "number of parameters is right"), ((10, COUNT), "exchanged"),
-        ((COUNT, (10,)), "no height")],
+        ((COUNT, (10, 10, 32)), "holds several numbers")],
     3: [([-x for x in LOSSES], "minus is missing"), ([3 * x for x in LOSSES], "These are sums"),
         (-np.log(MEANS), "logarithm of the mean"),
         ([-np.log10(p).mean() for p in (CAUTIOUS, BOLD)], "base 10"),

@@ -48,7 +48,7 @@ MISTAKES = {
         (500 * share(STRANGE, THRESHOLD), "strangers"), (15, "validation"),
         (500 * share(OWN, THRESHOLD) + 0.4, "share of test images"),
         (500 * (OWN <= THRESHOLD).mean(), "get an answer"), (77, "share of test images")],
-    2: [(both(Q9)[::-1], "order"), (both(np.quantile(OWN, 0.9)), "comes from the test images"),
+    2: [(both(Q9)[::-1], "exchanged"), (both(np.quantile(OWN, 0.9)), "comes from the test images"),
         (both(np.quantile(VALIDATION, 0.1)), "least strange"),
         (both(np.quantile(VALIDATION, 0.97)), "old threshold"),
         (tuple(1 - x for x in both(Q9)), "get an answer"), ((0.5, 0.5), "Set the threshold"),

@@ -6,20 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exercises.base import Feedback, close, compare, essay, exercise, number, numbers, show
+from exercises.base import Feedback, close, compare, exercise, number, numbers, show
 
 
-@exercise("a whole number", "section 'Counting'")
+@exercise("a whole number", "'Counting'")
 def count_to_seven(answer):
     known = [(7, "Seven classes."), (6, "You forgot one."), (..., "Not the number.")]
     return compare(number(answer), known, 7)
 
 
-@exercise("two shares", "section 'Shares'")
+@exercise("two shares, (half, quarter)", "'Shares'")
 def halves(answer):
     known = [
         ((0.5, 0.25), "Right."),
-        ((0.25, 0.5), "Exchanged."),
         ((0.5, None), "The first is right.", 0.1),
         (answer == "never", "Never."),
         (..., "Neither."),
@@ -27,33 +26,20 @@ def halves(answer):
     return compare(numbers(answer, 2), known, "two shares", within=(0.01, 0.02), percent=True)
 
 
-@pytest.mark.parametrize("answer", [None, ..., (None, 3), ((None, None), 3), {"a": ...}, [1, None]])
-def test_open_answer_is_the_readers_turn(answer):
-    feedback = count_to_seven(answer)
-    assert feedback.passed is None
-    assert "a whole number" in feedback.message and "Your turn" in repr(feedback)
-
-
 def test_mistake_gets_its_own_message_with_got_expected_and_where_to_look():
     got, expected, look = "  You got:  6", "  Expected: 7", "  Look at:  section 'Counting'"
     lines = ["✗ Not yet. You forgot one.", got, expected, look]
     assert repr(count_to_seven(6)).splitlines() == lines
+    assert halves((0.25, 0.5)).expected == "two shares, (half, quarter)"
 
 
-@pytest.mark.parametrize(
-    ("check", "answer", "message"),
-    [
-        *((count_to_seven, seven, "Seven classes.") for seven in (7.0, np.int64(7), np.array([7]))),
-        *(
-            (halves, right, "Right.")
-            for right in ((0.509, 0.269), [50, 25.0], {"a": 0.5, "b": 0.25})
-        ),
-        (halves, pd.Series([0.5, 0.25]), "Right."),
-        (halves, (0.25, 0.5), "Exchanged."),
-        *((halves, half, "The first is right.") for half in ((0.5, 0.275), (0.58, 0.9))),
-        (halves, (0.9, 0.25), "Neither."),
-    ],
-)
+@pytest.mark.parametrize(("check", "answer", "message"), [
+    *((count_to_seven, seven, "Seven classes.") for seven in (7.0, np.int64(7), np.array([7]))),
+    *((halves, right, "Right.") for right in (
+        (0.509, 0.269), [50, 25.0], {"a": 0.5, "b": 0.25}, pd.Series([0.5, 0.25]))),
+    (halves, (0.25, 0.5), "The two are exchanged."), (halves, (0.9, 0.25), "Neither."),
+    *((halves, half, "The first is right.") for half in ((0.5, 0.275), (0.58, 0.9))),
+])  # fmt: skip
 def test_the_first_known_answer_that_fits_is_named(check, answer, message):
     feedback = check(answer)
     assert feedback.message == message
@@ -93,42 +79,12 @@ def test_answer_of_another_kind_is_named_in_plain_words(check, answer, part):
 
 
 def test_a_mistake_that_cannot_be_computed_fits_nothing_and_warns_nobody(recwarn):
-    @exercise("a number", "section 'Means'")
+    @exercise("a number", "'Means'")
     def broken(answer):
         known = [(1, "Right."), (np.zeros(0).mean(), "Nobody's mistake."), (..., "Another.")]
         return compare(number(answer), known, "a mean")
 
     assert broken(1).passed and broken(2).message == "Another." and not recwarn
-
-
-@pytest.mark.parametrize(
-    ("answer", "passed", "part"),
-    [
-        ("One two three dark\nskin.", True, "looks for words"),
-        ("one two three Skin is dark", True, "cannot judge"),
-        ("one two three four five", False, "did not find: a colour. If it is there in other"),
-        ("dark skin", False, "This has 2 words; an argument needs at least 5."),
-        ("two", False, "So far it lacks: a colour."),
-        ("  ", None, "Write some sentences"),
-        (7, False, "This is no text"),
-    ],
-)
-def test_essays_are_searched_for_words(answer, passed, part):
-    @exercise("a text", "section 'Skin'")
-    def about_skin(answer):
-        return essay(answer, {"a colour": r"dark skin|skin is dark", "more": True}, fewest=5)
-
-    feedback = about_skin(answer)
-    assert feedback.passed is passed and part in feedback.message
-
-
-def test_error_inside_a_check_becomes_feedback():
-    @exercise("a table with a column dx", "section 'Tables'")
-    def broken(answer):
-        return answer["dx"].upper()
-
-    feedback = broken({"other": 1})
-    assert feedback.passed is False and "could not read" in feedback.message
 
 
 def test_box_escapes_what_the_reader_typed_and_says_the_verdict_in_words():

@@ -13,20 +13,18 @@ from utils.data import phantom
 from utils.data.download import registry
 from utils.data.records import COLUMNS
 
-try:
-    import mlcroissant
-except ImportError:  # not among the course's packages: see pyproject.toml
-    mlcroissant = None
-
-with_mlcroissant = pytest.mark.skipif(
-    mlcroissant is None, reason="mlcroissant is not installed: `pip install mlcroissant`"
-)
 NAMES = ("croissant.json", "croissant-phantom.json")
 
 
 @pytest.fixture
 def described(root):
     return lambda name: json.loads((root / "data" / name).read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def mlcroissant():
+    """It is not among the course's packages: see pyproject.toml."""
+    return pytest.importorskip("mlcroissant", reason="`pip install mlcroissant`")
 
 
 def files_in(description):
@@ -72,9 +70,8 @@ def test_files_of_the_phantom_are_those_beside_the_description(described, root):
         assert count in description["description"]
 
 
-@with_mlcroissant
 @pytest.mark.parametrize("name", NAMES)
-def test_mlcroissant_finds_no_error_and_the_one_that_is_there(described, name):
+def test_mlcroissant_finds_no_error_and_the_one_that_is_there(mlcroissant, described, name):
     dataset = mlcroissant.Dataset(jsonld=described(name))
     assert not dataset.metadata.ctx.issues.errors
     assert {one.id for one in dataset.metadata.record_sets} >= {"diagnoses", "images"}
@@ -84,9 +81,7 @@ def test_mlcroissant_finds_no_error_and_the_one_that_is_there(described, name):
         mlcroissant.Dataset(jsonld=broken)
 
 
-@with_mlcroissant
-@with_mlcroissant
-def test_records_of_the_official_files_can_be_read(described, tmp_path):
+def test_records_of_the_official_files_can_be_read(mlcroissant, described, tmp_path):
     metadata = datafiles.make(tmp_path, "zips").assign(dataset="rosendahl")
     datafiles.write_metadata(tmp_path, metadata)
     description = described("croissant.json")

@@ -4,17 +4,20 @@ import copy
 import html
 import json
 import re
+from collections import Counter
 
 import jsonschema
 import nbformat
 import pytest
 
-from tests.teach.quiz_rules import validate
 from tools.book.course import chapters
 from tools.book.renew import show_quiz
 from utils import quiz
 
 CHAPTERS = [path for path in chapters() if re.match(r"(?!00)\d\d_", path.name)]
+SCHEMA = jsonschema.Draft202012Validator(
+    json.loads((quiz.FOLDER / "schema.json").read_text(encoding="utf-8"))
+)
 WHY = "Because this sentence has a few more words than eight."
 
 
@@ -46,7 +49,7 @@ def good() -> list[dict]:
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A folder with two quizzes, in which show_quiz looks; what is no quiz is the real one."""
-    for name in ("schema.json", "quiz.css", "quiz.js"):
+    for name in ("quiz.css", "quiz.js"):
         (tmp_path / name).write_bytes((quiz.FOLDER / name).read_bytes())
     for name in ("03", "04"):
         (tmp_path / f"{name}.json").write_text(json.dumps(good()))
@@ -60,17 +63,39 @@ def output(folder):
     return quiz.as_output(quiz.read_quiz("03"))
 
 
+def problems(questions: list[dict]) -> list[str]:
+    """Return what is wrong with a quiz: what its schema says and, beyond it, what no schema can."""
+    if errors := list(SCHEMA.iter_errors(questions)):
+        return [f"{error.json_path}: {error.message}" for error in errors]
+    choices = [q for q in questions if q["type"] != "numeric"]
+    texts = [q["question"] for q in questions]
+    texts += [f"{q['question']} {a['answer']}" for q in choices for a in q["answers"]]
+    wrong = [f"this stands {n} times: {text}" for text, n in Counter(texts).items() if n > 1]
+    one_right = [q["answers"] for q in choices if q["type"] == "multiple_choice"]
+    places = {[a["correct"] for a in answers].index(True) for answers in one_right}
+    if len(places) == 1 < len(one_right):
+        wrong.append(f"the right answer is always at position {places.pop() + 1}")
+    for answers in (q["answers"] for q in questions if q["type"] == "numeric"):
+        for place, (low, high) in ((k, a["range"]) for k, a in enumerate(answers) if "range" in a):
+            if not low < high:
+                wrong.append(f"the range {low} to {high} is empty")
+            for later in answers[place + 1 :]:  # the first that fits is taken
+                value = later.get("value", later.get("range", [high])[0])
+                if later.get("correct") and low <= value < high:
+                    wrong.append(f"the range {low} to {high} covers the right answer behind it")
+    return wrong
+
+
 def test_every_quiz_belongs_to_a_chapter_and_the_schema_is_one():
     files = {path.stem for path in quiz.FOLDER.glob("*.json")} - {"schema"}
     assert CHAPTERS and files <= {path.name[:2] for path in chapters()}
-    schema = json.loads((quiz.FOLDER / "schema.json").read_text("utf-8"))
-    jsonschema.Draft202012Validator.check_schema(schema)
+    SCHEMA.check_schema(SCHEMA.schema)
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_quiz_is_valid_and_shown_in_its_chapter(path):
     number = path.name[:2]
-    assert validate(quiz.read_quiz(number)) == []
+    assert problems(quiz.read_quiz(number)) == []
     notebook = nbformat.read(path, as_version=4)
     shown = [c for c in notebook.cells if "quiz" in c.metadata.get("tags", ()) and "outputs" in c]
     (cell,) = shown
@@ -117,28 +142,16 @@ def test_output_is_the_same_every_time_small_and_fetches_nothing(output, monkeyp
 
 
 @pytest.fixture
-def opened(browser, tmp_path):
-    """Open HTML; return the page, the addresses that it asked for and its errors."""
-    contexts = []
-
+def opened(new_page, tmp_path):
     def open_(body: str, **options):
-        file = tmp_path / "page.html"
-        file.write_text(f"<!doctype html><title>x</title>{body}", encoding="utf-8")
-        contexts.append(browser.new_context(**options))
-        page = contexts[-1].new_page()
-        asked, errors = [], []
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(file.as_uri())
-        return page, asked, errors
+        (tmp_path / "page.html").write_text(f"<!doctype html><title>x</title>{body}", "utf-8")
+        return new_page((tmp_path / "page.html").as_uri(), **options)
 
-    yield open_
-    for context in contexts:
-        context.close()
+    return open_
 
 
 def test_answers_can_be_clicked_typed_and_chosen_with_the_keyboard(output, opened):
-    page, asked, errors = opened(output["text/html"] * 3)  # as after running a cell's copy
+    page = opened(output["text/html"] * 3)  # as after running a cell's copy
     questions = page.locator(".skin-quiz > [role=group]")
     assert questions.count() == 15
 
@@ -175,11 +188,11 @@ def test_answers_can_be_clicked_typed_and_chosen_with_the_keyboard(output, opene
     field.fill("")
     questions.nth(8).get_by_role("button", name="Check").click()
     assert "Write a number" in questions.nth(8).get_by_role("status").inner_text()
-    assert [url for url in asked if not url.endswith("page.html")] == [] == errors
+    assert len(page.requests) == 1 and not page.errors
 
 
 def test_without_javascript_the_questions_can_be_read(output, opened):
-    page, _, _ = opened(output["text/html"], java_script_enabled=False)
+    page = opened(output["text/html"], java_script_enabled=False)
     assert page.get_by_role("button").count() == 0
     assert page.get_by_text("Without it, read them below").is_visible()
     feedback = page.get_by_text(good()[4]["answers"][1]["feedback"])
@@ -206,7 +219,7 @@ CONTRASTS = """() => {
 
 @pytest.mark.parametrize("colours", ["#222832; background: #fff", "#ced6dd; background: #14181e"])
 def test_it_can_be_read_in_a_light_and_a_dark_page_also_a_narrow_one(output, opened, colours):
-    page, _, _ = opened(
+    page = opened(
         f"<meta name='viewport' content='width=device-width'><style>html {{ color: {colours} }}"
         f"</style>{output['text/html']}",
         viewport={"width": 320, "height": 600},

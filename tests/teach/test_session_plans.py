@@ -8,6 +8,7 @@ import nbformat
 
 from tools.book.course import ROOT, chapters
 from tools.book.renew import minutes_of_exercises
+from tools.teach.questions import exam_questions
 from utils.classes import DX
 
 PAGES = {path.stem: path for path in (ROOT / "teaching").glob("*.md")}
@@ -67,24 +68,15 @@ def clock(time: str) -> int:
     return 60 * int(hours) + int(minutes)
 
 
-def problems(page: str) -> list[str]:
-    """Say what is wrong with the sums and times of a page of session plans."""
-    wrong, now = [], clock(DAY[0])
-    for name, rows in sessions(page).items():
-        total = sum(int(row["minutes"]) for row in rows)
-        if name != "Day" and total != SESSION_MINUTES:
-            wrong.append(f"{name}: {total} minutes, not {SESSION_MINUTES}")
-    for row in sessions(page)["Day"]:
-        if clock(row["from"]) != now:
-            wrong.append(f"the day: {row['from']} should be {now // 60:02}:{now % 60:02}")
-        now = clock(row["from"]) + int(row["minutes"])
-    if now != clock(DAY[1]):
-        wrong.append(f"the day ends at {now // 60:02}:{now % 60:02}, not {DAY[1]}")
-    return wrong
-
-
 def test_sessions_and_the_day_add_up():
-    assert problems(text("session-plans")) == []
+    plans = sessions(text("session-plans"))
+    day, now = plans.pop("Day"), clock(DAY[0])
+    minutes = {name: sum(int(row["minutes"]) for row in rows) for name, rows in plans.items()}
+    assert minutes == dict.fromkeys(plans, SESSION_MINUTES)
+    for row in day:
+        assert clock(row["from"]) == now, f"the day: {row['from']}"
+        now += int(row["minutes"])
+    assert now == clock(DAY[1])
 
 
 def test_every_chapter_has_its_time_and_every_section_exists():
@@ -145,34 +137,23 @@ def test_entry_questions_print_what_the_comments_say(capsys):
     assert [line.partition(":")[0].strip() for line in expected] == printed
 
 
-def questions() -> dict[int, tuple[str, str, str]]:
-    """Return the line of facts, the task and the answer of every question, by its number."""
-    parts = re.split(r"^### (\d+)\. .*\n", text("exam-bank"), flags=re.MULTILINE)[1:]
-    form = re.compile(r"\s*\*([^*]+)\*\n(.*)\n\*\*Answer\.\*\* (.*)", re.DOTALL)
-    return {
-        int(number): match.groups() if (match := form.fullmatch(body)) else ("", "", "")
-        for number, body in zip(parts[::2], parts[1::2], strict=True)
-    }
+BANK = {question.number: question for question in exam_questions()}
 
 
-def test_numbered_questions_with_answers():
-    assert list(questions()) == list(range(1, 33))
-    named = set()
-    for number, (facts, task, answer) in questions().items():
-        assert re.search(r"· (recall|apply|judge) ·.*\d+ points?", facts, re.DOTALL), number
-        assert "minute" in facts and len(answer.split()) >= 12, number
-        named |= {int(n) for n in re.findall(r"\d+", facts.split("·")[0])}
-        if "multiple choice" in facts:
-            letters = re.findall(r"^- \*\*([A-D])\*\* ", task, re.MULTILINE)
-            assert letters == list("ABCD") and answer[0] in letters, number
-            for wrong in set(letters) - {answer[0]}:
-                assert f"*{wrong}*" in answer, f"question {number}: {wrong} is not explained"
+def test_questions_are_of_all_chapters_and_every_wrong_choice_is_explained():
+    for number, question in BANK.items():
+        assert question.level in ("recall", "apply", "judge") and "minute" in question.minutes
+        assert len(question.answer.split()) >= 12, number
+        assert "".join(question.options) in ("", "ABCD"), number
+        for wrong in set(question.options) - {question.right}:
+            assert f"*{wrong}*" in question.answer, f"question {number}: {wrong} is not explained"
+    named = {int(n) for question in BANK.values() for n in re.findall(r"\d+", question.chapter)}
     assert named == set(range(1, len(TAUGHT) + 2))  # and chapter 10
 
 
 def test_numbers_of_the_answers_follow_from_the_tables():
     def table(number):
-        rows = tables(questions()[number][1])[0]
+        rows = tables(BANK[number].text)[0]
         return [
             {k: float(v.replace(",", "")) if v[:1].isdigit() else v for k, v in row.items()}
             for row in rows
@@ -180,7 +161,7 @@ def test_numbers_of_the_answers_follow_from_the_tables():
 
     def bold(number, *values):
         for value in values:
-            assert f"**{value}**" in questions()[number][2], f"question {number}: {value}"
+            assert f"**{value}**" in BANK[number].answer, f"question {number}: {value}"
 
     classes = table(4)[0]
     assert sum(v for k, v in classes.items() if k != "all") == classes["all"]
@@ -206,11 +187,11 @@ def test_numbers_of_the_answers_follow_from_the_tables():
 
 def test_tables_from_the_course_are_those_of_the_chapters():
     source = nbformat.writes(chapter("08_anatomy_of_a_result"))
-    for row in tables(questions()[20][1])[0]:
+    for row in tables(BANK[20].text)[0]:
         numbers = ", ".join(row[dx] for dx in DX)
         assert f"[{numbers}]" in source, f"chapter 8 has no row {numbers}"
     outputs = nbformat.writes(chapter("03_splitting_and_oversampling"))
-    for row in tables(questions()[10][1])[0]:
+    for row in tables(BANK[10].text)[0]:
         line = re.search(rf"\| {row['dx']} +\|([^\\]*)\|", outputs)[1].split("|")
         assert (row["images"], row["lesions"]) == (line[2].strip(), line[5].strip()), row["dx"]
 
@@ -246,18 +227,11 @@ def quoted(page: str) -> list[str]:
     return [m for m in lines + inline if not OTHERS.match(m) and not commands.match(m)]
 
 
-def unknown(messages: list[str], code: str) -> list[str]:
-    """Return the pieces of messages that the code does not contain; … stands for what varies."""
-    pieces = [
-        piece.strip(" ()'.:/")
-        for message in messages
-        for piece in re.split(r"…|the environment variable HAM10000_DIR", message)
-    ]
-    return [piece for piece in pieces if piece not in code]
-
-
 def test_quoted_messages_are_in_the_code():
-    code, page = code_texts(), text("troubleshooting")
+    """Piece by piece; … stands for what varies."""
     evening = section(text("evening-before"), "## What really goes wrong")
-    assert len(quoted(page)) >= 22
-    assert unknown(quoted(page) + quoted(evening), code) == []
+    messages, code = quoted(text("troubleshooting")), code_texts()
+    assert len(messages) >= 22
+    for message in messages + quoted(evening):
+        for piece in re.split(r"…|the environment variable HAM10000_DIR", message):
+            assert piece.strip(" ()'.:/") in code, message

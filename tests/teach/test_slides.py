@@ -212,33 +212,28 @@ MEASURE = """() => {
 }""".replace("SMALLEST", str(SMALLEST))
 
 
-def measured(browser, file):
+def measured(new_page, file):
     """Return what is wrong on which slide, and what the page asked for elsewhere."""
-    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(file.as_uri())
+    page = new_page(file.as_uri(), viewport={"width": WIDTH, "height": HEIGHT})
     page.wait_for_function("window.Reveal && Reveal.isReady()")
     page.evaluate("document.fonts.ready")
     problems = []
     for number in range(page.evaluate("Reveal.getTotalSlides()")):
         page.evaluate(f"Reveal.slide({number})")
         problems += [f"slide {number + 1}: {problem}" for problem in page.evaluate(MEASURE)]
-    page.close()
-    assert any(url.endswith("notes.js") for url in asked)
-    return problems + [url for url in asked if not url.startswith(("file:", "data:"))]
+    assert any(url.endswith("notes.js") for url in page.requests)
+    return problems + [url for url in page.requests if not url.startswith(("file:", "data:"))]
 
 
 @pytest.mark.parametrize("path", TAUGHT, ids=lambda path: path.stem[:2])
-def test_slides_of_a_chapter_can_be_read_from_the_last_row(path, written, browser):
-    assert measured(browser, written / f"{path.stem}.html") == []
+def test_slides_of_a_chapter_can_be_read_from_the_last_row(path, written, new_page):
+    assert measured(new_page, written / f"{path.stem}.html") == []
 
 
-def test_made_up_slides_can_be_read_and_printed(notebook, modules, browser, tmp_path):
+def test_made_up_slides_can_be_read_and_printed(notebook, modules, new_page, tmp_path):
     slides.write([slides.deck(notebook, name="03_x")], tmp_path, modules=modules)
-    assert measured(browser, tmp_path / "03_x.html") == []
-    page = browser.new_page()
-    page.goto((tmp_path / "03_x.html").as_uri() + "#/1")
+    assert measured(new_page, tmp_path / "03_x.html") == []
+    page = new_page((tmp_path / "03_x.html").as_uri() + "#/1")
     page.wait_for_function("window.Reveal && Reveal.isReady()")
     shown = """[...document.querySelectorAll('.present :is(h2 span, .stage)')]
         .map(part => part.checkVisibility({visibilityProperty: true}))"""
@@ -248,5 +243,4 @@ def test_made_up_slides_can_be_read_and_printed(notebook, modules, browser, tmp_
     page.goto((tmp_path / "03_x.html").as_uri() + "?print-pdf")
     page.wait_for_function("document.querySelectorAll('.pdf-page').length > 0")
     pdf = page.pdf(prefer_css_page_size=True, print_background=True)
-    page.close()
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == len(notebook.cells) - 2

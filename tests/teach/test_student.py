@@ -62,15 +62,9 @@ def groups(notebook: nbformat.NotebookNode) -> list[list[nbformat.NotebookNode]]
 
 def problems(notebook: nbformat.NotebookNode, *, number: str) -> list[str]:
     """Return what the exercises of chapter `number` lack, a sentence each."""
-    begin = [n for n, c in enumerate(notebook.cells) if c.source.split("\n")[0] == "## Exercises"]
-    if len(begin) != 1 or "exercise" not in tags(notebook.cells[begin[0]]):
-        return ["one Markdown cell with the tag exercise must begin with '## Exercises'"]
     brings, parts = f"from exercises import chapter_{number} as check", groups(notebook)
-    before, behind = notebook.cells[: begin[0]], notebook.cells[begin[0] :]
-    early = [cell for cell in before if tags(cell) & {"exercise", "solution"}]
-    imports = [cell for cell in behind if "exercise" in tags(cell) and brings in cell.source]
+    imports = [c for c in notebook.cells if "exercise" in tags(c) and brings in c.source]
     rules = {
-        "a cell with the tag exercise or solution stands before '## Exercises'": not early,
         f"a code cell with the tag exercise must hold '{brings}'": imports,
         f"it has {len(parts)} exercises; 3 to 5 are wanted": 3 <= len(parts) <= 5,
     }
@@ -87,11 +81,9 @@ def _rules(part: list[nbformat.NotebookNode], place: int) -> dict[str, object]:
     check, again = last_statement(starter.source), last_statement(solution.source)
     hint = r"<details><summary>Hint</summary>\n\n(?:\S+\s+){3}.*\S\n\n</details>"
     reason = r"<details><summary>Why</summary>\n\n(?:\S+\s+){9}.*\S\n\n</details>"
-    hidden, prompt = (
-        solution.metadata.get(room, {}).get(key)
-        for room, key in (("jupyter", "source_hidden"), ("mystnb", "code_prompt_show"))
-    )
-    folded = hidden, solution.metadata.get("cellView"), prompt
+    told = solution.metadata
+    hidden, prompt = told.get("jupyter", {}), told.get("mystnb", {}).get("code_prompt_show")
+    folded = hidden.get("source_hidden"), told.get("cellView"), prompt
     heading = re.match(rf"### Exercise {place}: \S", task.source)
     minutes = re.search(r"^\*\d+ minutes? · [^*\n]+\*$", task.source, re.MULTILINE)
     first, title = solution.source.partition("\n")[0], "# @title Solution"

@@ -456,6 +456,8 @@ CASES = [
     *(("zips", damage, IDENTICAL) for damage in (
         kaggle_archive, moved(ZIPS[0], "a/b/ham10000_images_part_1 (1).ZIP"),
         moved(METADATA, "a/ham10000_metadata (1).CSV"), moved(METADATA, METADATA + ".zip"),
+        moved(METADATA, "HAM10000_metadata"),
+        both(table(METADATA, lambda t: t, sep="\t"), moved(METADATA, "HAM10000_metadata.tab")),
         lambda folder: (folder / "gone.zip").symlink_to("nowhere"),
         lambda folder: (folder / "loop").symlink_to("."))),
     ("csv", moved(KAGGLE_CSV, KAGGLE_CSV + ".zip"), IDENTICAL),

@@ -111,17 +111,10 @@ def test_a_good_download(tmp_path, server, capfd, monkeypatch):
     assert len(server.asked) == 1, "downloaded again"
 
 
-FAILURES = {
-    "404": "404",
-    "503": "503",
-    "cut": "IncompleteRead",
-    "damaged": "does not match the known hash",
-    "html": "a web page came instead of the file",
-    "slow": "Read timed out",
-}
-
-
-@pytest.mark.parametrize("path, word", FAILURES.items())
+@pytest.mark.parametrize(("path", "word"), [
+    ("404", "404"), ("503", "503"), ("cut", "IncompleteRead"), ("slow", "Read timed out"),
+    ("damaged", "does not match the known hash"), ("html", "a web page came instead of the file"),
+])  # fmt: skip
 def test_a_failed_download_leaves_nothing_and_the_second_address_stands_in(
     tmp_path, server, path, word
 ):

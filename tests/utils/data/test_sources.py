@@ -5,13 +5,11 @@ import zipfile
 
 import datafiles
 import numpy as np
-import pandas as pd
 import pytest
 from datafiles import METADATA, ROWS
 from PIL import Image
 
 from utils import data
-from utils.data import records
 from utils.data.photographs import ZIPS, Photographs
 from utils.data.records import DataError, IncompleteError
 from utils.data.tables import KAGGLE_CSV
@@ -47,36 +45,8 @@ def test_photographs_are_box_filtered_in_metadata_order_and_the_same_one_at_a_ti
             assert photographs.open(name).size == (60, 45)
         with pytest.raises(DataError, match=r"ISIC_9999999 is none of the 14 in .*Correct the id"):
             photographs.read("ISIC_9999999", 28)
-
-
-def test_a_photograph_is_the_same_from_zips_and_folders(tmp_path):
-    folders = [tmp_path / form for form in ("zips", "jpegs", "jpegs in two folders")]
-    for folder in folders:
-        datafiles.make(folder, folder.name)
-    assert len({read(folder).fingerprint for folder in folders}) == 1
     with pytest.raises(DataError, match=f"neither {ZIPS[0]}.*nor any JPEG"):
         Photographs(tmp_path / "empty")
-
-
-TAB, BARE = "HAM10000_metadata.tab", "HAM10000_metadata"
-
-
-@pytest.mark.parametrize(
-    "name, separator, newer",
-    [(METADATA, ",", False), (TAB, "\t", True), (BARE, ",", True), (BARE, "\t", False)],
-)
-def test_metadata_in_each_of_its_forms(tmp_path, name, separator, newer):
-    written = datafiles.make_metadata()
-    if newer:
-        written["dataset"] = "vidir_modern"
-    path = datafiles.write_metadata(tmp_path, written, name, separator)
-    assert records.find_table(tmp_path) == path
-    table = records.read_metadata(path)
-    assert tuple(table.columns) == records.COLUMNS
-    assert set(table["dataset"]) == {"vidir_modern" if newer else None}
-    assert table["age"].dtype == np.float64
-    for column in ("age", "sex", "localization", "lesion_id"):
-        pd.testing.assert_series_equal(table[column], written[column], check_dtype=False)
 
 
 @pytest.mark.parametrize("rows", [ROWS, 1030])  # more than the reader takes at a time
