@@ -5,7 +5,9 @@ import numpy as np
 from exercises.base import WrongKind, compare, exercise, number, numbers
 
 
-@exercise("whole numbers, such as (28, 28)", "'An array: many numbers, one name', on slices")
+@exercise(
+    "a tuple of whole numbers, such as (28, 28)", "'An array: many numbers, one name', on slices"
+)
 def exercise_1(answer, image):
     """Check the shape of ``image[5:20, :, 0]``."""
     got = tuple(numbers(answer).tolist())

@@ -109,7 +109,10 @@ LIMITS = {  # a limit of the data, and the beginnings of words that name it
 WISHES = r"\b(want|wish|need|should|would|must|ought|requir|instead|include|contain)"
 
 
-@exercise("a text of some sentences", "'What the data cannot say', and the output of this cell")
+@exercise(
+    'a text of three to five sentences, """…"""',
+    "'What the data cannot say', and the output of this cell",
+)
 def exercise_4(answer):
     """Look for two limits of the data and a wish in a text."""
     named = [

@@ -5,7 +5,10 @@ import numpy as np
 from exercises.base import WrongKind, compare, exercise, numbers, open_question
 
 
-@exercise("(edge_kernel, turned, turned after ReLU)", "'Convolution', the nine products and ReLU")
+@exercise(
+    "three numbers, (edge_kernel, turned, turned after ReLU)",
+    "'Convolution', the nine products and ReLU",
+)
 def exercise_1(answer, patch, kernel):
     """Check what a kernel and the same kernel turned give on a patch, and the second after ReLU."""
     # `patch` and `kernel` have the shape (3, 3); the kernel looks from left to right.
@@ -30,7 +33,10 @@ def exercise_1(answer, patch, kernel):
     ], "sum(patch × edge_kernel), the same with .T, max(0, the second)", within=0.5)  # fmt: skip
 
 
-@exercise("(parameters, pixels of height)", "'Layer by layer', the layer worked out by hand")
+@exercise(
+    "two whole numbers, (parameters, pixels of height)",
+    "'Layer by layer', the layer worked out by hand",
+)
 def exercise_2(answer, model, *, size=5):
     """Check parameters and height of the output of the second convolution with larger kernels."""
     # `model` is the chapter's network, `size` (odd) the height and width of the larger kernels.

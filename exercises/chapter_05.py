@@ -28,7 +28,10 @@ def exercise_1(answer, rows, epochs, *, batch_size=512, before=128):
     ], f"{n:,} rows / {batch_size}, rounded up; then times {epochs} epochs", within=0)  # fmt: skip
 
 
-@exercise("(epoch of the smallest val_loss, of the largest val_accuracy)", "'Learning curves'")
+@exercise(
+    "two whole numbers, (epoch of the smallest val_loss, epoch of the largest val_accuracy)",
+    "'Learning curves'",
+)
 def exercise_2(answer, history):
     """Check which epochs two other numbers would keep, by ``history.history`` of the run."""
     # Where a value occurs twice, the first epoch is kept and both are accepted.

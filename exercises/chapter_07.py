@@ -9,7 +9,10 @@ from utils.classes import DX
 MEL = DX.index("mel")
 
 
-@exercise("(sensitivity, alarms per melanoma found)", "'A threshold for melanoma, and its price'")
+@exercise(
+    "two numbers, (sensitivity, alarms for each melanoma found)",
+    "'A threshold for melanoma, and its price'",
+)
 def exercise_1(
     answer, truth, probabilities, validation_truth, validation_answers, *, goal=0.95, before=0.9
 ):
@@ -63,7 +66,10 @@ def exercise_2(answer, truth, mended, probabilities, *, low=0.1, high=0.3):
     ], f"two means over the images with {low:g} <= mended < {high:g}", percent=True)  # fmt: skip
 
 
-@exercise("(net benefit of the mended bars, of cutting out all)", "'What is a melanoma worth?'")
+@exercise(
+    "two numbers, (net benefit of the mended bars, of cutting out all)",
+    "'What is a melanoma worth?'",
+)
 def exercise_3(answer, truth, mended, *, risk=0.2, before=0.1):
     """Check the net benefit of acting on the bars from `risk` on, and of cutting out all."""
     # `before` is the chapter's risk.

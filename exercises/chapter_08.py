@@ -85,7 +85,10 @@ ANSWERED = {1, 2, 3, 8, 12}
 SILENT = {7, 9, 10, 11}
 
 
-@exercise("numbers, such as [1, 2]", "'A checklist for reading a paper', and steps 4 to 6")
+@exercise(
+    "the numbers of the checklist's questions, such as [1, 2]",
+    "'A checklist for reading a paper', and steps 4 to 6",
+)
 def exercise_4(answer):
     """Check which answers of the invented abstract spoil its number: questions 4, 5 and 6."""
     got = _questions(answer)

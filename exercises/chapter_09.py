@@ -54,7 +54,10 @@ def exercise_2(answer, network, image):
     ], "the mean of eight answers, 7 numbers", within=6e-4, percent=got.ndim == 1)  # fmt: skip
 
 
-@exercise("a list of steps, such as [1]", "'One change at a time', the table of changes")
+@exercise(
+    "a list of steps, such as ['01-scaled-input'] or [1]",
+    "'One change at a time', the table of changes",
+)
 def exercise_3(answer, aucs):
     """Check after which steps the worst seed is better than the best seed before."""
     # `aucs` holds the macro AUC of each seed, by step.

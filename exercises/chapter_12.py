@@ -17,7 +17,10 @@ def exercise_1(answer, groups):
     ], f"1 minus a power of 0.95, {groups} groups", percent=True)  # fmt: skip
 
 
-@exercise("shares: (alarms among melanomas, among others)", "'What does the alarm do?', the table")
+@exercise(
+    "two shares: (melanomas that raise the alarm, others that raise it)",
+    "'What does the alarm do?', the table",
+)
 def exercise_2(answer, melanoma, scores, foreign, threshold):
     """Check what a threshold from home does on the images of foreign clinics."""
     rings = scores >= threshold
