@@ -73,6 +73,8 @@ def test_an_honest_network_has_an_error_that_shrinks_with_its_images():
     labels, probabilities = drawn(2000)
     assert CHAPTER.calibration_error(labels, probabilities) <= 1.3 * few[1]
     assert CHAPTER.error_if_honest(np.eye(7), draws=3) == (0, 0)  # certain, and right
+    seldom = CHAPTER.error_if_honest(np.array([[0.96, 0.04]]), draws=1000)
+    assert seldom == pytest.approx((0.96 * 0.04 * 2, 0.96), abs=0.02)  # wrong in 4 of 100
 
 
 def test_slope_and_intercept_find_the_line_that_bars_were_bent_by():

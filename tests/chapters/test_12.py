@@ -52,6 +52,7 @@ def test_shares_and_counts_are_those_of_the_group(judged):
     melanoma, rows = labels == MEL, {}
     weights = chapter.resamples_of(melanoma, lesions, 300)
     assert weights.shape == (560, 301) and (weights[:, 0] == 1).all()
+    assert np.array_equal(weights[::2], weights[1::2]) and np.ptp(weights) > 1, "lesions are whole"
     for name in ("female", "male"):
         member = sex == name
         row = rows[name] = chapter.judge(member, melanoma, called, lesions, weights)

@@ -70,7 +70,7 @@ def test_shift_moves_a_point_by_no_more_than_it_says():
     for axis, place in ((1, 10), (2, 14)):  # columns, rows
         centre = (moved.sum(axis=axis) * np.arange(28)).sum(axis=1) / 255
         assert np.abs(centre - place).max() <= 2.001
-        assert centre.std() > 0.5  # a uniform draw: 2 / sqrt(3) = 1.15
+        assert centre.std() > 0.8  # a uniform draw: 2 / sqrt(3) = 1.15
 
 
 def test_zoom_changes_sizes_both_ways():

@@ -7,6 +7,7 @@ import pytest
 from tools.book.course import definitions
 from utils import refusal
 from utils.data import phantom
+from utils.metrics import class_auc
 from utils.models import original_cnn, small_resnet
 from utils.weights import MODELS, network_of, read_certificate
 
@@ -16,8 +17,8 @@ CERTIFICATE = read_certificate("best")
 
 @pytest.fixture(scope="module")
 def lesions():
-    images = phantom.sample()[0][::8]
-    return images[:800], images[800:1200]
+    images, labels = (part[::8] for part in phantom.sample()[:2])
+    return images[:800], images[800:1200], labels[:800]
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,11 @@ def points(model, lesions):
 @pytest.fixture(scope="module")
 def both(model, points):
     return refusal.with_strangeness(model, *chapter.fit_cloud(points))
+
+
+def test_the_published_network_does_not_guess_as_with_other_pixel_values_or_labels(model, lesions):
+    answers = model.predict(lesions[0], batch_size=400, verbose=0)
+    assert class_auc(lesions[2], answers).mean() > 0.8
 
 
 def test_features_are_mean_and_spread_of_the_maps(model, lesions, points):

@@ -11,15 +11,18 @@ from small_dataset import small_dataset
 
 from tools.results.studies import write_run
 from utils import models, weights
+from utils.data import PHANTOM
 from utils.files import hash_file
 from utils.models import original_cnn
-from utils.splits import image_split, lesion_groups, lesion_split
+from utils.splits import DUPLICATE_PAIRS, image_split, lesion_groups, lesion_split
 from utils.weights import MODELS, CertificateError, Judged, read_contaminated_run, read_run
 
 
 @pytest.fixture(scope="module")
 def dataset():
-    return small_dataset(lesions_per_class=30)
+    dataset = small_dataset(lesions_per_class=30)
+    dataset.metadata.loc[278:, "image_id"] = DUPLICATE_PAIRS[0]  # two lesions that are one
+    return dataset
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +90,7 @@ def test_weights_alone_are_saved_and_predict_as_before(saved, dataset, split):
     "part, message", [("train", "were trained on"), ("validation", "were chosen by")]
 )
 def test_one_lesion_that_was_seen_is_enough_to_refuse(saved, dataset, split, part, message):
-    row = getattr(split, part)[0]
+    row = getattr(split, part)[-1]
     test = np.append(split.test, row)
     with pytest.raises(CertificateError, match=f"{message} 1 of the") as refusal:
         weights.load_weights("tiny", dataset, test=test, folder=saved[2])
@@ -101,8 +104,10 @@ def test_another_split_or_source_is_refused(saved, dataset, split):
     with pytest.raises(CertificateError, match=f"{len(overlap):,} of the .*, …"):
         weights.load_weights("tiny", dataset, test=other.test, folder=folder)
     phantom = dataclasses.replace(born, data={**born.data, "phantom": not dataset.is_phantom})
-    with pytest.raises(CertificateError, match="Load weights that were made for these images"):
-        weights.check_certificate(phantom, dataset, split.test)
+    on_phantom = dataclasses.replace(dataset, source=PHANTOM)
+    for given, images in ((phantom, dataset), (born, on_phantom)):
+        with pytest.raises(CertificateError, match="Load weights that were made for these images"):
+            weights.check_certificate(given, images, split.test)
 
 
 def test_published_weights_fit_their_certificate_and_their_lesions():
