@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tools.book import splice
-from tools.book.course import ROOT, ChapterError
+from tools.book.course import ROOT
 from tools.results import card_measure, cards
 from utils import metrics
 from utils.classes import DX

@@ -7,6 +7,7 @@ import pytest
 from small_dataset import small_dataset
 
 from tools.results import studies
+from utils import models
 from utils.augment import predict_averaged
 from utils.data import load_ham10000
 from utils.splits import lesion_groups, lesion_split
@@ -64,6 +65,15 @@ def test_scaled_input_is_the_original_network_behind_one_layer():
     assert network.count_params() == 504_103
     first = network.layers[0](np.array([[[[0, 127.5, 255]]]], np.float32))
     np.testing.assert_allclose(np.asarray(first).ravel(), [-1, 0, 1])
+
+
+def test_the_network_by_chance_has_nothing_of_imagenet():
+    large, chance = (
+        models.BUILDERS[name]() for name in (f"efficientnet_lite0_{studies.PIXELS}", studies.CHANCE)
+    )
+    assert large.count_params() == chance.count_params() and chance.layers[-1].units == 7
+    stems = [network.get_layer("stem").get_weights()[0].ravel() for network in (large, chance)]
+    assert abs(np.corrcoef(*stems)[0, 1]) < 0.2
 
 
 def test_stored_runs_are_those_that_the_command_would_make_now(real_data_folder):

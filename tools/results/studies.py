@@ -63,6 +63,8 @@ def scaled_cnn() -> keras.Model:
 models.BUILDERS["scaled_cnn"] = scaled_cnn
 models.BUILDERS[f"small_resnet_{PIXELS}"] = partial(models.small_resnet, size=PIXELS)
 models.BUILDERS[f"efficientnet_lite0_{PIXELS}"] = partial(models.efficientnet_lite0, PIXELS)
+CHANCE = f"efficientnet_lite0_{PIXELS}_by_chance"
+models.BUILDERS[CHANCE] = lambda: keras.models.clone_model(models.efficientnet_lite0(PIXELS))
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,6 +274,15 @@ def larger_images(dataset: LesionImages, main: Split, to_choose: Split) -> list[
     for pixels in (PIXELS, 128):
         name, recipe = f"transfer-{pixels}-pixels", _fine_tuning(pixels)
         studies.append(Study(name, dataset, recipe, to_choose, chosen_by, pixels=pixels))
+
+    # The same again with another seed, and without the photographs: there is nothing that large
+    # steps could wipe out.
+    tuned, given = _fine_tuning(PIXELS), {"pixels": PIXELS}
+    name = f"transfer-{PIXELS}-pixels-seed-1"
+    studies.append(Study(name, dataset, tuned, to_choose, chosen_by, seed=1, **given))
+    recipe = dataclasses.replace(tuned, network=CHANCE, body_rate=1.0)
+    name = f"by-chance-{PIXELS}-pixels"
+    studies.append(Study(name, dataset, recipe, to_choose, chosen_by, **given))
 
     both, given = {"validation": main.validation, "test": main.test}, {"pixels": 128}
     studies.append(Study("transfer-seed-0", dataset, FineTuning(), main, both, **given))
