@@ -71,8 +71,9 @@ def test_weights_make_every_class_count_the_same_and_average_to_one(unequal):
 def test_oversampling_balances_the_training_rows_and_takes_no_other():
     labels = np.array([0] * 50 + [1] * 5 + [2] * 20)
     rows = np.arange(0, 75, 2)
-    drawn, again = (training.oversampled_indices(labels, rows, seed=3) for _ in range(2))
+    drawn, again, other = (training.oversampled_indices(labels, rows, seed=s) for s in (3, 3, 4))
     assert set(drawn) == set(rows) and np.array_equal(drawn, again)
+    assert not np.array_equal(drawn, other)
     assert np.unique(np.bincount(labels[drawn])).size == 1
 
 
