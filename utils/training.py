@@ -293,9 +293,11 @@ def train(
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as temporary:
         best = Path(temporary) / "best.weights.h5"
-        # The validation numbers are those of the averaged weights, which are the ones kept.
-        callbacks = [keras.callbacks.SwapEMAWeights()] if recipe.average else []
-        if recipe.keep == "best":
+        # The validation numbers are those of the averaged weights, which are the ones kept: where
+        # an epoch's are stored, they have to stay in place until its end.
+        choose = recipe.keep == "best"
+        callbacks = [keras.callbacks.SwapEMAWeights(choose)] if recipe.average else []
+        if choose:
             watch = {"monitor": "val_balanced_accuracy", "mode": "max", "save_best_only": True}
             callbacks += [keras.callbacks.ModelCheckpoint(best, save_weights_only=True, **watch)]
         callbacks += [EpochLine()]

@@ -441,7 +441,8 @@ CASES = [
     ("jpegs", change(f"{ODD}.jpg", JPEGS[ODD][:400]), f"{ODD}.jpg|cannot be decoded|{AGAIN}"),
     ("jpegs", lambda f: shutil.copytree(f, f / "b") and (f / f"b/{FIRST}.jpg").write_bytes(b""),
      f"{FIRST}|is there twice"),
-    *(("zips", add(name, f"{FIRST}.jpg", b""), f"{FIRST}|{name}|is there twice") for name in ZIPS),
+    *(("zips", add(name, f"{FIRST}.jpg", other), f"{FIRST}|{name}|is there twice")
+      for name in ZIPS for other in (b"", JPEGS[FIRST][::-1])),
     *(("zips", add(ZIPS[0], f"{at}{FIRST}.jpg", JPEGS[FIRST]), IDENTICAL) for at in ("", "x/")),
     *(("zips", zips(rename.format), IDENTICAL)
       for rename in ("/{}", "../../{}", "a/b/{}", "C:\\a\\{}", "__MACOSX/../{}")),

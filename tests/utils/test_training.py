@@ -2,11 +2,12 @@
 
 import dataclasses
 import functools
+from unittest.mock import Mock
 
 import keras
 import numpy as np
 import pytest
-from sklearn.metrics import balanced_accuracy_score
+from sklearn.metrics import balanced_accuracy_score, log_loss
 from small_dataset import small_dataset
 
 from utils import models, training
@@ -70,8 +71,9 @@ def test_weights_make_every_class_count_the_same_and_average_to_one(unequal):
 def test_oversampling_balances_the_training_rows_and_takes_no_other():
     labels = np.array([0] * 50 + [1] * 5 + [2] * 20)
     rows = np.arange(0, 75, 2)
-    drawn, again = (training.oversampled_indices(labels, rows, seed=3) for _ in range(2))
+    drawn, again, other = (training.oversampled_indices(labels, rows, seed=s) for s in (3, 3, 4))
     assert set(drawn) == set(rows) and np.array_equal(drawn, again)
+    assert not np.array_equal(drawn, other)
     assert np.unique(np.bincount(labels[drawn])).size == 1
 
 
@@ -112,6 +114,19 @@ def test_step_sizes_rise_and_fall_as_the_schedule_says():
     assert type(constant) is keras.optimizers.Adam
 
 
+def test_the_rest_of_a_recipe_is_compiled_as_it_says():
+    model = training.compiled(models.original_cnn(), training.FineTuning(), steps=10)
+    augment, wanted = model.layers[0], dataclasses.asdict(training.FineTuning())
+    for name in ("symmetries", "shift", "zoom", "colour"):
+        assert getattr(augment, name) == wanted[name]
+    assert model.loss.label_smoothing == wanted["label_smoothing"]
+    decayed = [
+        keras.Variable(np.ones(3), name=name) for name in ("kernel", "bias", "gamma", "beta")
+    ]
+    training.optimizer_of(BEST, 10).apply([np.zeros(3)] * 4, decayed)
+    assert [float(one[0]) < 1 for one in decayed] == [True, False, False, False]
+
+
 @pytest.mark.parametrize(
     "field, value", [("network", "vgg"), ("rebalance", "smote"), ("schedule", "x"), ("keep", "x")]
 )
@@ -133,6 +148,8 @@ def train(dataset, tmp_path, monkeypatch):
     """Train by a changed recipe for two epochs, a network that is small and compiles soon."""
     small = functools.partial(models.small_resnet, (8,), blocks=(1,), stem=8)
     monkeypatch.setitem(models.BUILDERS, "small_resnet", small)
+    for name in ("Rows", "compiled"):  # as before, and what they were given can be asked
+        monkeypatch.setattr(training, name, Mock(wraps=getattr(training, name)))
 
     def train(split, **changes):
         recipe = dataclasses.replace(BEST, **{"epochs": 2, "batch_size": 32} | changes)
@@ -142,13 +159,20 @@ def train(dataset, tmp_path, monkeypatch):
 
 
 def test_the_epoch_with_the_best_validation_value_is_kept(dataset, train, capsys):
-    split = lesion_split(dataset)
-    model, certificate = train(split, keep="best", prior=False, average=0.0, colour=0.0, epochs=3)
-    values = certificate.history["val_balanced_accuracy"]
-    assert len(set(values)) > 1 and values[certificate.best_epoch - 1] == max(values)
-    answers = model.predict(dataset.images[split.validation], verbose=0).argmax(axis=1)
-    score = balanced_accuracy_score(dataset.labels[split.validation], answers)
-    assert score == pytest.approx(max(values), abs=1e-6)
+    split, losses = lesion_split(dataset), []
+    for average in (0.0, 0.5):
+        options = {"prior": False, "label_smoothing": 0.0, "colour": 0.0, "epochs": 3}
+        model, certificate = train(split, keep="best", average=average, **options)
+        assert np.array_equal(training.Rows.call_args.args[1], split.train)
+        steps = training.compiled.call_args.kwargs["steps"]
+        assert steps == 3 * -(-len(split.train) // 32)
+        values = certificate.history["val_balanced_accuracy"]
+        assert len(set(values)) > 1 and values[certificate.best_epoch - 1] == max(values)
+        answers = model.predict(dataset.images[split.validation], verbose=0)
+        losses.append(certificate.history["val_loss"][certificate.best_epoch - 1])
+        of_kept = log_loss(dataset.labels[split.validation], answers, labels=range(7))
+        assert of_kept == pytest.approx(losses[-1], rel=1e-4)
+    assert abs(losses[0] - losses[1]) > 1e-3, "the mean is not what was judged"
     *_, line = capsys.readouterr().out.splitlines()
     assert f"validation balanced accuracy {values[-1]:.3f}, best so far {max(values):.3f}" in line
     assert f"(epoch {certificate.best_epoch})" in line and line.startswith("epoch  3 of 3")
@@ -184,3 +208,13 @@ def test_fine_tuning_takes_smaller_steps_in_the_body_than_in_the_head():
     body, kernel, bias = (np.abs(np.asarray(variable)).mean() for variable in variables)
     assert kernel == pytest.approx(recipe.learning_rate, rel=1e-3) == bias
     assert body == pytest.approx(0.1 * kernel, rel=1e-3)
+
+
+def test_the_seed_draws_the_first_weights(dataset, monkeypatch):
+    first = []
+    build = lambda: first.append(models.small_resnet().get_weights()[0])  # noqa: E731
+    monkeypatch.setitem(models.BUILDERS, "small_resnet", build)
+    for seed in (1, 1, 2):
+        with pytest.raises(AttributeError):  # no network came back
+            training.train(dataset, lesion_split(dataset), name="tiny", seed=seed)
+    assert np.array_equal(*first[:2]) and not np.array_equal(*first[1:])
