@@ -93,14 +93,10 @@ def test_lock_has_a_hash_for_every_entry_and_names_no_host_or_path():
     assert not re.search(r"(?m)^#.*\s/\w", LOCK), "the lock's header names a path"
 
 
-@pytest.mark.parametrize(
-    "system, platform, machine, expected",
-    [
-        ("Linux", "linux", "x86_64", "tensorflow-cpu"),
-        ("Darwin", "darwin", "arm64", "tensorflow"),
-        ("Windows", "win32", "AMD64", "tensorflow"),
-    ],
-)
+@pytest.mark.parametrize("system, platform, machine, expected", [
+    ("Linux", "linux", "x86_64", "tensorflow-cpu"), ("Darwin", "darwin", "arm64", "tensorflow"),
+    ("Windows", "win32", "AMD64", "tensorflow"),
+])  # fmt: skip
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
 def test_lock_installs_one_tensorflow_everywhere(system, platform, machine, expected, python):
     there = {"platform_system": system, "sys_platform": platform, "platform_machine": machine}

@@ -1,11 +1,12 @@
 """All self-checks: right answers in several forms pass, and each known mistake is explained.
 
-The answers stand in a file for each chapter, by the number of the exercise: what a check is given
-besides the answer (GIVEN), right answers (RIGHT), wrong ones with a part of the message (MISTAKES),
+A file for each chapter has what its checks are given besides the answer (GIVEN, by name) and, by
+the number of the exercise, right answers (RIGHT), wrong ones with a part of the message (MISTAKES),
 and what is right and wrong where something else is given (OTHERWISE).
 """
 
 import importlib
+import inspect
 import re
 from pathlib import Path
 
@@ -29,7 +30,9 @@ FOREIGN = r"<\w|\bshape \(|ndarray|dtype|[A-Z]\w+Error|of the type| at 0x|\btupl
 
 def ask(chapter, exercise, answer, **other):
     check = getattr(CHECKS[chapter], f"exercise_{exercise}")
-    return check(answer, **{**CHAPTERS[chapter].GIVEN.get(exercise, {}), **other})
+    given, takes = CHAPTERS[chapter].GIVEN, inspect.signature(check).parameters
+    own = {name: value for name, value in given.items() if name in takes}
+    return check(answer, **own | given.get(exercise, {}) | other)
 
 
 def cases(name):

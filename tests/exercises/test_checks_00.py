@@ -13,7 +13,7 @@ TABLE = pd.DataFrame({"dx": ["mel"] * 5 + ["nv"] * 15, "age": AGES})
 RED = sum(int(image[r, c, 0]) for image in IMAGES for r in range(28) for c in range(28)) / (6 * 784)
 MELANOMAS = TABLE[TABLE["dx"] == "mel"]
 
-GIVEN = {1: {"image": IMAGES[0]}, 2: {"dataset": DATASET}, 3: {"table": TABLE}}
+GIVEN = {"image": IMAGES[0], "dataset": DATASET, "table": TABLE}
 RIGHT = {
     1: [(15, 28), [15, 28], np.array([15, 28]), (15.0, np.int64(28))],
     2: [RED, IMAGES[:, :, :, 0].mean(), IMAGES.mean(axis=(0, 1, 2))[0], round(RED, 1)],

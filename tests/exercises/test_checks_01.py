@@ -16,7 +16,7 @@ IMAGE = np.arange(2352).reshape(28, 28, 3)
 ids = METADATA.groupby("dx")["lesion_id"].nunique()
 CANCER = METADATA["dx"].isin(["mel", "bcc", "akiec"])
 ALPHABET = {"akiec": 0, "bcc": 1, "bkl": 2, "df": 3, "mel": 4, "nv": 5, "vasc": 6}
-GIVEN = {1: {"metadata": METADATA}, 2: {"image": IMAGE}}
+GIVEN = {"metadata": METADATA, "image": IMAGE}
 RIGHT = {
     1: [(CANCER.mean(), ids[["akiec", "bcc", "mel"]].sum() / ids.sum()), np.array([33.3, 24.0])],
     2: [lambda p: (p // 84, p % 84 // 3, p % 3), lambda p: [p // 84, p // 3 % 28, p % 3],

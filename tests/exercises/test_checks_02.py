@@ -30,7 +30,7 @@ def shrunk(photo, resample):
     return np.asarray(Image.fromarray(photo).resize((28, 28), resample))
 
 
-GIVEN = {1: {"metadata": METADATA}, 2: {"metadata": METADATA}, 3: {"photo": PHOTO}}
+GIVEN = {"metadata": METADATA, "photo": PHOTO}
 RIGHT = {
     1: [(METADATA.groupby("lesion_id")["dx"].first() == "nv").mean(), 0.51, 51.3],
     2: [(GUESS == LESIONS["dx"]).mean(), 27 / 39, 69.2],

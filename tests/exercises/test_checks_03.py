@@ -18,11 +18,8 @@ FEW, OTHERS = DRAWN[:3150], DRAWN[3150:5250]  # a split with 30 % and 20 %
 LEAK = np.isin(LESION[OTHERS], LESION[FEW]).mean()
 LARGE = np.isin(LESION[TEST], LESION[TRAIN]).mean()
 
-GIVEN = {
-    1: {"lesion": LESION, "train": TRAIN, "test": TEST, "merged": MERGED},
-    2: {"lesion": LESION, "train": 0.3},
-    3: {"labels": LABELS, "train": TRAIN, "at_least": 300},
-}
+GIVEN = {"lesion": LESION, "train": TRAIN, "test": TEST, "merged": MERGED, "labels": LABELS}
+GIVEN |= {"at_least": 300, 2: {"train": 0.3, "test": 0.2}}
 
 
 def filled(rows: np.ndarray, least: int | None = 300) -> np.ndarray:

@@ -24,11 +24,7 @@ HEIGHT = len([start for start in range(14) if start + 5 <= 14])
 CAUTIOUS, BOLD = np.array([0.45, 0.40, 0.20]), np.array([0.98, 0.97, 0.02])
 LOSSES = [-(np.log(p[0]) + np.log(p[1]) + np.log(p[2])) / 3 for p in (CAUTIOUS, BOLD)]
 MEANS = [p.mean() for p in (CAUTIOUS, BOLD)]
-GIVEN = {
-    1: {"patch": PATCH, "kernel": KERNEL},
-    2: {"model": MODEL, "size": 5},
-    3: {"cautious": CAUTIOUS, "bold": BOLD},
-}
+GIVEN = {"patch": PATCH, "kernel": KERNEL, "model": MODEL, "cautious": CAUTIOUS, "bold": BOLD}
 RIGHT = {
     1: [(ACROSS, DOWN, 0), np.array([120, -440, 0], dtype="float32")],
     2: [(COUNT, HEIGHT), [32 * (5 * 5 * 16 + 1), 14 - 4], (np.int64(12_832), 10.0)],

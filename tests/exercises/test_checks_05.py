@@ -26,7 +26,7 @@ class ModelCheckpoint:
 
 
 EarlyStopping = type("EarlyStopping", (), {"monitor": "val_loss"})
-GIVEN = {1: {"rows": ROWS, "epochs": EPOCHS}, 2: {"history": HISTORY}, 3: {"log": HISTORY}}
+GIVEN = {"rows": ROWS, "epochs": EPOCHS, "history": HISTORY, "log": HISTORY}
 RIGHT = {
     1: [(STEPS, STEPS * EPOCHS), np.array([3.0, 12.0])],
     2: [(RANKED[0] + 1, 4), np.array([2, HISTORY["val_accuracy"].index(0.71) + 1])],

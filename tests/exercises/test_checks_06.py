@@ -36,12 +36,7 @@ HERE = IS[CALLED].mean()
 
 
 AUC = np.mean([a > b for a in P[IS, MEL] for b in P[~IS, MEL]])
-GIVEN = {
-    1: {"counts": COUNTS},
-    2: {"counts": COUNTS, "common": COMMON},
-    3: {"truth": TRUTH, "probabilities": P},
-    4: {"counts": COUNTS},
-}
+GIVEN = {"counts": COUNTS, "common": COMMON, "truth": TRUTH, "probabilities": P}
 RIGHT = {
     1: [(FOUND, SPARED), np.round([100 * FOUND, 100 * SPARED], 1)],
     2: [HITS / (HITS + FALSE), round(1 / (1 + FALSE / HITS), 3), 100 * HITS / (HITS + FALSE)],

@@ -34,12 +34,8 @@ def benefit(risk, bars=MENDED, weight=None):
 
 
 ALL = IS.mean() - (~IS).mean() / 4
-PARTS = {"validation_truth": CHECKED, "validation_answers": CHECKED_P}
-GIVEN = {
-    1: {"truth": TRUTH, "probabilities": P, "goal": 0.95, **PARTS},
-    2: {"truth": TRUTH, "mended": MENDED, "probabilities": P},
-    3: {"truth": TRUTH, "mended": MENDED},
-}
+GIVEN = {"truth": TRUTH, "probabilities": P, "mended": MENDED, "validation_truth": CHECKED}
+GIVEN |= {"validation_answers": CHECKED_P}
 RIGHT = {
     1: [tuple(SimpleNamespace(value=x, low=x, high=x) for x in alarm(0.95)),
         (round(100 * FOUND_95, 1), round(PRICE_95, 1))],

@@ -51,11 +51,8 @@ NEW[DX.index("nv")] = 0.9
 WHY = "The printed number was taken on images most of which the program had been trained on. "
 WHAT = "For your patients this means that melanomas are missed although you feel reassured. "
 ASK = "Please ask for a test on lesions of your own patients, with an interval around it. "
-GIVEN = {
-    1: {"trained_on": TRAINED, "tested_on": TESTED},
-    2: {"run": RUN},
-    3: {"share": SHARE, "recognised": FOUND},
-}
+GIVEN = {"trained_on": TRAINED, "tested_on": TESTED, "run": RUN, "share": SHARE}
+GIVEN |= {"recognised": FOUND}
 RIGHT = {
     1: [0.7, 70, IN_BOTH, np.isin(TESTED, TRAINED).mean(), [0.69]],
     2: [NEVER, [round(float(COUNTED), 2), round(NEVER[1], 3)], (100 * COUNTED, 100 * NEVER[1])],

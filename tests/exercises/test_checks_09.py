@@ -49,12 +49,8 @@ def fewest(code):
 CHOSEN = "You picked the best of twelve by the test lesions, so they are training lesions now. "
 LUCK = "A difference of a hundredth lies well inside the interval we printed in the table. "
 PLACE = "And about the camera of the practice in the other city neither number says anything. "
-GIVEN = {
-    1: {"probabilities": P, "shares": SHARES},
-    2: {"network": Network(), "image": IMAGE},
-    3: {"aucs": AUCS},
-    4: {"labels": LABELS},
-}
+GIVEN = {"probabilities": P, "shares": SHARES, "network": Network(), "image": IMAGE, "aucs": AUCS}
+GIVEN |= {"labels": LABELS}
 RIGHT = {
     1: [("mel", max(BY_HAND, key=BY_HAND.get)), ["MEL", " akiec"], (6, 0),
         np.array([P.argmax(), np.argmax(np.log(P) - np.log(SHARES))]),

@@ -40,11 +40,8 @@ WHERE = "And the map does not say which reason it had in that spot, the colour f
 INSTEAD = "Let us see its sensitivity on patients from our practice first. "
 FILLER = "Thank you very much for your visit and for all the nice slides you brought along today. "
 
-GIVEN = {
-    1: {"images": IMAGES, "masks": MASKS},
-    2: {"truth": TRUTH, "probabilities": ANSWERS, "label_by": HOW},
-    3: {"truth": TRUTH, "probabilities": ANSWERS},
-}
+GIVEN = {"images": IMAGES, "masks": MASKS, "truth": TRUTH, "probabilities": ANSWERS}
+GIVEN |= {"label_by": HOW}
 RIGHT = {
     1: [round(100 * np.mean(one_by_one()), 1), round(np.mean(one_by_one()), 2)],
     2: [[round(area(ALL), 2), round(area(KEPT), 2)]],

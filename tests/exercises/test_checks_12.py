@@ -29,11 +29,8 @@ FIRST = "I would collect a hundred of your own images with their diagnoses befor
 LOOK = "Then count what the alarm finds and its false alarms, with the threshold as it is. "
 LIMIT = "With ten melanomas the interval stays wide, and nothing is known about dark skin. "
 FILLER = "Thank you for your letter and and for all the kind words in it about our work. "
-GIVEN = {
-    1: {"groups": 17},
-    2: {"melanoma": MELANOMA, "scores": SCORES, "foreign": FOREIGN, "threshold": THRESHOLD},
-    3: {"melanoma": MELANOMA, "scores": SCORES, "foreign": FOREIGN},
-}
+GIVEN = {"groups": 17, "melanoma": MELANOMA, "scores": SCORES, "foreign": FOREIGN}
+GIVEN |= {"threshold": THRESHOLD}
 RIGHT = {
     1: [NO_MISS, round(drawn(17), 2), round(100 * NO_MISS), [NO_MISS]],
     2: [HERE, np.array(HERE), [round(HERE[0], 2), round(HERE[1], 2)]],

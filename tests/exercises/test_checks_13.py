@@ -24,12 +24,8 @@ LABELS = np.repeat([0, 1], [250, 200])
 BOTH = np.sort(np.concatenate([OURS, THEIRS]))
 MARGIN = roc_auc_score(LABELS, BOTH[:, -2] - BOTH[:, -1])
 PAIRS = (UNSURE[250:, None] > UNSURE[:250]).mean()
-BARS = {"own_probabilities": OURS, "strange_probabilities": THEIRS}
-GIVEN = {
-    1: {"own": OWN, "strange": STRANGE, "threshold": THRESHOLD},
-    2: {"validation": VALIDATION, "own": OWN, "spots": SPOTS},
-    3: {"own": OWN, "strange": STRANGE, **BARS},
-}
+GIVEN = {"own": OWN, "strange": STRANGE, "threshold": THRESHOLD, "validation": VALIDATION}
+GIVEN |= {"spots": SPOTS, "own_probabilities": OURS, "strange_probabilities": THEIRS}
 RIGHT = {
     1: [np.float32(500 * share(OWN, THRESHOLD)), round(share(OWN, THRESHOLD) * 500)],
     2: [both(Q9), np.round([100 * x for x in both(Q9)], 1)],

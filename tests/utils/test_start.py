@@ -85,16 +85,11 @@ def test_elsewhere_nothing_is_installed_and_the_error_names_it(monkeypatch, comm
     assert not commands.called and capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize(
-    "says, error, device",
-    [
-        ("NVIDIA H100\nNVIDIA H100\n", None, "2 × NVIDIA H100"),
-        ("Tesla T4\n", None, "Tesla T4"),
-        ("", None, CPU),
-        ("", FileNotFoundError(), CPU),  # no nvidia-smi
-        ("", subprocess.TimeoutExpired(ASK, 10), CPU),  # a driver that hangs
-    ],
-)
+@pytest.mark.parametrize("says, error, device", [
+    ("NVIDIA H100\nNVIDIA H100\n", None, "2 × NVIDIA H100"), ("Tesla T4\n", None, "Tesla T4"),
+    ("", None, CPU), ("", FileNotFoundError(), CPU),  # no nvidia-smi
+    ("", subprocess.TimeoutExpired(ASK, 10), CPU),  # a driver that hangs
+])  # fmt: skip
 def test_device_is_what_the_driver_names(commands, says, error, device):
     commands.side_effect, commands.return_value.stdout = error, says
     assert start.device() == device and commands.call_args.args == (ASK,)
