@@ -28,14 +28,10 @@ def saved(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
 
 def lying(image: Image.Image, orientation: int, kind: str, **options: object) -> bytes:
     """Return a file of the image as it lies when a camera was turned, which its EXIF entry says."""
-    turns = {
-        3: Image.Transpose.ROTATE_180,
-        6: Image.Transpose.ROTATE_90,
-        8: Image.Transpose.ROTATE_270,
-    }
+    turn = Image.Transpose[{3: "ROTATE_180", 6: "ROTATE_90", 8: "ROTATE_270"}[orientation]]
     exif = Image.Exif()
     exif[0x0112] = orientation
-    return saved(image.transpose(turns[orientation]), kind, exif=exif, **options)
+    return saved(image.transpose(turn), kind, exif=exif, **options)
 
 
 def animated(kind: str) -> bytes:

@@ -4,15 +4,9 @@ from PIL import Image
 
 # (site, diagnosis, images of each lesion, lesions)
 GROUPS = [
-    ("back", "nv", 1, 12),
-    ("back", "nv", 2, 4),
-    ("back", "mel", 3, 8),
-    ("face", "bkl", 1, 6),
-    ("face", "mel", 2, 3),
-    (None, "nv", 1, 3),
-    ("sole", "df", 1, 2),
-    ("sole", "nv", 1, 1),
-]
+    ("back", "nv", 1, 12), ("back", "nv", 2, 4), ("back", "mel", 3, 8), ("face", "bkl", 1, 6),
+    ("face", "mel", 2, 3), (None, "nv", 1, 3), ("sole", "df", 1, 2), ("sole", "nv", 1, 1),
+]  # fmt: skip
 ROWS = []
 for place, diagnosis, copies, how_many in GROUPS:
     for _ in range(how_many):

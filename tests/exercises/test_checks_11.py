@@ -1,6 +1,5 @@
 import numpy as np
-
-from utils.classes import DX
+from test_checks_06 import MEL, NV, TRUTH, P
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(120, 256, (5, 8, 8, 3)).astype(np.uint8)
@@ -16,13 +15,9 @@ def one_by_one(maps=DARK, masks=MASKS):
     return [float(m[k].sum() / m.sum()) for m, k in zip(maps, masks, strict=True)]
 
 
-TRUTH = np.repeat(np.arange(7), 30)
-ANSWERS = RNG.dirichlet(np.ones(7), size=210)
-ANSWERS[np.arange(210), TRUTH] += 0.15
-MEL, NV = DX.index("mel"), DX.index("nv")
-HOW = np.where((TRUTH == NV) & (np.arange(210) % 2 == 0), "follow_up", "histo").astype(object)
-ANSWERS[HOW == "follow_up", MEL] *= 0.2
-ALL, KEPT = np.ones(210, bool), HOW != "follow_up"
+HOW = np.where((TRUTH == NV) & (np.arange(len(TRUTH)) % 2 == 0), "follow_up", "histo")
+ANSWERS = np.where(HOW[:, None] == "follow_up", P * (1 - 0.8 * np.eye(7)[MEL]), P)
+ALL, KEPT = np.ones(len(TRUTH), bool), HOW != "follow_up"
 
 
 def area(rows, code=MEL):
@@ -62,7 +57,7 @@ MISTAKES = {
         ((area(ALL), area(~KEPT | (TRUTH == MEL))), "turn the condition round"),
         ((area(ALL, NV), area(KEPT, NV)), "AUC of the nevi"), ((0.5, 0.5), "roc_auc_score")],
     3: [((PRICE, SHARE), "exchanged"), ((SHARE, PRICE - 1), "false alarms only"),
-        ((SHARE, RINGS.sum() / 30), "by all melanomas"), ((SHARE, 1 / PRICE), "inverse"),
+        ((SHARE, RINGS.sum() / ILL.sum()), "by all melanomas"), ((SHARE, 1 / PRICE), "inverse"),
         ((RINGS.mean(), PRICE), "all images"), ((1 - SHARE, PRICE), "missed"),
         ((0.5, 50), "all alarms over"), (SHARE, "one number")],
     4: [("A random map, where it looks, test it.", "has 8 words"),

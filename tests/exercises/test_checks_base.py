@@ -46,31 +46,25 @@ def test_the_first_known_answer_that_fits_is_named(check, answer, message):
     assert feedback.passed is (message in ("Right.", "Seven classes."))
 
 
-@pytest.mark.parametrize(
-    ("check", "answer", "part"),
-    [
-        (count_to_seven, "seven", "This is a text; one number is wanted."),
-        (count_to_seven, "7", "without quotation marks: 7."),
-        (halves, ("50 %", 0.25), "without quotation marks: 0.5."),
-        (count_to_seven, "12,832", "without quotation marks: 12832."),
-        (count_to_seven, "0,125", "without quotation marks: 0.125."),
-        (count_to_seven, (12, 832), "A comma divides numbers: write 12832"),
-        (count_to_seven, True, "True or False"),
-        (count_to_seven, [1, 2, 3], "These are 3 numbers; one is wanted."),
-        (count_to_seven, [], "There is no number in it; one is wanted."),
-        (halves, 0.5, "This is one number; two are wanted."),
-        (halves, np.zeros((2, 2)), "These are 4 numbers; two are wanted."),
-        (count_to_seven, object(), "This is no number"),
-        (count_to_seven, {"a": 1}, "This is a dictionary"),
-        (halves, {0.5, 0.25}, "This is a set, which has no order"),
-        (count_to_seven, len, "This is a function, not what it returns: call it"),
-        (halves, (np.ones(3).mean, 0.2), "This is a function"),
-        (count_to_seven, float("nan"), "This is NaN"),
-        (halves, np.array([0.5, np.nan]), "One of these is NaN"),
-        (count_to_seven, ["a", "b"], "These are texts"),
-        (count_to_seven, [[1], [2, 3]], "cannot be read"),
-    ],
-)
+NO_NUMBER = [
+    ("seven", "This is a text; one number is wanted."), ("7", "without quotation marks: 7."),
+    ("12,832", "marks: 12832."), ("0,125", "marks: 0.125."), (True, "True or False"),
+    ((12, 832), "A comma divides numbers: write 12832"), (object(), "This is no number"),
+    ([1, 2, 3], "These are 3 numbers; one is wanted."), ({"a": 1}, "This is a dictionary"),
+    ([], "There is no number in it; one is wanted."), (float("nan"), "This is NaN"),
+    (len, "This is a function, not what it returns: call it"), (["a", "b"], "These are texts"),
+    ([[1], [2, 3]], "cannot be read"),
+]  # fmt: skip
+NOT_TWO = [
+    (("50 %", 0.25), "marks: 0.5."), (0.5, "This is one number; two are wanted."),
+    (np.zeros((2, 2)), "These are 4 numbers; two"), ({0.5, 0.25}, "This is a set, which has no"),
+    ((np.ones(3).mean, 0.2), "This is a function"), (np.array([0.5, np.nan]), "these is NaN"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("check", "answer", "part"), [
+    *((count_to_seven, *case) for case in NO_NUMBER), *((halves, *case) for case in NOT_TWO)
+])  # fmt: skip
 def test_answer_of_another_kind_is_named_in_plain_words(check, answer, part):
     feedback = check(answer)
     assert feedback.passed is False and part in feedback.message
