@@ -128,9 +128,8 @@ def test_book_opens_as_from_a_server(tmp_path):
     with subprocess.Popen(program, cwd=tmp_path, env=env, stdout=-1, text=True) as server:
         address = re.search(r"http://127\S+/", server.stdout.readline())[0]
         with urllib.request.urlopen(f"{address}try.js") as answer:
-            assert (
-                answer.read() == b"try.js" and answer.headers["Content-Type"] == "text/javascript"
-            )
+            assert answer.read() == b"try.js"
+            assert answer.headers["Content-Type"] == "text/javascript"
         server.kill()
 
 

@@ -194,6 +194,8 @@ def test_kaggle(tmp_path, kaggle):
     (shop / METADATA).unlink()
     download.fetch_source("kaggle", other, group=group)
     assert (other / METADATA).read_bytes() == CONTENT, "the metadata has a second address"
+    with pytest.raises(DataError, match="28 × 28 pixels, not 32 × 32"):
+        download.fetch_source("kaggle", other, 32)
 
 
 def test_metadata_of_another_name_are_not_downloaded_again(tmp_path, kaggle, server):
@@ -230,8 +232,3 @@ def test_kaggle_trouble_names_the_manual_route(tmp_path, kaggle, closed, trouble
         assert part in str(caught.value)
     if asked:  # without network it is given up before a file is asked for
         assert names_in(tmp_path / "raw") == [METADATA]
-
-
-def test_a_size_that_is_not_published(tmp_path):
-    with pytest.raises(DataError, match="28 × 28 pixels, not 32 × 32"):
-        download.fetch_source("kaggle", tmp_path, 32)

@@ -52,9 +52,6 @@ def test_folders_give_classes_groups_and_pictures(folder, capsys, monkeypatch):
     assert again.fingerprint == dataset.fingerprint
     Image.new("L", (9, 9)).save(folder / "rust" / "rust0-0.JPG")
     assert dataset_from_folders(folder, 16, group_of=plant).fingerprint != dataset.fingerprint
-
-
-def test_without_groups_there_is_no_split_by_groups(folder):
     with pytest.raises(ValueError, match="of your own pictures name the groups"):
         lesion_split(dataset_from_folders(folder))
 

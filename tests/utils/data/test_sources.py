@@ -62,6 +62,8 @@ def test_kaggle_csv_with_metadata_and_alone(tmp_path, rows, alone):
     assert dataset.metadata["dx"].tolist() == metadata["dx"].tolist()
     lesions = [None] * rows if alone else metadata["lesion_id"].tolist()
     assert dataset.metadata["lesion_id"].tolist() == lesions
+    with pytest.raises(IncompleteError, match=f"{KAGGLE_CSV}.*28 × 28 pixels, not 64 × 64.*offi"):
+        data.find(tmp_path, 64)
     *lines, last = (tmp_path / KAGGLE_CSV).read_text().split()
     (tmp_path / KAGGLE_CSV).write_text("\n".join([*lines, f"999{last[last.index(',') :]}"]))
     with pytest.raises(DataError, match=f"line {rows + 1}, column pixel0000: '999'"):
@@ -78,9 +80,3 @@ def test_the_best_complete_source_of_a_folder_is_taken(tmp_path):
         names.append(data.find(tmp_path).name)
     expected = ("the Kaggle CSV", "a folder of JPEGs", "the official zips")
     assert all(one in name for one, name in zip(expected, names, strict=True)), names
-
-
-def test_a_size_that_a_source_does_not_have(tmp_path):
-    datafiles.make(tmp_path, "csv")
-    with pytest.raises(IncompleteError, match=f"{KAGGLE_CSV}.*28 × 28 pixels, not 64 × 64.*offi"):
-        data.find(tmp_path, 64)
