@@ -54,6 +54,16 @@ def test_records_and_description_follow_the_parameters(tmp_path):
         assert file == old
 
 
+def test_fit_refuses_other_sizes_and_missing_lesions(drawn):
+    images, labels, metadata = drawn
+    with pytest.raises(ValueError, match="size=28"):
+        tool.fit(images[:, :14], labels, metadata)
+    with pytest.raises(ValueError, match="lesion ids are missing"):
+        tool.fit(images, labels, metadata.assign(lesion_id=None))
+    with pytest.raises(ValueError, match="class 'akiec' has .* to keep patients out"):
+        tool.fit(images[:40], labels[:40], metadata[:40])
+
+
 def test_a_fit_can_be_drawn_from(drawn, tmp_path):
     lesions = drawn[2].drop_duplicates("lesion_id").groupby("dx").head(60)["lesion_id"]
     rows = np.flatnonzero(drawn[2]["lesion_id"].isin(lesions))

@@ -56,7 +56,15 @@ def fit(images: np.ndarray, labels: np.ndarray, metadata: pd.DataFrame) -> dict[
     A lesion has no right way up, so all eight symmetries of an image count as data: which one a
     component of a mixture sees is one more hidden variable of the EM algorithm.
     """
+    if images.shape[1:] != (SIZE, SIZE, 3):
+        raise ValueError(f"expected images of 28x28x3, got {images.shape[1:]}: use size=28")
+    if metadata["lesion_id"].isna().any():
+        raise ValueError("lesion ids are missing; use a source that has them")
     lesion = pd.factorize(metadata["lesion_id"])[0]
+    for c, dx in enumerate(DX):
+        own = lesion[labels == c]
+        if len(own) < MIN_IMAGES or len(np.unique(own)) < MIN_LESIONS:
+            raise ValueError(f"class {dx!r} has too few lesions to keep patients out")
     dx_type = pd.Categorical(metadata["dx_type"], categories=DX_TYPES).codes
     levels = images.astype(np.float32) + MARGIN  # or black corners would rule the logits
     logits = np.log(levels / (255 + 2 * MARGIN - levels))
