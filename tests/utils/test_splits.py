@@ -7,14 +7,8 @@ import pandas as pd
 import pytest
 from small_dataset import small_dataset
 
-from utils.splits import (
-    DUPLICATE_PAIRS,
-    image_split,
-    lesion_folds,
-    lesion_groups,
-    lesion_split,
-    split_of_parts,
-)
+from utils import splits
+from utils.splits import DUPLICATE_PAIRS, image_split, lesion_folds, lesion_groups, lesion_split
 
 
 def parts(split):
@@ -28,14 +22,9 @@ def shuffled(dataset):
     return dataclasses.replace(dataset, images=images, labels=labels, metadata=metadata)
 
 
-def with_duplicates(dataset):
-    """The data set with the known duplicates among its first images."""
-    dataset.metadata.loc[:35, "image_id"] = np.ravel(DUPLICATE_PAIRS)
-    return dataset
-
-
 def test_every_image_is_in_exactly_one_part_and_no_lesion_crosses():
-    dataset = with_duplicates(small_dataset(lesions_per_class=40))
+    dataset = small_dataset(lesions_per_class=40)
+    dataset.metadata.loc[:35, "image_id"] = np.ravel(DUPLICATE_PAIRS)
     split = lesion_split(dataset)
     assert sorted(np.concatenate(parts(split))) == list(range(len(dataset.labels)))
     groups = lesion_groups(dataset.metadata)
@@ -69,7 +58,8 @@ def test_seed_decides_and_row_order_does_not(divide):
 
 
 def test_folds_judge_every_image_once_and_keep_lesions_together():
-    dataset = with_duplicates(small_dataset(lesions_per_class=30))
+    dataset = small_dataset(lesions_per_class=30)
+    dataset.metadata.loc[:35, "image_id"] = np.ravel(DUPLICATE_PAIRS)
     folds, every = lesion_folds(dataset, folds=5, seed=2), list(range(len(dataset.labels)))
     groups = lesion_groups(dataset.metadata)
     assert sorted(np.concatenate([fold.test for fold in folds])) == every
@@ -78,7 +68,7 @@ def test_folds_judge_every_image_once_and_keep_lesions_together():
         assert not set(groups[fold.train]) & set(groups[fold.test])
         assert np.all(np.bincount(dataset.labels[fold.test], minlength=7) > 0)
     with pytest.raises(AssertionError, match="lesions in two parts"):
-        split_of_parts(dataset, np.arange(len(every)) % 3, 0, groups)
+        splits.split_of_parts(dataset, np.arange(len(every)) % 3, 0, groups)
 
 
 def test_image_split_cuts_images_and_lets_lesions_cross():

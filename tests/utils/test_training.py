@@ -31,7 +31,7 @@ def unequal():
 
 
 def drawn(dataset, **changes):
-    recipe = dataclasses.replace(BEST, batch_size=64, **changes)
+    recipe = dataclasses.replace(BEST, batch_size=60, **changes)
     return Rows(dataset, np.arange(len(dataset.labels)), recipe, seed=0)
 
 

@@ -50,8 +50,12 @@ def test_folders_give_classes_groups_and_pictures(folder, capsys, monkeypatch):
     monkeypatch.chdir(folder)
     again = dataset_from_folders(".", 16, group_of=plant)
     assert again.fingerprint == dataset.fingerprint
-    Image.new("L", (9, 9)).save(folder / "rust" / "rust0-0.JPG")
-    assert dataset_from_folders(folder, 16, group_of=plant).fingerprint != dataset.fingerprint
+    stripes = np.zeros((32, 32, 3), np.uint8)
+    stripes[::2] = 200, 100, 0
+    Image.fromarray(stripes).save(folder / "rust" / "rust0-0.JPG", "PNG")
+    other = dataset_from_folders(folder, 16, group_of=plant)
+    assert other.fingerprint != dataset.fingerprint
+    assert (other.images == (100, 50, 0)).all(axis=(1, 2, 3)).sum() == 1, "the mean of an area"
     with pytest.raises(ValueError, match="of your own pictures name the groups"):
         lesion_split(dataset_from_folders(folder))
 
