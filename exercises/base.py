@@ -140,11 +140,11 @@ def close(got: object, value: object, within: object = 0.005, *, percent: bool =
     return percent and 1 < max(got) <= 100 and close(got / 100, value, within)
 
 
-def essay(answer: object, elements: Mapping[str, str], *, fewest: int) -> Feedback:
+def essay(answer: object, elements: Mapping[str, str | bool], *, fewest: int) -> Feedback:
     """Look in the text that answers an open question for what it should name, and say so.
 
-    Each element has a regular expression for word stems that show it, in any case; white space
-    counts as one blank. `fewest` words are the least for an argument.
+    Each element has a regular expression for word stems that show it (white space counts as one
+    blank), or says itself whether it is there. `fewest` words are the least for an argument.
     """
     if not isinstance(answer, str):
         raise WrongKind("This is no text. A text in quotation marks is wanted.")
@@ -152,7 +152,7 @@ def essay(answer: object, elements: Mapping[str, str], *, fewest: int) -> Feedba
     words = len(text.split())
     if not words:
         return Feedback(None, "Write some sentences between the quotes.")
-    lacking = "; ".join(w for w, stems in elements.items() if not re.search(stems, text, re.I))
+    lacking = "; ".join(what for what, stems in elements.items() if not mentions(text, stems))
     if words < fewest:
         message = f"This has {words} word{'s'[: words - 1]}; an argument needs at least {fewest}."
         message += f" So far it lacks: {lacking}." if lacking else ""
@@ -173,6 +173,11 @@ def open_question(wanted: str, *, fewest: int, elements: Mapping[str, str], look
         return essay(answer, elements, fewest=fewest)
 
     return exercise(wanted, look)(check)
+
+
+def mentions(text: str, stems: str | bool) -> bool:
+    """Say whether a text holds words that a regular expression describes, in any case."""
+    return stems if isinstance(stems, bool) else bool(re.search(stems, text, re.IGNORECASE))
 
 
 def number(answer: object) -> float:

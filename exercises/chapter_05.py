@@ -73,7 +73,8 @@ def exercise_3(answer, log):
     callback = answer[0] if isinstance(answer, list | tuple) and len(answer) == 1 else answer
     kinds = [kind.__name__ for kind in type(callback).__mro__]
     watched, direction = getattr(callback, "monitor", ""), _direction(callback)
-    best, weights = (getattr(callback, f"save_{kind}_only", False) for kind in ("best", "weights"))
+    best = getattr(callback, "save_best_only", False)
+    weights = getattr(callback, "save_weights_only", False)
     by_epoch = getattr(callback, "save_freq", "epoch") == "epoch"
     right = watched in log and (watched, direction) == ("val_loss", "min") and by_epoch
     shown = f"monitor={watched!r}, direction {direction}, save_best_only={best}, "

@@ -97,13 +97,14 @@ def exercise_4(answer):
     answered = f"It answers {told} in a way that spoils nothing by itself."
     if 8 in got:
         answered += " What spoils the measures of 8 happened before they were taken."
+    missing = len(SPOILED) - len(got)
     return compare(sorted(got), [
         (got == set(SPOILED), "Parts, order and choice: no number of this paper can be judged."),
         (bool(unknown), f"Of twelve questions there is no number {min(unknown, default=0)}."),
         (bool(got & SILENT),
          f"The abstract is silent on {silent}: a question to ask, no flaw to find."),
         (bool(got & ANSWERED), answered),
-        (..., f"Right so far: {SPOILED.get(min(got))}. {3 - len(got)} of the flaws still missing."),
+        (..., f"Right so far: {SPOILED.get(min(got))}. {missing} of the flaws still missing."),
     ], "the questions whose answer stands in the text and makes the number worthless")  # fmt: skip
 
 

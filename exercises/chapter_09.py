@@ -74,14 +74,14 @@ def exercise_3(answer, aucs):
     return compare(sorted(name[:2] for name in got), [
         (got == right, "After these steps every seed is ahead of every seed before."),
         (names[0] in got, f"{names[0][:2]} is where it begins; it has no step before it."),
-        *((got == steps(lambda after, before, a=a, b=b: a(after) > b(before)), message)
-          for a, b, message in (
-            (np.mean, np.mean, "These are all steps whose mean rises; compare the worst seed with "
-                               "the best one before."),
-            (np.max, np.min, "Turned round: is the worst seed after the step better than the best "
-                             "one before?"),
-            (np.max, np.max, "You compared best with best; the worst after the step is wanted."),
-            (np.min, np.min, "You compared worst with worst; the best before it is wanted."))),
+        (got == steps(lambda after, before: after.mean() > before.mean()),
+         "These are all steps whose mean rises; compare the worst seed with the best one before."),
+        (got == steps(lambda after, before: after.max() > before.min()),
+         "Turned round: is the worst seed after the step better than the best one before?"),
+        (got == steps(lambda after, before: after.max() > before.max()),
+         "You compared best with best; the worst after the step is wanted."),
+        (got == steps(lambda after, before: after.min() > before.min()),
+         "You compared worst with worst; the best before it is wanted."),
         (got == {name for name in names[1:] if np.min(aucs[name]) > np.max(aucs[names[0]])},
          "You compared with the first row; take the row before each step."),
         (extra in got - right, f"After {extra} the worst seed has {after.min():.4f}, "

@@ -157,14 +157,14 @@ def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | No
     """Run a chapter in its own folder, which only reads it; return the seconds it took.
 
     `copy` is the file of the executed copy. `parameters` are values for the cell tagged
-    ``parameters``; with ``COURSE_QUICK=1`` the chapter's small values are given instead.
+    ``parameters``; with ``COURSE_QUICK=1`` the chapter's small values are given too.
     """
     from nbconvert.filters import strip_ansi  # here, because it takes a second
 
     ran, start = nbformat.read(notebook, as_version=4), time.perf_counter()
-    if os.environ.get("COURSE_QUICK") == "1":
-        small(ran)
     with_values(ran, parameters or {})
+    if os.environ.get("COURSE_QUICK") == "1":
+        small(ran)  # in a cell before that one
     # A live line on a terminal, a line every 20 s elsewhere.
     look = {"leave": False, "mininterval": 0.1 if sys.stderr.isatty() else 20}
     bar = tqdm(total=len(ran.cells), desc=f"  {notebook.stem}", **look)

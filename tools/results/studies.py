@@ -265,24 +265,21 @@ def larger_images(dataset: LesionImages, main: Split, to_choose: Split) -> list[
     except DataError:
         return []
     network, shift = f"small_resnet_{PIXELS}", round(BEST.shift * PIXELS / 28, 1)
-    recipe = ablation()[f"step-{RESIDUAL}"]
-    recipe = dataclasses.replace(recipe, network=network, shift=shift)
+    step = ablation()[f"step-{RESIDUAL}"]
+    step = dataclasses.replace(step, network=network, shift=shift)
     chosen_by = {"validation": to_choose.validation}
-    name = f"step-15-or-{PIXELS}-pixels"
-    studies = [Study(name, dataset, recipe, to_choose, chosen_by, pixels=PIXELS)]
-
-    for pixels in (PIXELS, 128):
-        name, recipe = f"transfer-{pixels}-pixels", _fine_tuning(pixels)
-        studies.append(Study(name, dataset, recipe, to_choose, chosen_by, pixels=pixels))
-
-    # The same again with another seed, and without the photographs: there is nothing that large
-    # steps could wipe out.
-    tuned, given = _fine_tuning(PIXELS), {"pixels": PIXELS}
-    name = f"transfer-{PIXELS}-pixels-seed-1"
-    studies.append(Study(name, dataset, tuned, to_choose, chosen_by, seed=1, **given))
-    recipe = dataclasses.replace(tuned, network=CHANCE, body_rate=1.0)
-    name = f"by-chance-{PIXELS}-pixels"
-    studies.append(Study(name, dataset, recipe, to_choose, chosen_by, **given))
+    # From nothing there is nothing that large steps of the body could wipe out.
+    tuned = _fine_tuning(PIXELS)
+    from_nothing = dataclasses.replace(tuned, network=CHANCE, body_rate=1.0)
+    studies = []
+    for name, recipe, pixels, seed in (
+        (f"step-15-or-{PIXELS}-pixels", step, PIXELS, 0),
+        (f"transfer-{PIXELS}-pixels", tuned, PIXELS, 0),
+        (f"transfer-{PIXELS}-pixels-seed-1", tuned, PIXELS, 1),
+        (f"by-chance-{PIXELS}-pixels", from_nothing, PIXELS, 0),
+        ("transfer-128-pixels", _fine_tuning(128), 128, 0),
+    ):
+        studies.append(Study(name, dataset, recipe, to_choose, chosen_by, seed, pixels=pixels))
 
     both, given = {"validation": main.validation, "test": main.test}, {"pixels": 128}
     studies.append(Study("transfer-seed-0", dataset, FineTuning(), main, both, **given))

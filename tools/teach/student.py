@@ -13,6 +13,7 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import BinaryIO
 
 import nbformat
 from nbconvert.preprocessors import ClearOutputPreprocessor, TagRemovePreprocessor
@@ -70,11 +71,15 @@ def copies(root: Path = ROOT) -> dict[str, str]:
 def build(texts: dict[str, str] | None = None, *, folder: Path = ROOT / "_build") -> Path:
     """Write the zip of the copies, these or those of all chapters, into a folder; return it."""
     readme = ZIP_README.read_text(encoding="utf-8").format(address=address(ROOT))
-    folder.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(folder / f"{STUDENT}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in ((texts or copies()) | {"README.txt": readme}).items():
-            archive.writestr(f"{STUDENT}/{name}", text)
-    return folder / f"{STUDENT}.zip"
+    path = folder / f"{STUDENT}.zip"
+
+    def write(file: BinaryIO) -> None:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, text in ((texts or copies()) | {"README.txt": readme}).items():
+                archive.writestr(f"{STUDENT}/{name}", text)
+
+    replace_file(path, write)
+    return path
 
 
 def classroom(folder: Path = FOLDER, url: str = "", *, root: Path = ROOT) -> Path:
