@@ -12,6 +12,10 @@ RUN := $(BIN)/python
 export PYTHONUTF8 := 1
 # Keras does not read the settings of other work in the home folder.
 export KERAS_HOME := $(CURDIR)/runs/keras
+# The C library of Linux keeps what TensorFlow frees after a step; else half the time goes into that.
+export MALLOC_TRIM_THRESHOLD_ := 100000000000
+export MALLOC_MMAP_MAX_ := 0
+export MALLOC_ARENA_MAX := 1
 STAMP := .venv/.installed
 # What a rendered book gets besides its pages.
 FINISH = $(RUN) -m tools.demo.install && $(RUN) -m tools.teach.slides _build/html

@@ -14,15 +14,14 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
 
-from tools.book.course import ROOT, definitions, real_images
+from tools.book.course import definitions, real_images
 from utils import calibration, metrics, splits
 from utils.classes import CLASSES
 from utils.files import replace_file, write_json
 from utils.refusal import answer_averaged, features, with_strangeness
 from utils.training import class_shares
-from utils.weights import BirthCertificate, load_weights
+from utils.weights import MODELS, BirthCertificate, load_weights
 
-MODELS = ROOT / "models"
 PER_KIND, SHARE, STAGES = 60, 0.03, 3
 SAYS_ON = "test images that are not refused; the interval holds 95 % of 2,000 resamples of lesions"
 chapter = definitions("13")

@@ -72,9 +72,8 @@ def fit(images: np.ndarray, labels: np.ndarray, metadata: pd.DataFrame) -> dict[
     pca = PCA(COMPONENTS, svd_solver="covariance_eigh").fit(turned.reshape(-1, PIXELS))
     centre, basis = pca.mean_, pca.components_
     scores = (turned - centre) @ basis.T  # (8, N, COMPONENTS)
-    within = np.mean(
-        [np.cov(scores[:, labels == c].reshape(-1, COMPONENTS).T) for c in range(len(DX))], axis=0
-    )
+    own = [np.cov(scores[:, labels == c].reshape(-1, COMPONENTS).T) for c in range(len(DX))]
+    within = np.mean(own, axis=0)
     classes, number = [], 0
     component = np.empty(len(labels), dtype=np.int64)
     white = np.empty((len(labels), COMPONENTS), dtype=np.float32)
@@ -115,9 +114,8 @@ def _mixture(scores, lesion, within, *, rounds: int = 20):
     rng = np.random.default_rng(0)
     starts = scores[0, rng.choice(count, number, replace=False)]
     spread = 2 * np.sqrt(np.diag(prior))[:16]
-    log = np.stack(
-        [-0.5 * (((scores[..., :16] - s[:16]) / spread) ** 2).sum(-1) for s in starts], -1
-    )
+    far = [(((scores[..., :16] - s[:16]) / spread) ** 2).sum(-1) for s in starts]
+    log = -0.5 * np.stack(far, -1)
     left = rounds
     while left:
         left -= 1

@@ -36,9 +36,7 @@ COLUMNS = ("student", "file", "chapter", "exercise", "result", "message")
 RESULTS = {True: "right", False: "not yet", None: "unanswered"}
 LIMITS = {"cell": 120, "notebook": 900, "memory": 4 * 2**30}  # seconds, seconds, bytes a process
 LARGEST, IN_ALL = 50_000_000, 2_000_000_000  # bytes of a file, and of all that a zip holds
-LEFT_OUT = shutil.ignore_patterns(
-    ".*", "_build", "raw", "cache", "runs", "tests", "tools", "*.ipynb"
-)
+LEFT_OUT = shutil.ignore_patterns(*".* _build raw cache runs tests tools *.ipynb".split())
 GIVEN = "PATH LANG SYSTEMROOT KERAS_BACKEND JUPYTER_PREFER_ENV_PATH TF_CPP_MIN_LOG_LEVEL".split()
 ALONE = "unshare --map-root-user --net --pid --fork --kill-child --mount-proc".split()
 
