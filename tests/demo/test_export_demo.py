@@ -103,8 +103,9 @@ def test_nothing_is_exported_twice_and_everything_that_matters_counts(exported, 
         (tmp_path / name).touch()
     assert not export_demo.is_current(exported, tmp_path)
     (tmp_path / "made").mkdir()
-    assert not export_demo.is_current(tmp_path / "made", tmp_path)
-    (tmp_path / "made" / "manifest.json").touch()
+    for name in ("manifest.json", "large.onnx", "model.onnx"):
+        assert not export_demo.is_current(tmp_path / "made", tmp_path)
+        (tmp_path / "made" / name).touch()
     assert export_demo.is_current(tmp_path / "made", tmp_path)
 
 

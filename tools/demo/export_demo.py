@@ -33,10 +33,10 @@ SOURCES = (
 
 
 def is_current(folder: Path, root: Path = ROOT) -> bool:
-    """Say whether the manifest, which is written last, is as new as all that it depends on."""
-    manifest = folder / "manifest.json"
-    made_from = [(root / name).stat().st_mtime_ns for name in SOURCES]
-    return manifest.is_file() and manifest.stat().st_mtime_ns >= max(made_from)
+    """Say whether the files, of which the manifest is written last, are as new as their sources."""
+    made_from = max((root / name).stat().st_mtime_ns for name in SOURCES)
+    files = [folder / name for name in ("model.onnx", "large.onnx", "manifest.json")]
+    return all(file.is_file() and file.stat().st_mtime_ns >= made_from for file in files)
 
 
 def export(folder: Path = FOLDER) -> bool:
