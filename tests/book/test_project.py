@@ -263,3 +263,12 @@ def test_computers_without_packages_are_told_at_once(monkeypatch, system, machin
     with pytest.raises(SystemExit) as said:
         exec(line)
     assert said.value.code == can, "0 says that it cannot"
+
+
+def test_data_raw_counts_when_a_file_is_in_it(monkeypatch, tmp_path):
+    monkeypatch.delenv("HAM10000_DIR", raising=False)
+    monkeypatch.setattr(course, "ROOT", tmp_path)
+    for name, counts in ((".download.lock", False), ("tmpv7qynu78", False), ("x.csv", True)):
+        (raw := tmp_path / "data" / "raw").mkdir(parents=True, exist_ok=True)
+        (raw / name).touch()
+        assert course.real_data() == (str(raw) if counts else None)

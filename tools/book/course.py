@@ -72,12 +72,12 @@ def run_python(
 
 
 def real_data() -> str | None:
-    """Return the folder with real images: HAM10000_DIR, or data/raw if something is in it."""
+    """Return HAM10000_DIR, or data/raw if more is in it than a killed download left (tmp…)."""
     folder = environment().get("HAM10000_DIR")
     if folder:
         return None if folder == "phantom" else folder
     raw = ROOT / "data" / "raw"
-    filled = raw.is_dir() and any(not p.name.startswith(".") for p in raw.iterdir())
+    filled = raw.is_dir() and any(not p.name.startswith((".", "tmp")) for p in raw.iterdir())
     return str(raw) if filled else None
 
 
