@@ -19,8 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 __all__: list[str] = []
 
 SIZE = 28  # pixels that the network sees
-MOST_PIXELS = 100_000_000  # more would take 300 MB and more, and the network sees 784
-MOST_BYTES = 200_000_000
+MOST_PIXELS, MOST_BYTES = 100_000_000, 200_000_000  # in memory 300 MB; the network sees 784
 # Others are not even tried: Pillow would hand PostScript to a program that runs it.
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 INSTEAD = "Save it as JPEG or PNG and try again."
@@ -52,6 +51,9 @@ def replace_file(path: Path, content: str | bytes | Callable[[BinaryIO], object]
             else:
                 file.write(content.encode() if isinstance(content, str) else content)
         os.replace(temporary, path)
+    except OSError as error:
+        error.add_note(f"Not written: {path}. Make room on the disk, or its folder writable.")
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

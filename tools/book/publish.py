@@ -15,17 +15,8 @@ from pathlib import Path
 import nbformat
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 
-from tools.book import renew, stamp
-from tools.book.course import (
-    ROOT,
-    TRAINS,
-    ChapterError,
-    chapters,
-    execute,
-    output_texts,
-    pictures,
-    real_images,
-)
+from tools.book import course, renew, stamp
+from tools.book.course import ROOT, TRAINS, ChapterError, chapters
 from utils.files import replace_file
 
 MAX_NOTEBOOK, MAX_PICTURE = 1_000_000, 150_000  # bytes
@@ -45,14 +36,14 @@ def main(numbers: list[str]) -> None:
         raise ChapterError(f'There is no chapter {", ".join(sorted(unknown))}; write "03 06".')
     # The chapter that trains goes first: the weights it makes are shown in earlier chapters too.
     todo.sort(key=lambda path: not path.name.startswith(TRAINS))
-    dataset = real_images()
+    dataset = course.real_images()
     shutil.rmtree(folder, ignore_errors=True)
     notebooks, before = {}, {}
     with _fresh_weights() as install_weights:
         for number, path in enumerate(todo, 1):
             print(f"[{number}/{len(todo)}] {path.stem}", flush=True)
             before[path] = path.read_bytes()
-            seconds = execute(path, folder / path.name)
+            seconds = course.execute(path, folder / path.name)
             if path.name.startswith(TRAINS):
                 install_weights()  # before the stamp, which names them
             notebook = tidy(path, folder / path.name)
@@ -104,14 +95,14 @@ def check(notebook: nbformat.NotebookNode) -> list[str]:
     if size > MAX_NOTEBOOK:
         problems.append(f"the whole notebook is {size / 1e6:.2f} MB; 1 MB is the limit")
     for number, cell in enumerate(notebook.cells, 1):
-        for picture in pictures(cell):
+        for picture in course.pictures(cell):
             if (size := len(picture)) > MAX_PICTURE:
                 problems.append(f"cell {number}: a picture of {size / 1e3:.0f} KB; 150 is most")
         texts = [cell.source]
         for output in cell.get("outputs", ()):
             if output.output_type == "error":
                 problems.append(f"cell {number}: it failed with {output.ename}")
-            texts += output_texts(output)
+            texts += course.output_texts(output)
         if place := MACHINE_PATH.search("\n".join(texts)):
             problems.append(f"cell {number} names a path of somebody's machine: {place.group()}")
     return problems

@@ -5,16 +5,8 @@ import time
 
 import nbformat
 
-from tools.book.course import (
-    ROOT,
-    TRAINS,
-    ChapterError,
-    best_images,
-    chapters,
-    data_of,
-    execute,
-    run_python,
-)
+from tools.book import course
+from tools.book.course import ROOT, TRAINS, ChapterError, chapters, run_python
 from tools.book.render import publish_html, stage
 
 CPU_EPOCHS = 10  # the training chapter's own number is for GPUs and for `make publish`
@@ -35,7 +27,7 @@ if __name__ == "__main__":
     start, folder = time.perf_counter(), ROOT / "_build" / "course"
     todo = chapters()
     print("1. Data", flush=True)
-    if best_images().is_phantom:  # the chapters need not try a download each
+    if course.best_images().is_phantom:  # the chapters need not try a download each
         os.environ["HAM10000_DIR"] = "phantom"
 
     print("2. Chapters", flush=True)
@@ -52,8 +44,8 @@ if __name__ == "__main__":
         print(f"   [{number}/{len(todo)}] {notebook.stem}", flush=True)
         copy = folder / "chapters" / notebook.name
         given = parameters if notebook.name.startswith(TRAINS) else {}
-        seconds = execute(notebook, copy, parameters=given)
-        ran_on = data_of(nbformat.read(copy, as_version=4)) or "none"
+        seconds = course.execute(notebook, copy, parameters=given)
+        ran_on = course.data_of(nbformat.read(copy, as_version=4)) or "none"
         print(f"       {seconds:.0f} s, data: {ran_on}", flush=True)
 
     print("3. Book", flush=True)

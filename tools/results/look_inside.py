@@ -81,10 +81,8 @@ def joined(prefix: str, counts: np.ndarray) -> tuple[np.ndarray, ...]:
     """Return names (n,), labels (n,) and answers (n, 7), for the shares of `counts`, of runs."""
     parts = [read_run(name).parts["test"] for name in run_names(prefix)]
     learned = [counts - np.bincount(part.labels, minlength=len(DX)) for part in parts]
-    answers = [
-        for_shares(part.probabilities, counts, own)
-        for part, own in zip(parts, learned, strict=True)
-    ]
+    pairs = zip(parts, learned, strict=True)
+    answers = [for_shares(part.probabilities, counts, own) for part, own in pairs]
     named = (np.concatenate([getattr(p, key) for p in parts]) for key in ("image_ids", "labels"))
     return *named, np.concatenate(answers)
 

@@ -13,15 +13,7 @@ from datafiles import ROWS
 
 from utils import data
 from utils.classes import DX
-from utils.data import (
-    DataError,
-    download,
-    load_external,
-    load_ham10000,
-    phantom,
-    photographs,
-    records,
-)
+from utils.data import DataError, download, load_external, load_ham10000, phantom, photographs
 from utils.data.photographs import ZIPS, Photographs
 from utils.data.tables import KAGGLE_CSV
 
@@ -90,7 +82,7 @@ def test_the_record_is_the_same_from_the_source_and_from_the_cache(
     for dataset in (cold, warm):
         assert dataset.images.shape == (ROWS, 28, 28, 3) and dataset.images.dtype == np.uint8
         assert dataset.labels.shape == (ROWS,) and dataset.labels.dtype == np.int64
-        assert tuple(dataset.metadata.columns) == records.COLUMNS
+        assert tuple(dataset.metadata.columns) == data.records.COLUMNS
         assert isinstance(dataset.metadata.index, pd.RangeIndex)
         assert dataset.labels.tolist() == datafiles.make_labels(dataset.metadata).tolist()
         assert dataset.has_lesions == has_lesions and not dataset.is_phantom
