@@ -12,7 +12,7 @@ RUN := $(BIN)/python
 export PYTHONUTF8 := 1
 # Keras does not read the settings of other work in the home folder.
 export KERAS_HOME := $(CURDIR)/runs/keras
-# The C library of Linux keeps what TensorFlow frees after a step; else half the time goes into that.
+# Linux keeps what TensorFlow frees after a step; giving it back can take half of the time.
 export MALLOC_TRIM_THRESHOLD_ := 100000000000
 export MALLOC_MMAP_MAX_ := 0
 export MALLOC_ARENA_MAX := 1

@@ -19,7 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 __all__: list[str] = []
 
 SIZE = 28  # pixels that the network sees
-MOST_PIXELS, MOST_BYTES = 100_000_000, 200_000_000  # in memory 300 MB; the network sees 784
+MOST_PIXELS, MOST_BYTES = 100_000_000, 200_000_000  # of a picture (300 MB in memory), of a file
 # Others are not even tried: Pillow would hand PostScript to a program that runs it.
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 INSTEAD = "Save it as JPEG or PNG and try again."
@@ -52,7 +52,7 @@ def replace_file(path: Path, content: str | bytes | Callable[[BinaryIO], object]
                 file.write(content.encode() if isinstance(content, str) else content)
         os.replace(temporary, path)
     except OSError as error:
-        error.add_note(f"Not written: {path}. Make room on the disk, or its folder writable.")
+        error.add_note(f"Not written: {path}. Make room on the disk, or make its folder writable.")
         raise
     finally:
         temporary.unlink(missing_ok=True)

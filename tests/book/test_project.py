@@ -267,17 +267,18 @@ def test_computers_without_packages_are_told_at_once(monkeypatch, system, machin
 
 def test_data_raw_counts_when_a_file_is_in_it(monkeypatch, tmp_path):
     monkeypatch.delenv("HAM10000_DIR", raising=False)
-    monkeypatch.setattr(course, "ROOT", tmp_path)
-    for name, counts in ((".download.lock", False), ("tmpv7qynu78", False), ("x.csv", True)):
-        (raw := tmp_path / "data" / "raw").mkdir(parents=True, exist_ok=True)
+    names = {".download.lock": False, "tmpv7qynu78": False, "tmp_images": True, "x.csv": True}
+    for name, counts in names.items():
+        monkeypatch.setattr(course, "ROOT", tmp_path / name)
+        (raw := tmp_path / name / "data" / "raw").mkdir(parents=True)
         (raw / name).touch()
         assert course.real_data() == (str(raw) if counts else None)
 
 
-@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOSPC, errno.EROFS])
-def test_a_disk_that_refuses_ends_a_command_in_a_sentence(capsys, tmp_path, number):
-    one = OSError(number, os.strerror(number), "models/x")
-    for error in (one, shutil.Error([("from", "to", str(one))])):
+def test_a_disk_that_refuses_ends_a_command_in_a_sentence(capsys, tmp_path):
+    numbers = errno.EACCES, errno.ENOSPC, errno.EROFS
+    ones = [OSError(number, os.strerror(number), "models/x") for number in numbers]
+    for error in (*ones, *(shutil.Error([("from", "to", str(one))]) for one in ones)):
         with pytest.raises(SystemExit, match=r"\[Errno \d+\] .*'models/x'\nMake room"):
             course.end(type(error), error, None)
     course.end(ValueError, ValueError("another"), None)

@@ -37,10 +37,10 @@ class ChapterError(SystemExit):
 
 def end(kind: type, error: BaseException, trace: types.TracebackType | None) -> None:
     """End a command in a sentence where the disk refused it; print all other errors in full."""
-    # An error of copytree has an entry for each file.
-    why = error.args[0][0][2] if isinstance(error, shutil.Error) else str(error)
-    if any(f"[Errno {n}]" in why for n in (errno.EACCES, errno.ENOSPC, errno.EROFS)):
-        sys.exit(f"{why}\nMake room, or the folder writable; then type the command again.")
+    why = error.args[0][0][2] if isinstance(error, shutil.Error) else str(error)  # of copytree
+    codes = (errno.EACCES, errno.ENOSPC, errno.EROFS)
+    if isinstance(error, OSError) and any(f"[Errno {code}]" in why for code in codes):
+        sys.exit(f"{why}\nMake room, or make the folder writable; then type the command again.")
     sys.__excepthook__(kind, error, trace)
 
 
@@ -85,12 +85,11 @@ def run_python(
 
 
 def real_data() -> str | None:
-    """Return HAM10000_DIR, or data/raw if more is in it than a killed download left (tmp…)."""
-    folder = environment().get("HAM10000_DIR")
-    if folder:
+    """Return HAM10000_DIR, or data/raw if more is in it than a killed download left."""
+    if folder := environment().get("HAM10000_DIR"):
         return None if folder == "phantom" else folder
     raw = ROOT / "data" / "raw"
-    filled = raw.is_dir() and any(not p.name.startswith((".", "tmp")) for p in raw.iterdir())
+    filled = raw.is_dir() and any(not re.match(r"\.|tmp\w{8}$", p.name) for p in raw.iterdir())
     return str(raw) if filled else None
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from tools.book.course import ROOT, ChapterError, definitions
+from tools.demo.install import LARGE, MODEL
 from utils.data.phantom import sample
 from utils.files import hash_file, replace_file, write_json
 
@@ -35,7 +36,7 @@ SOURCES = (
 def is_current(folder: Path, root: Path = ROOT) -> bool:
     """Say whether the files, of which the manifest is written last, are as new as their sources."""
     made_from = max((root / name).stat().st_mtime_ns for name in SOURCES)
-    files = [folder / name for name in ("model.onnx", "large.onnx", "manifest.json")]
+    files = [folder / name for name in (*MODEL, LARGE)]
     return all(file.is_file() and file.stat().st_mtime_ns >= made_from for file in files)
 
 

@@ -72,8 +72,8 @@ def fit(images: np.ndarray, labels: np.ndarray, metadata: pd.DataFrame) -> dict[
     pca = PCA(COMPONENTS, svd_solver="covariance_eigh").fit(turned.reshape(-1, PIXELS))
     centre, basis = pca.mean_, pca.components_
     scores = (turned - centre) @ basis.T  # (8, N, COMPONENTS)
-    own = [np.cov(scores[:, labels == c].reshape(-1, COMPONENTS).T) for c in range(len(DX))]
-    within = np.mean(own, axis=0)
+    spreads = [np.cov(scores[:, labels == c].reshape(-1, COMPONENTS).T) for c in range(len(DX))]
+    within = np.mean(spreads, axis=0)
     classes, number = [], 0
     component = np.empty(len(labels), dtype=np.int64)
     white = np.empty((len(labels), COMPONENTS), dtype=np.float32)
