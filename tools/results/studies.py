@@ -10,7 +10,7 @@ import io
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from utils.weights import MODELS, RUNS, STUDIES, BirthCertificate, CertificateEr
 
 SEEDS, FOLDS, OLDER_SEEDS = 5, 5, 3
 PUBLISHED = ("best", "transfer")  # the weights of their first seed
-FINE_TUNED_FOLDS = 1  # half an hour each on two cores
+FINE_TUNED_FOLDS = 2  # half an hour each on two cores
 RESIDUAL = "12-residual-network"  # the step that larger images are compared with
 # A fourth of the images to choose by: of the rare classes ten images would decide too little.
 # The test lesions are those of every other split with seed 0, and stay untouched.
@@ -106,7 +106,7 @@ class Study:
         for seed in range(self.seed + 1, self.seed + self.seeds):
             _, again = self._train(seed)
             for part, judged in again.items():
-                answers[f"{part}, seed {seed}"] = dataclasses.replace(judged, single=None)
+                answers[f"{part}, seed {seed}"] = replace(judged, single=None)
         return certificate, answers
 
     def _train(self, seed: int) -> tuple[BirthCertificate, dict[str, Judged]]:
@@ -181,7 +181,7 @@ def ablation() -> dict[str, Recipe]:
     steps: dict[str, Recipe] = {}
 
     def add(name: str, recipe: Recipe, **changes) -> Recipe:
-        steps[f"step-{name}"] = changed = dataclasses.replace(recipe, **changes)
+        steps[f"step-{name}"] = changed = replace(recipe, **changes)
         return changed
 
     recipe = add("00-original", ORIGINAL, epochs=4, keep="last", prior=True)
@@ -214,9 +214,8 @@ def without_one_source(dataset: LesionImages) -> list[Study]:
         left_out = (sources == source).to_numpy()
         seen = ~np.isin(lesions, lesions[left_out])  # no lesion on both sides
         split = splits.split_of_parts(dataset, np.where(left_out, 2, np.where(seen, 0, 1)))
-        split = dataclasses.replace(split, validation=split.validation[:0])
-        parts = {"test": split.test}
-        studies.append(Study(f"without-{source}", dataset, BEST, split, parts))
+        split = replace(split, validation=split.validation[:0])
+        studies.append(Study(f"without-{source}", dataset, BEST, split, {"test": split.test}))
     return studies
 
 
@@ -230,7 +229,7 @@ def learning_curve(dataset: LesionImages, to_choose: Split) -> list[Study]:
     divider = StratifiedGroupKFold(n_splits=8, shuffle=True, random_state=0)
     folds = [some for _, some in divider.split(order, dataset.labels[order], lesions[order])]
     studies, transfer = [], _fine_tuning(PIXELS)
-    gentle = dataclasses.replace(transfer, body_rate=0.1)  # steps of the body a fifth as large
+    gentle = replace(transfer, body_rate=0.1)  # steps of the body a fifth as large
     for name, recipe, pixels, least_steps, shares in (
         ("small", BEST, 28, 1000, SHARES),
         ("transfer", transfer, PIXELS, 500, SHARES),
@@ -242,8 +241,8 @@ def learning_curve(dataset: LesionImages, to_choose: Split) -> list[Study]:
             part_of[to_choose.validation] = 1
             split = splits.split_of_parts(dataset, part_of, 0, lesions)
             epochs = -(-least_steps // -(-len(split.train) // recipe.batch_size))
-            split = dataclasses.replace(split, validation=split.validation[:0])
-            longer = dataclasses.replace(recipe, epochs=max(recipe.epochs, epochs))
+            split = replace(split, validation=split.validation[:0])
+            longer = replace(recipe, epochs=max(recipe.epochs, epochs))
             parts, called = {"validation": to_choose.validation}, f"{name}-from-one-in-{part}"
             studies.append(Study(called, dataset, longer, split, parts, pixels=pixels))
     return studies
@@ -265,18 +264,19 @@ def larger_images(dataset: LesionImages, main: Split, to_choose: Split) -> list[
     except DataError:
         return []
     network, shift = f"small_resnet_{PIXELS}", round(BEST.shift * PIXELS / 28, 1)
-    step = ablation()[f"step-{RESIDUAL}"]
-    step = dataclasses.replace(step, network=network, shift=shift)
+    step = replace(ablation()[f"step-{RESIDUAL}"], network=network, shift=shift)
     chosen_by = {"validation": to_choose.validation}
     # From nothing there is nothing that large steps of the body could wipe out.
     tuned = _fine_tuning(PIXELS)
-    from_nothing = dataclasses.replace(tuned, network=CHANCE, body_rate=1.0)
+    from_nothing = replace(tuned, network=CHANCE, body_rate=1.0)
     studies = []
     for name, recipe, pixels, seed in (
         (f"step-15-or-{PIXELS}-pixels", step, PIXELS, 0),
         (f"transfer-{PIXELS}-pixels", tuned, PIXELS, 0),
         (f"transfer-{PIXELS}-pixels-seed-1", tuned, PIXELS, 1),
+        (f"transfer-{PIXELS}-pixels-gentle", replace(tuned, body_rate=0.1), PIXELS, 0),
         (f"by-chance-{PIXELS}-pixels", from_nothing, PIXELS, 0),
+        (f"by-chance-{PIXELS}-pixels-longer", replace(from_nothing, epochs=28), PIXELS, 0),
         ("transfer-128-pixels", _fine_tuning(128), 128, 0),
     ):
         studies.append(Study(name, dataset, recipe, to_choose, chosen_by, seed, pixels=pixels))
@@ -315,7 +315,7 @@ def older_studies(dataset: LesionImages, main: Split) -> list[Study]:
     """Return the runs of the older notebook, with the three ways of dividing of chapter 8."""
     by_image, other = image_split(dataset, seed=0), image_split(dataset, seed=1)
     train = np.sort(np.concatenate([main.train, main.validation]))
-    by_lesion = dataclasses.replace(main, train=train)
+    by_lesion = replace(main, train=train)
     studies = []
     for name, split, parts in (
         ("older-image-split", by_image, {"test": by_image.test, "other test": other.test}),
@@ -324,14 +324,12 @@ def older_studies(dataset: LesionImages, main: Split) -> list[Study]:
         shuffled = np.random.default_rng(0).permutation(split.train)
         rows = oversampled_indices(dataset.labels, shuffled, seed=0)
         held_back = np.unique(rows[int(len(rows) * (1 - OLDER["validation_split"])) :])
-        split = dataclasses.replace(split, validation=held_back)
+        split = replace(split, validation=held_back)
         studies.append(Study(name, dataset, OLDER, split, parts, seeds=OLDER_SEEDS, rows=rows))
     rows = oversampled_indices(dataset.labels, np.arange(len(dataset.labels)), seed=0)
     rows = np.random.default_rng(0).permutation(rows)
     train, test = np.split(rows, [round(0.8 * len(rows))])
-    split = dataclasses.replace(
-        by_image, train=np.unique(train), validation=train[:0], test=np.unique(test)
-    )
+    split = replace(by_image, train=np.unique(train), validation=train[:0], test=np.unique(test))
     recipe = OLDER | {"rebalance": "oversample before the split", "epochs": 15}
     name = "older-oversampled-first"
     return [*studies, Study(name, dataset, recipe, split, {"test": test}, rows=train)]
@@ -377,6 +375,6 @@ if __name__ == "__main__":
         name = study.name.removesuffix("-seed-0")
         if name in PUBLISHED and name != study.name:  # its weights, just left in runs/
             certificate = weights.read_certificate(study.name, folder=RUNS)
-            certificate = dataclasses.replace(certificate, name=name)
+            certificate = replace(certificate, name=name)
             content = (RUNS / f"{study.name}.weights.h5").read_bytes()
             weights.write_pair(certificate, "weights.h5", content, folder=MODELS)
