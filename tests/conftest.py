@@ -56,3 +56,15 @@ def new_page(browser):
 
     with ExitStack() as contexts:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def serious():
+    """What axe finds on a page, or in a part of it, that shuts somebody out."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    def found(page, part=None, of=("serious", "critical")):
+        bad = Axe().run(page, context=part).response["violations"]
+        return [f"{v['id']}: {v['nodes'][0]['html']:.120}" for v in bad if v["impact"] in of]
+
+    return found

@@ -22,13 +22,14 @@ STRICT = ("-W", "--keep-going", "--quiet")  # a warning is an error
 SCRIPT, FONTS = "tex-mml-chtml.js", "output/chtml/fonts/woff-v2"
 # What the theme writes and what stands there instead: light or dark, known before the page is
 # drawn, so that nothing flashes or moves; a landmark for the sidebar; folded cells that are read
-# aloud as they are labelled; in a table's corner no heading without words.
+# aloud as they are labelled; no list whose parts are none; no heading of a table without words.
 MENDED = {
     r'(dataset\.theme = localStorage\.getItem\("theme"\) \|\| )"auto"': (
         r'\1(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")'
     ),
     r'(?<= id="pst-primary-sidebar")': ' role="complementary" aria-label="Book"',
     ' aria-label="Toggle hidden content"': "",
+    ' role="list"(?= class="citation-list")': "",
     r"<th\b([^>]*)>(?:\s|<p></p>)*</th>": r"<td\1></td>",
 }
 
@@ -70,8 +71,7 @@ def lighten(html: Path) -> None:
         lighter = re.sub(rf"\s*<script(?:[^>]*{source})</script>", "", text)
         for pattern, instead in MENDED.items():
             lighter = re.sub(pattern, instead, lighter)
-        if lighter != text:
-            replace_file(path, lighter)
+        replace_file(path, lighter)
 
 
 def render(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
