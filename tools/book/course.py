@@ -38,7 +38,7 @@ class ChapterError(SystemExit):
 def end(kind: type, error: BaseException, trace: types.TracebackType | None) -> None:
     """End a command in a sentence where the disk refused it; print all other errors in full."""
     why = error.args[0][0][2] if isinstance(error, shutil.Error) else str(error)  # of copytree
-    codes = (errno.EACCES, errno.ENOSPC, errno.EROFS)
+    codes = (errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EROFS)
     if isinstance(error, OSError) and any(f"[Errno {code}]" in why for code in codes):
         sys.exit(f"{why}\nMake room, or make the folder writable; then type the command again.")
     sys.__excepthook__(kind, error, trace)
