@@ -86,7 +86,7 @@ def test_threshold_reaches_the_sensitivity_and_no_larger_one_does(sensitivity, f
     own = scores[labels == MEL]
     assert (own >= threshold).mean() >= sensitivity
     assert all((own >= s).mean() < sensitivity for s in scores[scores > threshold])
-    for impossible in (90, 0):
+    for impossible in (90, 1.5, 0):
         with pytest.raises(ValueError, match=f"at most 1, not {impossible}"):
             find(labels, probabilities, sensitivity=impossible)
 

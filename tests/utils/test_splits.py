@@ -104,9 +104,9 @@ def test_what_is_impossible_is_refused(divide, message):
 
 def test_known_duplicates_become_one_lesion_and_the_table_stays_as_it_is():
     assert len(DUPLICATE_PAIRS) == 18
-    a, b = DUPLICATE_PAIRS[0]
+    (a, b), (alone, _) = DUPLICATE_PAIRS[:2]
     metadata = pd.DataFrame(
-        {"image_id": [a, b, "ISIC_1", "ISIC_2"], "lesion_id": ["H9", "H2", "H9", "H3"]}
+        {"image_id": [a, b, "ISIC_1", alone], "lesion_id": ["H9", "H2", "H9", "H3"]}
     )
     before = metadata.copy(deep=True)
     assert lesion_groups(metadata).tolist() == ["H2", "H2", "H2", "H3"]

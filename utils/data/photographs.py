@@ -177,7 +177,7 @@ def _complete(folder: Path, names: Sequence[str], table: str, rows: int):
     missing = [name for name in names if name.lower() not in {zip_.name.lower() for zip_ in zips}]
     half = len(zips) == len(missing) == 1 < len(names)  # perhaps still downloading
     places = {} if half else _by_id(in_zips(zips))
-    lacking = missing * (half or len(places) < rows) + [f"{table}.csv"] * (table_path is None)
+    lacking = missing * (len(places) < rows) + [f"{table}.csv"] * (table_path is None)
     if lacking and (half or places):
         raise IncompleteError(
             f"{folder} holds {', '.join(zip_.name for zip_ in zips)} but not "
