@@ -5,7 +5,6 @@ import dataclasses
 import hashlib
 import os
 import re
-import tempfile
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -243,16 +242,7 @@ def _read_cache(path: Path, name: str) -> LesionImages | None:
 
 
 def _fill_cache(path: Path, source: Source) -> LesionImages:
-    """Read a source and write it as a cache file; whoever reads sees a whole file or none."""
-    problem = (
-        f"The cache folder {CACHE_DIR} cannot be written ({{}}). Make it writable and see that the "
-        "disk has room, or name another folder in the environment variable HAM10000_CACHE."
-    )
-    try:  # before the images are read: an error after 20 seconds of reading would waste them
-        CACHE_DIR.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=CACHE_DIR).close()
-    except OSError as error:
-        raise DataError(problem.format(error)) from error
+    """Read a source and write it as a cache file: whole, or with a warning not at all."""
     dataset = source.read()
     texts = dataset.metadata.drop(columns="age").fillna("")
     arrays = {name: column.to_numpy(np.str_) for name, column in texts.items()}
@@ -268,5 +258,10 @@ def _fill_cache(path: Path, source: Source) -> LesionImages:
     except OSError as error:
         # On Windows a file that another process is reading cannot be replaced, nor need be.
         if not (isinstance(error, PermissionError) and path.exists()):
-            raise DataError(problem.format(error)) from error
+            text = (
+                f"The cache folder {CACHE_DIR} cannot be written ({error}), so these images are "
+                "read anew each time. Make it writable and see that the disk has room, or name "
+                "another folder in the environment variable HAM10000_CACHE."
+            )
+            warnings.warn(text, stacklevel=5)
     return dataset

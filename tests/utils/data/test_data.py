@@ -259,20 +259,19 @@ def test_without_the_external_files_the_phantom_stands_in_with_other_cameras(
     assert foreign[0] - foreign[2] > 60 > np.ptp(at_home.images.mean(axis=(0, 1, 2)))
 
 
-def test_a_cache_that_cannot_be_written_is_told_at_once(tmp_path, official, monkeypatch):
+def test_a_cache_that_cannot_be_written_is_told_and_images_come(tmp_path, official, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr(np, "savez", full)
-        with pytest.raises(DataError, match="No space left on device.*the disk has room"):
+        with pytest.warns(UserWarning, match="No space left on device.*the disk has room"):
             load(official)
     assert cached() == []
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setattr(data, "CACHE_DIR", tmp_path / "file" / "cache")
-    monkeypatch.setattr(Photographs, "read_all", no_reading)  # 20 s for nothing
-    with pytest.raises(DataError, match=f"{tmp_path / 'file' / 'cache'}.*Make it writable"):
-        load(official)
+    with pytest.warns(UserWarning, match=f"{tmp_path / 'file' / 'cache'}.*Make it writable"):
+        assert len(load(official).labels) == ROWS
 
 
 @pytest.fixture(scope="module", params=["phantom", "real"])
