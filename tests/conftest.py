@@ -60,11 +60,14 @@ def new_page(browser):
 
 @pytest.fixture(scope="session")
 def serious():
-    """What axe finds on a page, or in a part of it, that shuts somebody out."""
+    """What axe finds on a page in a theme, or in a part of it, that shuts somebody out."""
     from axe_playwright_python.sync_playwright import Axe
 
-    def found(page, part=None, of=("serious", "critical")):
+    def found(page, theme, part=None):
+        page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+        page.wait_for_timeout(300)  # colours fade over
         bad = Axe().run(page, context=part).response["violations"]
-        return [f"{v['id']}: {v['nodes'][0]['html']:.120}" for v in bad if v["impact"] in of]
+        grave = [v for v in bad if v["impact"] in ("serious", "critical")]
+        return [f"{v['id']}: {node['html']:.120}" for v in grave for node in v["nodes"]]
 
     return found

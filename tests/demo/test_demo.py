@@ -294,12 +294,10 @@ def test_motion_is_reduced_where_that_is_wanted(open_page, motion, wanted):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_serious(open_page, serious, theme):
     page = open_page()
-    page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
     for content in (None, saved(lesion()), strangers()["text"], b"words"):
         if content:
             choose(page, content)
-        page.wait_for_timeout(300)  # colours fade over
-        assert not (bad := serious(page, "#tryit")), "\n".join(bad)
+        assert not (bad := serious(page, theme, "#tryit")), "\n".join(bad)
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ground != {"dark": "rgb(255, 255, 255)", "light": "rgb(0, 0, 0)"}[theme]
 

@@ -28,6 +28,7 @@ from traitlets.config import Config
 from utils.files import named_source
 
 ROOT = Path(__file__).resolve().parents[2]
+NOTES = r"(?m)^(?:WARNING: All log messages before absl|I0000 ).*\n"  # TensorFlow's, on the CPU
 TRAINS = "05"  # the chapter that trains the network; its cell `parameters` takes EPOCHS
 
 
@@ -197,6 +198,9 @@ def execute(notebook: Path, copy: Path, *, parameters: Mapping[str, object] | No
             for output in cell.outputs:
                 if picture := output.get("data", {}).get("image/png"):
                     output.data["image/png"] = with_palette(picture)
+                elif output.get("name") == "stderr":
+                    output.text = re.sub(NOTES, "", output.text)
+            cell.outputs = [output for output in cell.outputs if output.get("text") != ""]
         copy.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(ran, copy)
     return time.perf_counter() - start

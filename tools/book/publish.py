@@ -24,7 +24,6 @@ MODELS = ROOT / "models"
 EDITED = "{} was edited while it ran. Publish it again."
 WEIGHTS = ("original.weights.h5", "original.json")
 MACHINE_PATH = r"/(home|root|Users|tmp|work|private)/[\w.~-]+|\b[A-Z]:\\\w|" + re.escape(str(ROOT))
-NOTES = r"(?m)^(?:WARNING: All log messages before absl|I0000 ).*\n"  # TensorFlow's, on the CPU
 
 
 def main(numbers: list[str]) -> None:
@@ -82,8 +81,6 @@ def tidy(path: Path, executed: Path) -> nbformat.NotebookNode:
             if "data" in output:
                 output.data.pop("application/vnd.jupyter.widget-view+json", None)
                 output.metadata = {}
-            if output.get("name") == "stderr":
-                output.text = re.sub(NOTES, "", output.text)
         cell.outputs = [o for o in source.outputs if o.get("data") or o.get("text", "").strip()]
     notebook.metadata.pop("widgets", None)
     return notebook

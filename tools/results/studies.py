@@ -5,12 +5,11 @@ that fits its recipe, data and split is not made again. Words name the beginning
 (``best-fold``); ``--list`` lists the studies and makes none.
 """
 
-import dataclasses
 import io
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -135,7 +134,7 @@ def _larger(pixels: int) -> LesionImages:
 
 def as_dict(recipe: Recipe | dict) -> dict:
     """Return a recipe as certificates hold it."""
-    return recipe if isinstance(recipe, dict) else dataclasses.asdict(recipe)
+    return recipe if isinstance(recipe, dict) else asdict(recipe)
 
 
 def judged(
@@ -229,11 +228,10 @@ def learning_curve(dataset: LesionImages, to_choose: Split) -> list[Study]:
     divider = StratifiedGroupKFold(n_splits=8, shuffle=True, random_state=0)
     folds = [some for _, some in divider.split(order, dataset.labels[order], lesions[order])]
     studies, transfer = [], _fine_tuning(PIXELS)
-    gentle = replace(transfer, body_rate=0.1)  # steps of the body a fifth as large
     for name, recipe, pixels, least_steps, shares in (
         ("small", BEST, 28, 1000, SHARES),
         ("transfer", transfer, PIXELS, 500, SHARES),
-        ("gentle", gentle, PIXELS, 500, SHARES[:1]),
+        ("gentle", replace(transfer, body_rate=transfer.body_rate / 5), PIXELS, 500, SHARES[:1]),
     ):
         for part in shares:
             part_of = np.full(len(lesions), 2)  # not used
@@ -267,16 +265,16 @@ def larger_images(dataset: LesionImages, main: Split, to_choose: Split) -> list[
     step = replace(ablation()[f"step-{RESIDUAL}"], network=network, shift=shift)
     chosen_by = {"validation": to_choose.validation}
     # From nothing there is nothing that large steps of the body could wipe out.
-    tuned = _fine_tuning(PIXELS)
+    tuned, at = _fine_tuning(PIXELS), f"{PIXELS}-pixels"
     from_nothing = replace(tuned, network=CHANCE, body_rate=1.0)
     studies = []
     for name, recipe, pixels, seed in (
-        (f"step-15-or-{PIXELS}-pixels", step, PIXELS, 0),
-        (f"transfer-{PIXELS}-pixels", tuned, PIXELS, 0),
-        (f"transfer-{PIXELS}-pixels-seed-1", tuned, PIXELS, 1),
-        (f"transfer-{PIXELS}-pixels-gentle", replace(tuned, body_rate=0.1), PIXELS, 0),
-        (f"by-chance-{PIXELS}-pixels", from_nothing, PIXELS, 0),
-        (f"by-chance-{PIXELS}-pixels-longer", replace(from_nothing, epochs=28), PIXELS, 0),
+        (f"step-15-or-{at}", step, PIXELS, 0),
+        (f"transfer-{at}", tuned, PIXELS, 0),
+        (f"transfer-{at}-seed-1", tuned, PIXELS, 1),
+        (f"transfer-{at}-gentle", replace(tuned, body_rate=tuned.body_rate / 5), PIXELS, 0),
+        (f"by-chance-{at}", from_nothing, PIXELS, 0),
+        (f"by-chance-{at}-longer", replace(from_nothing, epochs=2 * tuned.epochs), PIXELS, 0),
         ("transfer-128-pixels", _fine_tuning(128), 128, 0),
     ):
         studies.append(Study(name, dataset, recipe, to_choose, chosen_by, seed, pixels=pixels))
@@ -374,7 +372,6 @@ if __name__ == "__main__":
         write_run(*study.make())
         name = study.name.removesuffix("-seed-0")
         if name in PUBLISHED and name != study.name:  # its weights, just left in runs/
-            certificate = weights.read_certificate(study.name, folder=RUNS)
-            certificate = replace(certificate, name=name)
+            certificate = replace(weights.read_certificate(study.name, folder=RUNS), name=name)
             content = (RUNS / f"{study.name}.weights.h5").read_bytes()
             weights.write_pair(certificate, "weights.h5", content, folder=MODELS)

@@ -68,8 +68,10 @@ def copies(root: Path = ROOT) -> dict[str, str]:
     return {name: nbformat.writes(student_copy(it)) + "\n" for name, it in read.items()}
 
 
-def build(texts: dict | None = None, where: str = "", folder: Path = ROOT / "_build") -> Path:
-    """Write the zip of the copies, these or those of all chapters, into a folder; return it."""
+def build(
+    texts: dict[str, str] | None = None, *, where: str = "", folder: Path = ROOT / "_build"
+) -> Path:
+    """Write the zip of these copies (or all) into a folder, for the class `where`; return it."""
     readme = ZIP_README.read_text(encoding="utf-8").format(address=where or address(ROOT))
     path = folder / f"{STUDENT}.zip"
 
@@ -130,7 +132,7 @@ def commit(folder: Path) -> str:
 if __name__ == "__main__":
     where, url = [*sys.argv[1:], "", ""][:2]
     place = classroom(Path(where).expanduser().resolve() if where else FOLDER, url)
-    archive = build({path.name: path.read_text("utf-8") for path in place.glob("chapters/*")}, url)
+    archive = build({p.name: p.read_text("utf-8") for p in place.glob("chapters/*")}, where=url)
     print(f"The class's repository: {place}\nIts chapters alone, to upload: {archive}")
     if problem := commit(place):
         print(f"{problem}\nMend it and type there: git add --all && git commit -m Chapters")
