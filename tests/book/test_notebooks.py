@@ -15,8 +15,8 @@ from tools.book.set_repository import address
 v4 = nbformat.v4
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
 BOX = ("**Time to read**", "**Time to run**", "**You need**", "**You will be able to**")
-# A bold number: **6,705**, **0.432**, **67 %**, **1.5**.
-BOLD_NUMBER = re.compile(r"\*\*([-−]?\d[\d,]*(?:\.\d+)?)\s?(%?)\*\*")
+# A bold number: **6,705**, **0.432**, **67 %**, **+1.5**.
+BOLD_NUMBER = re.compile(r"\*\*([-+−]?\d[\d,]*(?:\.\d+)?)\s?(%?)\*\*")
 
 
 def read(path: Path) -> nbformat.NotebookNode:
@@ -377,6 +377,7 @@ BREAKS = {
     "bold number 1,234": lambda n: n.cells[4].outputs[0].update(text="12345, 5"),
     "remove-output and a stored": lambda n: tagged(n.cells[4], "remove-output"),
     "bold number 7": lambda n: n.cells[3].update(source="**7 %** of them."),
+    "bold number +7": lambda n: n.cells[3].update(source="**+7 %** of them."),
 }
 
 
