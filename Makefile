@@ -61,16 +61,14 @@ exam: $(STAMP) ## an exam sheet without answers and its key, in _build/exam: QUE
 questions: $(STAMP) ## quizzes and exam choices for Moodle, Canvas and Blackboard, in _build/questions
 	@$(RUN) -m tools.teach.questions
 
-marks: $(STAMP) ## run submitted notebooks and write a table and reports to _build/marks: FOLDER=path
-	@test -n "$(FOLDER)" || { echo "Name the folder with what was handed in: make marks FOLDER=path" >&2; exit 2; }
+marks: given-folder $(STAMP) ## run submitted notebooks and write a table and reports to _build/marks: FOLDER=path
 	@$(RUN) -m tools.teach.marks "$(FOLDER)"
 
 usb: $(STAMP) ## fill _build/usb for a room without internet: for students and for the teacher (2 GB)
 	@test -d _build/html || { $(RUN) -m tools.book.render && $(FINISH); }
 	@$(RUN) -m tools.teach.usb
 
-fork: $(STAMP) ## let everything point to your fork: URL=https://github.com/you/name (BRANCH=main)
-	@test -n "$(URL)" || { echo "Name the fork: make fork URL=https://github.com/you/name" >&2; exit 2; }
+fork: given-url $(STAMP) ## let everything point to your fork: URL=https://github.com/you/name (BRANCH=main)
 	@$(RUN) -m tools.book.set_repository $(URL) $(BRANCH)
 
 lab: $(STAMP) ## open the notebooks in JupyterLab
@@ -81,6 +79,14 @@ lock: $(STAMP) ## compile requirements.lock anew from pyproject.toml (needs a ne
 	  --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 	  --quiet --output-file requirements.lock
 	@echo "requirements.lock is up to date; the next command installs what changed."
+
+# Asked for before anything is installed.
+.PHONY: given-folder given-url
+given-folder:
+	@test -n "$(FOLDER)" || { echo "Name the folder with what was handed in: make marks FOLDER=path" >&2; exit 2; }
+
+given-url:
+	@test -n "$(URL)" || { echo "Name the fork: make fork URL=https://github.com/you/name" >&2; exit 2; }
 
 phantom: $(STAMP) ## fit the synthetic stand-in data set again (needs the real images)
 	@$(RUN) -m tools.results.phantom

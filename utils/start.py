@@ -50,8 +50,8 @@ def need(*modules: str) -> None:
         names = " ".join(f'"{name}"' if "[" in name else name for name in missing)
         raise ModuleNotFoundError(
             f"The course needs {', '.join(missing)}, which this Python ({sys.executable}) lacks. "
-            "On your own computer run `make lab` in the course's folder, or install them with "
-            f"`python -m pip install {names}`; then restart the kernel."
+            f"Install them with `python -m pip install {names}` (or, on your own computer, run "
+            "`make lab` in the course's folder), and restart the kernel."
         )
 
 
@@ -95,8 +95,6 @@ def device() -> str:
 
 def _version(*packages: str) -> str:
     for package in packages:
-        try:
+        with suppress(metadata.PackageNotFoundError):
             return metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
     return "not installed"
