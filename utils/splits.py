@@ -70,9 +70,9 @@ def lesion_split(
 ) -> Split:
     """Divide the images so that every lesion is in exactly one part.
 
-    Lesions are drawn within each class, and each part takes lesions until it has its share of
-    the class's images. So the parts have the same class shares up to one lesion. The draw does
-    not depend on the order of the rows: every source of the same images gives the same split.
+    Lesions are drawn within each class (that of their first image), and each part takes lesions
+    until it has its share of the class's images: up to one lesion, the class shares are the same.
+    The draw does not depend on the order of the rows: every source of the images gives the same.
 
     Parameters
     ----------

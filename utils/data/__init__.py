@@ -88,8 +88,8 @@ def dataset_from_folders(
         - an npz file of MedMNIST (2-D, one label a picture), in the size that it has.
     size : int, height and width in pixels
     group_of : function, optional
-        Says which group a file of a folder belongs to: a patient, a plant, a slide. Pictures of one
-        group stay in one part of a split; without groups there is no split by them.
+        Says which group a file belongs to: a patient, a plant, a slide; a table's ``group`` goes
+        first. A group stays in one part of a split; without groups there is no split by them.
     """
     path = Path(os.path.abspath(os.path.expanduser(path)))
     return _told(tables.read_own(path, _pixels(size), group_of))

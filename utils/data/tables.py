@@ -107,6 +107,8 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
             if any(file.zip.getinfo(f"{name}.npy").file_size > 2 * 10**9 for name in names):
                 raise ValueError(f"{part} has more than 2 GB")
             pictures, codes = (file[name] for name in names)
+            if codes.ndim == 2 and codes.shape[1] > 1:
+                raise DataError(f"{path} has several labels a picture; the course reads one each.")
             whole = codes.dtype.kind in "iu" and codes.size == len(codes)
             if not (whole and 0 <= codes.min() <= codes.max() < 1000):
                 raise ValueError(f"labels are 0 to 999, an integer a picture, not {codes.dtype}")
@@ -154,8 +156,8 @@ def _own_table(path: Path, group_of: Callable[[Path], str] | None) -> pd.DataFra
         names = [file.relative_to(path.parent).as_posix() for file in files]
         classes = [name.split("/")[1] if name.count("/") > 1 else "" for name in names]
         table = pd.DataFrame({"file": names, "label": classes}, dtype=object)
-        if group_of is not None:
-            table["group"] = [str(group_of(file)) for file in files]
+    if group_of is not None and "group" not in table:
+        table["group"] = [str(group_of(path.parent / file)) for file in table["file"]]
     for name, taken in NAMES.items():
         if taken in table:
             raise DataError(f"{path}: the column {taken} is called {name} here. Rename it.")

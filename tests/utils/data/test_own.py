@@ -19,9 +19,8 @@ def folder(tmp_path):
         (tmp_path / "leaves" / kind / "more").mkdir(parents=True)
         for n in range(12):
             name = f"more/{kind}{n // 2}-{n}.png" if n % 3 else f"{kind}{n // 2}-{n}.JPG"
-            Image.new("RGB" if n % 2 else "L", (40 + n, 30), (grey,) * 3 if n % 2 else grey).save(
-                tmp_path / "leaves" / kind / name
-            )
+            picture = Image.new("L", (40 + n, 30), grey).convert("RGB" if n % 2 else "L")
+            picture.save(tmp_path / "leaves" / kind / name)
     return tmp_path / "leaves"
 
 
@@ -29,11 +28,10 @@ def plant(file):
     return file.stem.split("-")[0]
 
 
-def save_npz(path, shape=(28, 28), labels=None):
+def save_npz(path, shape=(28, 28), labels=((0,), (1,), (2,), (3,), (4,))):
     parts = ("train", "val", "test")
     arrays = {f"{part}_images": np.zeros((5, *shape), np.uint8) for part in parts}
-    given = np.arange(5)[:, None] if labels is None else labels
-    np.savez(path, **arrays, **{f"{part}_labels": given for part in parts})
+    np.savez(path, **arrays, **{f"{part}_labels": labels for part in parts})
     return path
 
 
@@ -41,17 +39,14 @@ def test_folders_give_classes_groups_and_pictures(folder, capsys, monkeypatch):
     dataset = dataset_from_folders(folder, 16, group_of=plant)
     assert "leaves, 36 images of 18 groups, 16 × 16 pixels" in capsys.readouterr().out
     assert dataset.images.shape == (36, 16, 16, 3) and dataset.images.dtype == np.uint8
-    classes = np.array(list(KINDS))
-    assert (classes[dataset.labels] == dataset.metadata["dx"]).all()
+    assert (np.array(list(KINDS))[dataset.labels] == dataset.metadata["dx"]).all()
     greys = np.array(list(KINDS.values()))[dataset.labels]
     assert np.abs(dataset.images.mean(axis=(1, 2, 3)) - greys).max() < 2
     split, groups = lesion_split(dataset), lesion_groups(dataset.metadata)
     assert not set(groups[split.train]) & set(groups[split.test])
     monkeypatch.chdir(folder)
-    again = dataset_from_folders(".", 16, group_of=plant)
-    assert again.fingerprint == dataset.fingerprint
-    stripes = np.zeros((32, 32, 3), np.uint8)
-    stripes[::2] = 200, 100, 0
+    assert dataset_from_folders(".", 16, group_of=plant).fingerprint == dataset.fingerprint
+    stripes = np.tile(np.uint8([[[200, 100, 0]], [[0, 0, 0]]]), (16, 32, 1))
     Image.fromarray(stripes).save(folder / "rust" / "rust0-0.JPG", "PNG")
     other = dataset_from_folders(folder, 16, group_of=plant)
     assert other.fingerprint != dataset.fingerprint
@@ -70,6 +65,9 @@ def test_a_table_gives_the_same_record_and_keeps_its_other_columns(folder, separ
     assert (dataset.images == whole.images).all() and (dataset.labels == whole.labels).all()
     assert set(dataset.metadata.pop("camera")) == {"old"}
     pd.testing.assert_frame_equal(dataset.metadata, whole.metadata.assign(age=45.0))
+    table.drop(columns="group").to_csv(folder.parent / "leaves.csv", sep=separator, index=False)
+    metadata = dataset_from_folders(folder.parent / "leaves.csv", group_of=plant).metadata
+    assert (metadata["lesion_id"] == whole.metadata["lesion_id"]).all()
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (64, 64, 3)])
@@ -98,8 +96,8 @@ WRONG = {
     "nothing": (lambda folder: folder / "gone", "gone does not exist, or is no file, seen from"),
     "no label": (put("t.csv", b"file\na.png\n"), r"lacks .*label"),
     "twice": (put("t.csv", b"file,label\na.png,x\na.png,y\n"), "a.png: it is there twice"),
-    "a column of the record": (put("t.csv", b"file,label,lesion_id\na.png,x,1\nb.png,y,2"),
-                               "the column lesion_id is called group here"),
+    "taken": (put("t.csv", b"file,label,lesion_id\na.png,x,1"), "lesion_id is called group here"),
+    "several": (lambda folder: save_npz(folder / "c.npz", labels=np.eye(5, dtype=int)), "several"),
     "a giant": (put("t.csv", b"file,label\n" + b"a,x\n" * 3 * 10**6), "than 10,000,000 bytes"),
     "no pictures": (lambda folder: (folder / "new").mkdir() or folder / "new", "of 0 class"),
     "latin-1": (put("t.csv", b"file,l\xe4bel\n"), "CSV in UTF-8"),
