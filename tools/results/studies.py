@@ -61,7 +61,8 @@ def scaled_cnn() -> keras.Model:
 # Networks that only studies need.
 models.BUILDERS["scaled_cnn"] = scaled_cnn
 models.BUILDERS[f"small_resnet_{PIXELS}"] = partial(models.small_resnet, size=PIXELS)
-models.BUILDERS[f"efficientnet_lite0_{PIXELS}"] = partial(models.efficientnet_lite0, PIXELS)
+for pixels in (PIXELS, 96):  # beside the 128 of the published weights
+    models.BUILDERS[f"efficientnet_lite0_{pixels}"] = partial(models.efficientnet_lite0, pixels)
 CHANCE = f"efficientnet_lite0_{PIXELS}_by_chance"
 models.BUILDERS[CHANCE] = lambda: keras.models.clone_model(models.efficientnet_lite0(PIXELS))
 
@@ -273,8 +274,11 @@ def larger_images(dataset: LesionImages, main: Split, to_choose: Split) -> list[
         (f"transfer-{at}", tuned, PIXELS, 0),
         (f"transfer-{at}-seed-1", tuned, PIXELS, 1),
         (f"transfer-{at}-gentle", replace(tuned, body_rate=tuned.body_rate / 5), PIXELS, 0),
+        (f"transfer-{at}-shorter", replace(tuned, epochs=tuned.epochs // 2), PIXELS, 0),
+        (f"transfer-{at}-longer", replace(tuned, epochs=2 * tuned.epochs), PIXELS, 0),
         (f"by-chance-{at}", from_nothing, PIXELS, 0),
         (f"by-chance-{at}-longer", replace(from_nothing, epochs=2 * tuned.epochs), PIXELS, 0),
+        ("transfer-96-pixels", _fine_tuning(96), 96, 0),
         ("transfer-128-pixels", _fine_tuning(128), 128, 0),
     ):
         studies.append(Study(name, dataset, recipe, to_choose, chosen_by, seed, pixels=pixels))
