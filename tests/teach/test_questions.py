@@ -52,13 +52,9 @@ def expected():
         right = sum(a.get("correct", False) for a in q["answers"])
         wrong = -1 / (len(q["answers"]) - right) if q["type"] == "many_choice" else 0
         shares = [1 / right if a.get("correct") else wrong for a in q["answers"]]
-        yield (
-            plain(q["question"]),
-            {
-                (answer_of(a), round(share, 4), plain(a["feedback"]))
-                for a, share in zip(q["answers"], shares, strict=True)
-            },
-        )
+        answers = {(answer_of(a), round(share, 4), plain(a["feedback"]))
+                   for a, share in zip(q["answers"], shares, strict=True)}  # fmt: skip
+        yield plain(q["question"]), answers
     for q in BANK:
         options = {(plain(f"{k}: {t}"), int(k == q.right), plain(q.answer))
                    for k, t in q.options.items()}  # fmt: skip

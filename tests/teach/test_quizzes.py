@@ -15,9 +15,7 @@ from tools.book.renew import show_quiz
 from utils import quiz
 
 CHAPTERS = [path for path in chapters() if re.match(r"(?!00)\d\d_", path.name)]
-SCHEMA = jsonschema.Draft202012Validator(
-    json.loads((quiz.FOLDER / "schema.json").read_text(encoding="utf-8"))
-)
+SCHEMA = jsonschema.Draft202012Validator(json.loads((quiz.FOLDER / "schema.json").read_bytes()))
 WHY = "Because this sentence has a few more words than eight."
 
 
@@ -97,8 +95,7 @@ def test_quiz_is_valid_and_shown_in_its_chapter(path):
     number = path.name[:2]
     assert problems(quiz.read_quiz(number)) == []
     notebook = nbformat.read(path, as_version=4)
-    shown = [c for c in notebook.cells if "quiz" in c.metadata.get("tags", ()) and "outputs" in c]
-    (cell,) = shown
+    (cell,) = (c for c in notebook.cells if "quiz" in c.metadata.get("tags", ()) and "outputs" in c)
     assert f'show_quiz("{number}")' in cell.source
     (output,) = cell.outputs
     assert dict(output.data) == quiz.as_output(quiz.read_quiz(number)), (

@@ -27,9 +27,8 @@ def text(page: str) -> str:
 
 def section(page: str, heading: str) -> str:
     """Return what stands below a heading, up to the next one of the same or a higher level."""
-    marks = heading.split()[0]
     below = page.split(f"\n{heading}\n", 1)[1]
-    return re.split(rf"\n#{{1,{len(marks)}}} ", below)[0]
+    return re.split(rf"\n#{{1,{heading.index(' ')}}} ", below)[0]
 
 
 def tables(page: str) -> list[list[dict[str, str]]]:
@@ -54,11 +53,17 @@ def reading_minutes(stem: str) -> int:
     return int(re.search(r"\*\*Time to read\*\*\s(\d+) ", chapter(stem).cells[1].source)[1])
 
 
+def in_the_room(said: str) -> set[str]:
+    """Return the numbers of exercises that are done in the room: not at home, nor only named."""
+    parts = [part for part in re.split(r"[.;?] ", said) if "home" not in part]
+    named = re.findall(r"xercises? (\d(?: and \d)?)(?! \w+s )", " ".join(parts))
+    return set(re.findall(r"\d", " ".join(named)))
+
+
 def sessions(page: str) -> dict[str, list[dict[str, str]]]:
     """Return the blocks of the six sessions, of one for those who go on, and of the day."""
-    form = r"^### (Session [1-7]): .*\n(?:.*\n)+?((?:^\|.*\n)+)"
-    found = re.findall(form, page + "\n", re.MULTILINE)
-    rows = {name: tables(table)[0] for name, table in found}
+    form = r"(?m)^### (Session [1-7]): .*\n(?:.*\n)+?((?:^\|.*\n)+)"
+    rows = {name: tables(table)[0] for name, table in re.findall(form, page + "\n")}
     assert len(rows) == 7
     return rows | {"Day": tables(section(page, "### Day"))[0]}
 
@@ -80,7 +85,7 @@ def test_sessions_and_the_day_add_up():
 
 
 def test_every_chapter_has_its_time_and_every_section_exists():
-    minutes, sections = {"sessions": {}, "Day": {}}, 0
+    minutes, sections, said = {"sessions": {}, "Day": {}}, 0, {}
     for name, rows in sessions(text("session-plans")).items():
         spent = minutes.get(name, minutes["sessions"])
         for row in rows:
@@ -88,11 +93,17 @@ def test_every_chapter_has_its_time_and_every_section_exists():
             assert len(stems) <= 1, "a block stands in one chapter, so that minutes count once"
             for stem in stems:
                 spent[stem] = spent.get(stem, 0) + int(row["minutes"])
+                so_far = said.get((stem, name == "Day"), "")
+                said[stem, name == "Day"] = f"{so_far} {row['what happens']}"
                 texts = "\n".join(c.source for c in chapter(stem).cells if c.cell_type != "code")
                 headings = re.findall(r"^#{1,4} (.*)$", texts, re.MULTILINE)
                 assert set(names) <= set(headings), f"{name}: {stem} has no section of this name"
                 sections += len(names)
     assert sections > 60
+    for (stem, day), plan in said.items():
+        notes = " ".join(c.metadata.get("slide", {}).get("notes", "") for c in chapter(stem).cells)
+        planned, noted = in_the_room(plan), in_the_room(notes)
+        assert planned == noted or day and planned < noted, f"{stem}: exercises {planned}, {noted}"
     for stem in TAUGHT:
         read = reading_minutes(stem)
         assert minutes["sessions"].get(stem, 0) >= SHARE * read, f"sessions, {stem}: {read}"
@@ -132,9 +143,8 @@ def test_a_chapter_is_run_before_its_cells_are_shown():
 def test_entry_questions_print_what_the_comments_say(capsys):
     code = re.search(r"```python\n(.*?)```", text("instructor-guide"), re.DOTALL)[1]
     exec(compile(code, "entry questions", "exec"), {})
-    printed = capsys.readouterr().out.splitlines()
-    expected = re.findall(r"# (.*)$", code, re.MULTILINE)
-    assert [line.partition(":")[0].strip() for line in expected] == printed
+    expected = [line.partition(":")[0].strip() for line in re.findall(r"(?m)# (.*)$", code)]
+    assert expected == capsys.readouterr().out.splitlines()
 
 
 BANK = {question.number: question for question in exam_questions()}
@@ -152,12 +162,11 @@ def test_questions_are_of_all_chapters_and_every_wrong_choice_is_explained():
 
 
 def test_numbers_of_the_answers_follow_from_the_tables():
+    def value(cell):
+        return float(cell.replace(",", "")) if cell[:1].isdigit() else cell
+
     def table(number):
-        rows = tables(BANK[number].text)[0]
-        return [
-            {k: float(v.replace(",", "")) if v[:1].isdigit() else v for k, v in row.items()}
-            for row in rows
-        ]
+        return [{k: value(v) for k, v in row.items()} for row in tables(BANK[number].text)[0]]
 
     def bold(number, *values):
         for value in values:
@@ -210,19 +219,17 @@ OTHERS = re.compile(
 
 def code_texts() -> str:
     """Return the course's code with literals that stand on several lines joined."""
-    rooms = ("utils", "exercises", "tools")
-    paths = [path for room in rooms for path in (ROOT / room).rglob("*.py")] + [ROOT / "Makefile"]
-    code = "\n".join(path.read_text(encoding="utf-8") for path in paths)
+    paths = [p for room in ("utils", "exercises", "tools") for p in (ROOT / room).rglob("*.py")]
+    code = "\n".join(p.read_text(encoding="utf-8") for p in [*paths, ROOT / "Makefile"])
     code += chapter("03_splitting_and_oversampling").cells[2].source  # the set-up, as in all
     return re.sub(r'"\s*\n\s*f?"', "", code)
 
 
 def quoted(page: str) -> list[str]:
     """Return the messages that a page quotes: blocks of text, and code in a line with a blank."""
-    blocks = re.findall(r"^```text\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    lines = "".join(re.findall(r"(?ms)^```text\n(.*?)^```", page)).splitlines()
     prose = re.sub(r"^```.*?^```", "", page, flags=re.MULTILINE | re.DOTALL)
     inline = [m for m in re.findall(r"`([^`\n]+)`", prose) if " " in m]
-    lines = [line for block in blocks for line in block.splitlines()]
     commands = re.compile(r"(make|git|python|xcode-select|EPOCHS) ?")
     return [m for m in lines + inline if not OTHERS.match(m) and not commands.match(m)]
 
