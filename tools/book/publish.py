@@ -45,8 +45,7 @@ def main(numbers: list[str]) -> None:
             if path.name.startswith(TRAINS):
                 install_weights()  # before the stamp, which names them
             notebook = tidy(path, folder / path.name)
-            made_from = {"source": dataset.source, "fingerprint": dataset.fingerprint}
-            notebook.metadata["course"] = stamp.make(notebook, **made_from, seconds=seconds)
+            notebook.metadata["course"] = stamp.make(notebook, dataset, seconds)
             print(f"    {seconds:.0f} s", flush=True)
             notebooks[path], problems = notebook, check(notebook)
             try:

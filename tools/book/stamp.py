@@ -168,16 +168,14 @@ def weights_of(notebook: nbformat.NotebookNode, root: Path = ROOT) -> dict[str, 
     return sums
 
 
-def make(
-    notebook: nbformat.NotebookNode, *, source: str, fingerprint: str, seconds: float
-) -> dict[str, object]:
-    """Return the stamp of a chapter that ran for some seconds on the data named here."""
+def make(notebook: nbformat.NotebookNode, dataset, seconds: float) -> dict[str, object]:
+    """Return the stamp of a chapter that ran for some seconds on a data set."""
     installed = {d.name.lower().replace("_", "-"): d.version for d in metadata.distributions()}
     versions = {"python": platform.python_version()}
     versions |= {name: installed.get(name) or installed[f"{name}-cpu"] for name in PACKAGES}
     return {
         "code": code_hash(notebook),
-        "data": {"source": source, "fingerprint": fingerprint},
+        "data": {"source": dataset.source, "fingerprint": dataset.fingerprint},
         "weights": weights_of(notebook),
         "versions": versions,
         "seconds": round(seconds, 1),
