@@ -73,7 +73,6 @@ def environment() -> dict[str, str]:
 def run_python(
     arguments: Sequence[str | Path],
     *,
-    python: str | Path = sys.executable,
     env: Mapping[str, str] | None = None,
     cwd: Path = ROOT,
     capture: bool = True,
@@ -81,7 +80,7 @@ def run_python(
     """Run ``python arguments…`` in `env`, else in the chapters' environment; UTF-8 both ways."""
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if capture else {}
     env = {**(environment() if env is None else env), "PYTHONUTF8": "1"}
-    command = [str(python), *map(str, arguments)]
+    command = [sys.executable, *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, env=env, encoding="utf-8", errors="replace", **streams)
 
 
@@ -245,6 +244,13 @@ def _defines(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.Assign):
         return all(isinstance(t, ast.Name) and t.id.isupper() for t in statement.targets)
     return isinstance(statement, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
+
+
+def emptied(folder: Path) -> Path:
+    """Return a folder that is there, whatever was in it removed."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
 
 
 def copy_working_tree(folder: Path, *parts: str, root: Path = ROOT) -> None:

@@ -12,7 +12,7 @@ import nbformat
 from PIL import Image
 
 from tools.book import npm
-from tools.book.course import ROOT, ChapterError, chapters, pictures, run_python
+from tools.book.course import ROOT, ChapterError, chapters, emptied, pictures, run_python
 from utils.files import replace_file
 
 # What the book is made of besides the chapters.
@@ -36,8 +36,7 @@ MENDED = {
 
 def stage(folder: Path, *, with_chapters: bool = True) -> None:
     """Put what the book is made of into `folder`, emptied before."""
-    shutil.rmtree(folder, ignore_errors=True)
-    (folder / "chapters").mkdir(parents=True)
+    (emptied(folder) / "chapters").mkdir()
     for page in (path for pattern in PAGES for path in ROOT.glob(pattern)):
         copy = folder / page.relative_to(ROOT)
         copy.parent.mkdir(exist_ok=True)

@@ -22,7 +22,7 @@ from utils.augment import predict_averaged
 from utils.calibration import for_shares
 from utils.classes import DX
 from utils.data import load_external, load_ham10000
-from utils.files import write_json
+from utils.files import read_json, write_json
 from utils.metrics import decide, interval
 from utils.splits import lesion_groups, lesion_split
 from utils.training import class_shares
@@ -182,11 +182,10 @@ def subgroups(m: Material) -> dict:
     *left_out, by_source = of_runs("without-")
     judged["source left out"] = *left_out, by_source[["source"]]
     outside = load_external()
-    lesions, by_source = lesion_groups(outside.metadata), outside.metadata[["dataset"]]
+    lesions = lesion_groups(outside.metadata)
+    source = outside.metadata["dataset"].to_frame("source")
     for name in WEIGHTS:
-        answers = m.answer(name, outside.images)
-        given = outside.labels, answers, lesions, by_source.rename(columns={"dataset": "source"})
-        judged[f"{name}, outside"] = given
+        judged[f"{name}, outside"] = outside.labels, m.answer(name, outside.images), lesions, source
     name, pixels = LARGER
     larger, outside = load_ham10000(pixels), load_external(pixels)
     network, _ = load_weights(name, larger, test=rows)
@@ -300,7 +299,7 @@ def code_hash(source: str, names: list[str]) -> str:
 if __name__ == "__main__":
     material = Material()
     data = {"data": material.dataset.fingerprint, "split": material.split.fingerprint}
-    results = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {"made_from": {}}
+    results = read_json(FILE) if FILE.exists() else {"made_from": {}}
     for part, made_from in zip(PARTS, made_from_files().values(), strict=True):
         if results["made_from"].get(name := part.__name__) != made_from | data:
             print(name, flush=True)
