@@ -43,9 +43,8 @@ def stage(folder: Path, *, with_chapters: bool = True) -> None:
         shutil.copy2(page, copy)
     for pages in ("_static", "teaching"):
         shutil.copytree(ROOT / pages, folder / pages)
-    if with_chapters:
-        for chapter in chapters():
-            shutil.copy2(chapter, folder / "chapters")
+    for chapter in chapters() if with_chapters else ():
+        shutil.copy2(chapter, folder / "chapters")
 
 
 def fit_pictures(notebook: nbformat.NotebookNode) -> None:
@@ -90,16 +89,16 @@ def render_fitted(folder: Path, *options: str) -> None:
         raise ChapterError(f"The book could not be rendered:\n{done.stdout[-4000:]}")
 
 
-def install_mathjax(html: Path) -> str:
-    """Put MathJax into a rendered book, for use without a network; return what is missing."""
+def install_mathjax(html: Path) -> None:
+    """Put MathJax into a rendered book, for use without a network; say so where it is missing."""
     try:
         package = npm.install(ROOT / "tools" / "formulas") / "mathjax" / "es5"
     except npm.NpmError as error:
-        return f"Formulas show as they are typed: MathJax is missing.\n{error}"
+        print(f"Formulas show as they are typed: MathJax is missing.\n{error}", file=sys.stderr)
+        return
     place = html / "_static" / "mathjax"
     shutil.copytree(package / FONTS, place / FONTS, dirs_exist_ok=True)
     shutil.copy2(package / SCRIPT, place)
-    return ""
 
 
 def publish_html(folder: Path, *options: str, html: Path = ROOT / "_build" / "html") -> Path:
@@ -109,8 +108,7 @@ def publish_html(folder: Path, *options: str, html: Path = ROOT / "_build" / "ht
     """
     render_fitted(folder, *options)
     lighten(folder / "_build" / "html")
-    if problem := install_mathjax(folder / "_build" / "html"):
-        print(problem, file=sys.stderr, flush=True)
+    install_mathjax(folder / "_build" / "html")
     shutil.rmtree(html, ignore_errors=True)
     (folder / "_build" / "html").rename(html)
     return html / "index.html"
