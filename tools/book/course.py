@@ -235,14 +235,16 @@ def definitions(number: str) -> types.ModuleType:
         others = {"parameters", "exercise", "solution", "quiz"} & set(cell.metadata.get("tags", ()))
         if cell.cell_type == "code" and not others and index != 2:  # 2: the set-up cell
             tree = ast.parse(cell.source)
-            tree.body = [statement for statement in tree.body if _defines(statement)]
+            tree.body = [*filter(defines, tree.body)]
             exec(compile(tree, f"{path.name}, cell {index + 1}", "exec"), module.__dict__)
     return module
 
 
-def _defines(statement: ast.stmt) -> bool:
+def defines(statement: ast.stmt) -> bool:
+    """Say whether a statement imports, or makes a function, a class or CONSTANTS."""
     if isinstance(statement, ast.Assign):
-        return all(isinstance(t, ast.Name) and t.id.isupper() for t in statement.targets)
+        names = [n.id for t in statement.targets for n in ast.walk(t) if isinstance(n, ast.Name)]
+        return all(name.isupper() for name in names)
     return isinstance(statement, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from tools.book import stamp
-from tools.book.course import ROOT, ChapterError, definitions, real_images
+from tools.book.course import ROOT, ChapterError, defines, definitions, real_images
 from tools.results.card_measure import as_record
 from utils.augment import predict_averaged
 from utils.calibration import for_shares
@@ -280,12 +280,8 @@ def made_from_files() -> dict[str, dict]:
 
 def code_hash(source: str, names: list[str]) -> str:
     """Return 16 digits that name functions and CONSTANTS of `source` and what they reach there."""
-    defined = {
-        name: node
-        for node in ast.parse(source).body
-        for name in stamp.defined(node)
-        if isinstance(node, ast.FunctionDef) or name.isupper()
-    }
+    nodes = filter(defines, ast.parse(source).body)
+    defined = {name: node for node in nodes for name in stamp.defined(node)}
     todo, reached = set(names), {}
     while todo:
         name = todo.pop()
