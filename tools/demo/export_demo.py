@@ -82,8 +82,7 @@ def export_large(path: Path, images: np.ndarray) -> dict:
     def by_keras(views: np.ndarray) -> list[np.ndarray]:
         return [model.predict_on_batch(views)["probabilities"]]
 
-    known = compare(asker(path, facts), by_keras, drawn, path, tolerance=HALF_TOLERANCE)
-    return known | facts
+    return compare(asker(path, facts), by_keras, drawn, path, tolerance=HALF_TOLERANCE) | facts
 
 
 def halve(path: Path) -> None:
@@ -113,10 +112,7 @@ def asker(path: Path, manifest: dict) -> Callable:
 def compare(
     ask_file: Callable, ask_model: Callable, images: np.ndarray, path: Path, *, tolerance: float
 ) -> dict:  # fmt: skip
-    """Ask both about float32 images (n, size, size, 3); return what is known of the file.
-
-    ChapterError unless they agree.
-    """
+    """Describe a file; ChapterError unless both answer float32 images (n, size, size, 3) alike."""
     by_file, by_model = ask_file(images), ask_model(images)
     same = by_file[0].argmax(axis=1) == by_model[0].argmax(axis=1)
     largest = float(np.max([np.abs(a - b).max() for a, b in zip(by_file, by_model, strict=True)]))

@@ -44,8 +44,7 @@ def original(*, folder: str, epochs: int, judge: bool = True) -> dict:
         x = np.array(x).reshape(-1, 28, 28, 3)
         keras.utils.set_random_seed(0)
         model, file = original_cnn(), f"{folder}/best.weights.h5"
-        loss = "sparse_categorical_crossentropy"
-        model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=loss, metrics=["accuracy"])
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
         keep = {"monitor": "val_accuracy", "save_best_only": True, "save_weights_only": True}
         fit = {"epochs": epochs, "batch_size": 128, "validation_split": 0.2, "verbose": 0}
         fit["callbacks"] = [keras.callbacks.ModelCheckpoint(file, **keep)]

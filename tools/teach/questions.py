@@ -10,8 +10,8 @@ import html
 import json
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import jinja2
 import nbformat
@@ -29,8 +29,7 @@ OUT, EXAM = ROOT / "_build" / "questions", ROOT / "_build" / "exam"
 BANK = ROOT / "teaching" / "exam-bank.md"
 
 
-@dataclass(frozen=True)
-class ExamQuestion:
+class ExamQuestion(NamedTuple):
     """A question of the exam bank; its texts are Markdown.
 
     `kind` is "multiple choice", "short answer", "read a table" or "essay…"; `options` has the
@@ -84,9 +83,8 @@ def templates(folder: str) -> jinja2.Environment:
 def exam(numbers: list[str]) -> dict[str, str]:
     """Return the sheet and the key, as HTML, with the questions of these numbers in this order."""
     bank = {str(question.number): question for question in exam_questions()}
-    if unknown := [number for number in numbers if number not in bank]:
-        named = ", ".join(unknown)
-        raise ChapterError(f"The exam bank has no question {named}; it has 1 to {len(bank)}.")
+    if unknown := ", ".join(number for number in numbers if number not in bank):
+        raise ChapterError(f"The exam bank has no question {unknown}; it has 1 to {len(bank)}.")
     asked, page = [bank[number] for number in numbers], templates("exam").get_template("exam.html")
     return {name: page.render(questions=asked, key=name == "key") for name in ("sheet", "key")}
 

@@ -147,6 +147,5 @@ if __name__ == "__main__":
     size = sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file())
     print(f"Ready to be copied: {FOLDER} ({size / 1e6:,.0f} MB). Images: {said}")
     if "phantom" in said:
-        print(
-            f"\n!!! {PHANTOM}\n!!! Put images into data/raw/ (data-and-licence.md), run it again."
-        )
+        print(f"\n!!! {PHANTOM}")
+        print("!!! Put images into data/raw/ (data-and-licence.md), run it again.")
