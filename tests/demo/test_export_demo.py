@@ -73,7 +73,7 @@ def test_another_answer_is_refused(exported, manifest, images):
     by_file = export_demo.asker(path, manifest)
     model = partial(ask, published()[0])
     compare = partial(export_demo.compare, path=path, tolerance=export_demo.TOLERANCE)
-    assert compare(by_file, model, images)["same_class"] == 1
+    assert compare(by_file, model, images)["check"]["same_class"] == 1
 
     def off(views, *, probability=0.0, strangeness=0.0):
         p, s = model(views)

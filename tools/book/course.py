@@ -73,7 +73,6 @@ def environment() -> dict[str, str]:
 def run_python(
     arguments: Sequence[str | Path],
     *,
-    python: str | Path = sys.executable,
     env: Mapping[str, str] | None = None,
     cwd: Path = ROOT,
     capture: bool = True,
@@ -81,7 +80,7 @@ def run_python(
     """Run ``python arguments…`` in `env`, else in the chapters' environment; UTF-8 both ways."""
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if capture else {}
     env = {**(environment() if env is None else env), "PYTHONUTF8": "1"}
-    command = [str(python), *map(str, arguments)]
+    command = [sys.executable, *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, env=env, encoding="utf-8", errors="replace", **streams)
 
 
@@ -236,15 +235,24 @@ def definitions(number: str) -> types.ModuleType:
         others = {"parameters", "exercise", "solution", "quiz"} & set(cell.metadata.get("tags", ()))
         if cell.cell_type == "code" and not others and index != 2:  # 2: the set-up cell
             tree = ast.parse(cell.source)
-            tree.body = [statement for statement in tree.body if _defines(statement)]
+            tree.body = [*filter(defines, tree.body)]
             exec(compile(tree, f"{path.name}, cell {index + 1}", "exec"), module.__dict__)
     return module
 
 
-def _defines(statement: ast.stmt) -> bool:
+def defines(statement: ast.stmt) -> bool:
+    """Say whether a statement imports, or makes a function, a class or CONSTANTS."""
     if isinstance(statement, ast.Assign):
-        return all(isinstance(t, ast.Name) and t.id.isupper() for t in statement.targets)
+        names = [n.id for t in statement.targets for n in ast.walk(t) if isinstance(n, ast.Name)]
+        return all(name.isupper() for name in names)
     return isinstance(statement, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
+
+
+def emptied(folder: Path) -> Path:
+    """Return a folder that is there, whatever was in it removed."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
 
 
 def copy_working_tree(folder: Path, *parts: str, root: Path = ROOT) -> None:

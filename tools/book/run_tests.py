@@ -6,10 +6,8 @@ solution passes its check: all solutions stand, in order, at the end.
 """
 
 import ast
-import copy
 import sys
 import time
-from pathlib import Path
 
 import nbformat
 
@@ -17,37 +15,20 @@ from tools.book.course import ROOT, chapters, environment, real_data, run_python
 from utils.files import replace_file
 
 PARALLEL = ["-n", "2", "--dist", "loadfile"]
-# The set-up cell looks for the course in the folder above.
-FOLDER = ROOT / "_build"
 
 
 def trial_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Return a small chapter with its solutions at the end, and each check's verdict asserted."""
-    trial = small(copy.deepcopy(notebook))
-    solutions = [c for c in trial.cells if "solution" in _tags(c)]
-    trial.cells = [c for c in trial.cells if "solution" not in _tags(c)]
-    trial.cells += [c for c in solutions if c.cell_type == "code"]
-    for cell in trial.cells:
+    """Make a chapter small, with its solutions at the end and verdicts asserted; return it."""
+    trial = small(notebook)
+    trial.cells.sort(key=lambda cell: "solution" in cell.metadata.get("tags", ()))
+    for cell in (cell for cell in trial.cells if cell.cell_type == "code"):
+        tags = cell.metadata.get("tags", ())
         for tag, verdict in (("starter", "is not True"), ("solution", "is True")):
-            if tag in _tags(cell):
+            if tag in tags:
                 cell.source = _with_verdict(cell.source, verdict)
-        if cell.cell_type == "code" and "nbval-check-output" not in _tags(cell):
+        if "nbval-check-output" not in tags:
             cell.outputs = []  # only outputs with this tag are compared
     return trial
-
-
-def write() -> list[Path]:
-    """Write a copy of every chapter; return their paths."""
-    paths = []
-    for chapter in chapters():
-        text = nbformat.writes(trial_copy(nbformat.read(chapter, as_version=4)), version=4)
-        paths.append(FOLDER / chapter.name)
-        replace_file(paths[-1], text + "\n")
-    return paths
-
-
-def _tags(cell: nbformat.NotebookNode) -> set[str]:
-    return set(cell.metadata.get("tags", ()))
 
 
 def _with_verdict(source: str, verdict: str) -> str:
@@ -62,7 +43,10 @@ def _with_verdict(source: str, verdict: str) -> str:
 
 if __name__ == "__main__":  # all steps, whatever fails
     failed, start, real = [], time.perf_counter(), real_data()
-    copies = [str(path) for path in write()]
+    copies = {ROOT / "_build" / path.name: path for path in chapters()}
+    for copy, path in copies.items():  # the set-up cell looks for the course in the folder above
+        trial = trial_copy(nbformat.read(path, as_version=4))
+        replace_file(copy, nbformat.writes(trial, version=4) + "\n")
     chapters = ["pytest", "--nbval-lax", *copies, *PARALLEL, "-p", "no:cacheprovider"]
     steps = {
         "ruff: rules": (["ruff", "check", "."], ""),

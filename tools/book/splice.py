@@ -12,14 +12,15 @@ import jinja2
 from tools.book.course import ROOT, ChapterError
 
 
+def templates(folder: Path, **options: object) -> jinja2.Environment:
+    """Return the templates of a folder; a name that nobody gives them is an error."""
+    options |= {"undefined": jinja2.StrictUndefined, "trim_blocks": True}
+    return jinja2.Environment(loader=jinja2.FileSystemLoader(folder), **options)
+
+
 def sections(template: Path, given: dict) -> dict[str, str]:
     """Render what stands between the markers of a template, by the markers' names."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(template.parent),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        finalize=cell,
-    )
+    environment = templates(template.parent, finalize=cell)
     environment.globals["percent"] = lambda share, digits=1: f"{100 * share:.{digits}f} %"
     text = environment.get_template(template.name).render(given)
     between = r"<!-- counted: (.*?) -->\n(.*?)\n+<!-- end of \1 -->"

@@ -36,14 +36,17 @@ def essence(source: str, bindings: Bindings | None = None) -> str:
     imports from ``utils`` and ``exercises`` are cut out; so is the module's name where something is
     taken from a module of `bindings` (``metrics.headline`` is ``headline``).
     """
-    return json.dumps(_form(ast.parse(source), bindings or {}))
+    return json.dumps(_form(ast.parse(source), bindings or {}, []))
 
 
-def _form(node: object, bindings: Bindings) -> object:
-    """Return a syntax tree as lists; empty fields are left out, in which Python versions differ."""
+def _form(node: object, bindings: Bindings, taken: list[tuple[str, str]]) -> object:
+    """Return a syntax tree as lists, and add to `taken` what it takes through `bindings`.
+
+    Empty fields are left out, in which Python versions differ.
+    """
     if isinstance(node, list):
         ours = [n for n in node if isinstance(n, ast.ImportFrom) and _ours(n.module)]
-        return [_form(child, bindings) for child in node if child not in ours]
+        return [_form(child, bindings, taken) for child in node if child not in ours]
     if not isinstance(node, ast.AST):
         return repr(node)
     fields = dict(ast.iter_fields(node))
@@ -53,11 +56,16 @@ def _form(node: object, bindings: Bindings) -> object:
         fields["exc"] = node.exc.func
     elif isinstance(node, ast.Assert):
         fields["msg"] = None
+    elif isinstance(node, ast.Name) and bindings.get(node.id, ("", ""))[1]:
+        taken.append(bindings[node.id])
     elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-        if bindings.get(node.value.id, ("", "x"))[1] == "":
-            return _form(ast.Name(node.attr, node.ctx), bindings)
+        module, name = bindings.get(node.value.id, ("", "x"))
+        if not name:
+            taken.append((module, node.attr))
+            return _form(ast.Name(node.attr, node.ctx), {}, taken)
     kept = {name: field for name, field in fields.items() if field is not None and field != []}
-    return [type(node).__name__, *((name, _form(field, bindings)) for name, field in kept.items())]
+    parts = ((name, _form(field, bindings, taken)) for name, field in kept.items())
+    return [type(node).__name__, *parts]
 
 
 def _ours(module: str | None) -> bool:
@@ -84,15 +92,13 @@ def imports(tree: ast.AST, root: Path) -> Bindings:
 
 
 @cache
-def _module(source: str, root: Path) -> tuple[Bindings, dict[str, str]]:
-    """Return what a module imports, and of each name the source that defines it."""
-    tree, lines = ast.parse(source), source.splitlines()
-    definitions: dict[str, list[str]] = {}
+def _module(source: str, root: Path) -> tuple[Bindings, dict[str, ast.Module]]:
+    """Return what a module imports, and of each name the statements that define it."""
+    tree, definitions = ast.parse(source), {}
     for node in tree.body:
-        first = min(n.lineno for n in [node, *getattr(node, "decorator_list", ())])
         for name in defined(node):  # a later statement may change what an earlier one made
-            definitions.setdefault(name, []).extend(lines[first - 1 : node.end_lineno])
-    return imports(tree, root), {name: "\n".join(own) for name, own in definitions.items()}
+            definitions.setdefault(name, ast.Module([], [])).body.append(node)
+    return imports(tree, root), definitions
 
 
 def defined(node: ast.stmt) -> set[str]:
@@ -107,7 +113,7 @@ def reached(source: str, root: Path = ROOT, *, leave_out: tuple[str, ...] = WITH
     """Return the `essence` of all that `source` reaches in utils, by (module, name)."""
     definitions: dict[tuple[str, str], str] = {}
     tree = ast.parse(source)
-    todo = list(used(tree, imports(tree, root)))
+    todo = used(tree, imports(tree, root))
     while todo:
         module, name = todo.pop()
         path = file_of(module, root)
@@ -116,32 +122,18 @@ def reached(source: str, root: Path = ROOT, *, leave_out: tuple[str, ...] = WITH
             continue
         bindings, own = _module(path.read_text(encoding="utf-8"), root)
         if name in own:
-            definitions[module, name] = essence(own[name], bindings)
             names = bindings | {other: (module, other) for other in own}
-            todo += used(ast.parse(own[name]), names)
+            definitions[module, name] = json.dumps(_form(own[name], names, todo))
         elif name in bindings:  # handed on by this module
             todo.append(bindings[name])
     return definitions
 
 
-def used(tree: ast.AST, bindings: Bindings):
-    """Yield (module, name) of what `tree` takes through `bindings`, error messages aside."""
-    todo = [tree]
-    while todo:
-        node = todo.pop()
-        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
-            node = node.exc.func
-        elif isinstance(node, ast.Assert):
-            node = node.test
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            module, name = bindings.get(node.value.id, ("", "x"))
-            if module and not name:
-                yield module, node.attr
-                continue
-        if isinstance(node, ast.Name):
-            if (there := bindings.get(node.id, ("", "")))[1]:
-                yield there
-        todo += ast.iter_child_nodes(node)
+def used(tree: ast.AST, bindings: Bindings) -> list[tuple[str, str]]:
+    """Return (module, name) of what `tree` takes through `bindings`, error messages aside."""
+    taken: list[tuple[str, str]] = []
+    _form(tree, bindings, taken)
+    return taken
 
 
 def source_of(notebook: nbformat.NotebookNode, between: str = "\n") -> str:
@@ -176,16 +168,14 @@ def weights_of(notebook: nbformat.NotebookNode, root: Path = ROOT) -> dict[str, 
     return sums
 
 
-def make(
-    notebook: nbformat.NotebookNode, *, source: str, fingerprint: str, seconds: float
-) -> dict[str, object]:
-    """Return the stamp of a chapter that ran for some seconds on the data named here."""
+def make(notebook: nbformat.NotebookNode, dataset, seconds: float) -> dict[str, object]:
+    """Return the stamp of a chapter that ran for some seconds on a data set."""
     installed = {d.name.lower().replace("_", "-"): d.version for d in metadata.distributions()}
     versions = {"python": platform.python_version()}
     versions |= {name: installed.get(name) or installed[f"{name}-cpu"] for name in PACKAGES}
     return {
         "code": code_hash(notebook),
-        "data": {"source": source, "fingerprint": fingerprint},
+        "data": {"source": dataset.source, "fingerprint": dataset.fingerprint},
         "weights": weights_of(notebook),
         "versions": versions,
         "seconds": round(seconds, 1),

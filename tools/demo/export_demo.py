@@ -5,7 +5,6 @@ what the page needs. `python -m tools.demo.export_demo` needs no real images, an
 nothing has changed.
 """
 
-import json
 import os
 import tempfile
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from PIL import Image
 from tools.book.course import ROOT, ChapterError, definitions
 from tools.demo.install import LARGE, MODEL
 from utils.data.phantom import sample
-from utils.files import hash_file, replace_file, write_json
+from utils.files import hash_file, read_json, replace_file, write_json
 
 FOLDER = ROOT / "_build" / "demo"
 CHECKED = 256  # images; every eighth of them for the larger network
@@ -53,19 +52,13 @@ def export(folder: Path = FOLDER) -> bool:
         path = Path(place) / "model.onnx"
         definitions("13").export_onnx(model, path)
         answer = partial(ask, model)
-        check = compare(asker(path, manifest), answer, images, path, tolerance=TOLERANCE)
+        facts = compare(asker(path, manifest), answer, images, path, tolerance=TOLERANCE)
         large = path.with_name("large.onnx")
-        facts = known_of(path, check) | {"large": export_large(large, images[::8])}
+        facts["large"] = export_large(large, images[::8])
         for file in (path, large):
             replace_file(folder / file.name, file.read_bytes())
     write_json(folder / "manifest.json", manifest | facts)
     return True
-
-
-def known_of(path: Path, check: dict) -> dict:
-    """Return what is known of an exported file."""
-    facts = {"model": path.name, "sha256": hash_file(path), "bytes": path.stat().st_size}
-    return facts | {"check": check | {"images_are": "the phantom"}}
 
 
 def export_large(path: Path, images: np.ndarray) -> dict:
@@ -74,7 +67,7 @@ def export_large(path: Path, images: np.ndarray) -> dict:
 
     from utils.weights import MODELS, network_of, read_certificate
 
-    cards = json.loads((MODELS / "cards.json").read_text(encoding="utf-8"))
+    cards = read_json(MODELS / "cards.json")
     model = network_of("transfer", read_certificate("transfer"), folder=MODELS)
     model = keras.Model(model.input, {"probabilities": model.output})
     size, card = model.input_shape[1:3], cards["transfer"]
@@ -82,17 +75,14 @@ def export_large(path: Path, images: np.ndarray) -> dict:
     halve(path)
     facts = {name: cards[name]["headline"]["most probable class"] for name in ("best", "transfer")}
     facts |= {"temperature": card["calibration"]["temperature"], "images": card["images"]}
-    facts |= {
-        "input": {"name": "image", "size": size},
-        "outputs": {"probabilities": "probabilities"},
-    }
+    facts["input"] = {"name": "image", "size": size}
+    facts["outputs"] = {"probabilities": "probabilities"}
     drawn = np.stack([Image.fromarray(np.uint8(i)).resize(size) for i in images]).astype("float32")
 
     def by_keras(views: np.ndarray) -> list[np.ndarray]:
         return [model.predict_on_batch(views)["probabilities"]]
 
-    check = compare(asker(path, facts), by_keras, drawn, path, tolerance=HALF_TOLERANCE)
-    return known_of(path, check) | facts
+    return compare(asker(path, facts), by_keras, drawn, path, tolerance=HALF_TOLERANCE) | facts
 
 
 def halve(path: Path) -> None:
@@ -122,7 +112,7 @@ def asker(path: Path, manifest: dict) -> Callable:
 def compare(
     ask_file: Callable, ask_model: Callable, images: np.ndarray, path: Path, *, tolerance: float
 ) -> dict:  # fmt: skip
-    """Ask both about float32 images (n, size, size, 3); raise ChapterError unless they agree."""
+    """Describe a file; ChapterError unless both answer float32 images (n, size, size, 3) alike."""
     by_file, by_model = ask_file(images), ask_model(images)
     same = by_file[0].argmax(axis=1) == by_model[0].argmax(axis=1)
     largest = float(np.max([np.abs(a - b).max() for a, b in zip(by_file, by_model, strict=True)]))
@@ -132,7 +122,9 @@ def compare(
             f"images get another top class, the largest difference is {largest:.2g} "
             f"({tolerance:g} is allowed)."
         )
-    return {"images": len(images), "same_class": 1.0, "largest_difference": largest}
+    check = {"images": len(images), "same_class": 1.0, "largest_difference": largest}
+    facts = {"model": path.name, "sha256": hash_file(path), "bytes": path.stat().st_size}
+    return facts | {"check": check | {"images_are": "the phantom"}}
 
 
 if __name__ == "__main__":

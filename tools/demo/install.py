@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from tools.book import npm
-from tools.book.course import ROOT, run_python
+from tools.book.course import ROOT, emptied, run_python
 from utils.files import write_json
 
 # Name in the package onnxruntime-web → name here. The smallest build that runs the model:
@@ -22,9 +22,8 @@ PAGE = ("*.js", "*.css", "samples/*.png")
 
 def install(html: Path, *, root: Path = ROOT) -> list[str]:
     """Fill ``_static/demo/`` of a rendered book; return what is missing, a sentence each."""
-    place = html / "_static" / "demo"
-    shutil.rmtree(place, ignore_errors=True)
-    (place / "samples").mkdir(parents=True)
+    place = emptied(html / "_static" / "demo")
+    (place / "samples").mkdir()
     for path in (path for pattern in PAGE for path in (root / "demo").glob(pattern)):
         shutil.copyfile(path, place / path.relative_to(root / "demo"))
     missing = [*filter(None, (_install_runtime(place, root), _install_model(place, root)))]

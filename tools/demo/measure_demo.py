@@ -17,7 +17,7 @@ from sklearn.metrics import roc_auc_score
 from tools.book.course import definitions, real_images
 from utils import calibration, metrics, splits
 from utils.classes import CLASSES
-from utils.files import replace_file, write_json
+from utils.files import read_json, replace_file, write_json
 from utils.refusal import answer_averaged, features, with_strangeness
 from utils.training import class_shares
 from utils.weights import MODELS, BirthCertificate, load_weights
@@ -54,51 +54,6 @@ def choosing() -> dict:
         "digit": digit,
         "bare skin (drawing)": chapter.bare_skin,
     }
-
-
-def main() -> None:
-    """Fit, measure, store."""
-    dataset = real_images()
-    split = splits.lesion_split(dataset)
-    model, certificate = load_weights("best", dataset, test=split.test)
-    centre, whiten, chosen_by = fit(model, dataset, split)
-    both = with_strangeness(model, centre, whiten)
-    validation = answer_averaged(both, dataset.images[split.validation])
-    test = answer_averaged(both, dataset.images[split.test])
-    threshold = float(np.quantile(validation[1], 1 - SHARE))
-    temperature = calibration.fit_temperature(dataset.labels[split.validation], validation[0])
-    probabilities = calibration.apply_temperature(test[0], temperature)
-    answered = test[1] <= threshold
-    labels = dataset.labels[split.test]
-    lesions = splits.lesion_groups(dataset.metadata)[split.test]
-    scores = metrics.bootstrap(labels[answered], probabilities[answered], lesions[answered])
-    called = probabilities.argmax(axis=1)
-    says = {}
-    for c in CLASSES:
-        rows = answered & (called == c.kaggle_label)
-        says[c.dx] = {"said": int(rows.sum()), "right": int((labels[rows] == c.kaggle_label).sum())}
-        says[c.dx]["melanomas"] = int((labels[rows] == metrics.MEL).sum())
-        says[c.dx] |= _rounded(scores.per_class["PPV"][c.kaggle_label], ("share", "low", "high"))
-    refused = judge(both, threshold, validation[1], test[1], lesions, labels)
-    measured = {
-        "temperature": round(temperature, 6),
-        "shares": class_shares(dataset.labels[split.train]).round(6).tolist(),
-        "says_on": SAYS_ON,
-        "tested": {name: _rounded(number) for name, number in scores.headline.items()}
-        | {"images": int(answered.sum()), "lesions": len(set(lesions[answered]))},
-        "altered": alter(both, threshold, dataset.images[split.test]),
-        "refusal": refused | chosen_by | {"threshold": threshold},
-    }
-    # Nine digits give back the same float32 numbers.
-    refusal = {
-        "weights_sha256": certificate.weights_sha256,
-        "threshold": threshold,
-        "centre": [float(f"{v:.9g}") for v in centre],
-        "whiten": [[float(f"{v:.9g}") for v in row] for row in whiten],
-    }
-    manifest = json.loads((MODELS / "best-manifest.json").read_text(encoding="utf-8"))
-    replace_file(MODELS / "best-refusal.json", json.dumps(refusal, separators=(",", ":")) + "\n")
-    write_json(MODELS / "best-manifest.json", filled(manifest, certificate, says, measured))
 
 
 def filled(manifest: dict, certificate: BirthCertificate, says: dict, measured: dict) -> dict:
@@ -185,4 +140,44 @@ def _auc(own: np.ndarray, foreign: np.ndarray) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    dataset = real_images()
+    split = splits.lesion_split(dataset)
+    model, certificate = load_weights("best", dataset, test=split.test)
+    centre, whiten, chosen_by = fit(model, dataset, split)
+    both = with_strangeness(model, centre, whiten)
+    validation = answer_averaged(both, dataset.images[split.validation])
+    test = answer_averaged(both, dataset.images[split.test])
+    threshold = float(np.quantile(validation[1], 1 - SHARE))
+    temperature = calibration.fit_temperature(dataset.labels[split.validation], validation[0])
+    probabilities = calibration.apply_temperature(test[0], temperature)
+    answered = test[1] <= threshold
+    labels = dataset.labels[split.test]
+    lesions = splits.lesion_groups(dataset.metadata)[split.test]
+    scores = metrics.bootstrap(labels[answered], probabilities[answered], lesions[answered])
+    called = probabilities.argmax(axis=1)
+    says = {}
+    for c in CLASSES:
+        rows = answered & (called == c.kaggle_label)
+        says[c.dx] = {"said": int(rows.sum()), "right": int((labels[rows] == c.kaggle_label).sum())}
+        says[c.dx]["melanomas"] = int((labels[rows] == metrics.MEL).sum())
+        says[c.dx] |= _rounded(scores.per_class["PPV"][c.kaggle_label], ("share", "low", "high"))
+    refused = judge(both, threshold, validation[1], test[1], lesions, labels)
+    measured = {
+        "temperature": round(temperature, 6),
+        "shares": class_shares(dataset.labels[split.train]).round(6).tolist(),
+        "says_on": SAYS_ON,
+        "tested": {name: _rounded(number) for name, number in scores.headline.items()}
+        | {"images": int(answered.sum()), "lesions": len(set(lesions[answered]))},
+        "altered": alter(both, threshold, dataset.images[split.test]),
+        "refusal": refused | chosen_by | {"threshold": threshold},
+    }
+    # Nine digits give back the same float32 numbers.
+    refusal = {
+        "weights_sha256": certificate.weights_sha256,
+        "threshold": threshold,
+        "centre": [float(f"{v:.9g}") for v in centre],
+        "whiten": [[float(f"{v:.9g}") for v in row] for row in whiten],
+    }
+    manifest = read_json(MODELS / "best-manifest.json")
+    replace_file(MODELS / "best-refusal.json", json.dumps(refusal, separators=(",", ":")) + "\n")
+    write_json(MODELS / "best-manifest.json", filled(manifest, certificate, says, measured))

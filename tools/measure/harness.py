@@ -6,7 +6,6 @@ What is imported at the top counts to the memory that each process holds, so tha
 import contextlib
 import datetime
 import importlib
-import json
 import multiprocessing
 import os
 import platform
@@ -17,7 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from utils.files import replace_file, write_json
+from utils.files import read_json, replace_file, write_json
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "models"
@@ -81,7 +80,7 @@ def occasion() -> dict:
 
 def stored(name: str) -> dict:
     """Return what ``models/NAME.json`` holds."""
-    return json.loads((MODELS / f"{name}.json").read_text(encoding="utf-8"))
+    return read_json(MODELS / f"{name}.json")
 
 
 def store(name: str, results: dict) -> None:

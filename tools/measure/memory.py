@@ -17,8 +17,6 @@ from pathlib import Path
 from tools.measure import harness
 from tools.measure.harness import measured, peak_memory
 
-SIZES = (64, 128, 224)  # pixels, for the streaming
-
 
 def measure(*words: str) -> None:
     """Store the numbers of the chapters whose names begin so (none: all), or of the streaming."""
@@ -62,8 +60,8 @@ def run(*, chapter: str, **parameters: int) -> dict:
     return {"seconds": round(seconds, 1), "peak_mb": round(largest), "data": data}
 
 
-def streamed(*, sizes: tuple[int, ...] = SIZES, apart=harness.apart) -> dict:
-    """Measure all sizes, each step in a process of its own."""
+def streamed(*, sizes: tuple[int, ...] = (64, 128, 224), apart=harness.apart) -> dict:
+    """Measure all sizes (pixels), each step in a process of its own."""
     results = harness.occasion() | {"nothing": apart("memory.batches"), "sizes": []}
     for size in sizes:
         with tempfile.TemporaryDirectory(prefix="stream-") as folder:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime
-import statistics
 import time
 from pathlib import Path
 
@@ -45,8 +44,7 @@ def original(*, folder: str, epochs: int, judge: bool = True) -> dict:
         x = np.array(x).reshape(-1, 28, 28, 3)
         keras.utils.set_random_seed(0)
         model, file = original_cnn(), f"{folder}/best.weights.h5"
-        loss = "sparse_categorical_crossentropy"
-        model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=loss, metrics=["accuracy"])
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
         keep = {"monitor": "val_accuracy", "save_best_only": True, "save_weights_only": True}
         fit = {"epochs": epochs, "batch_size": 128, "validation_split": 0.2, "verbose": 0}
         fit["callbacks"] = [keras.callbacks.ModelCheckpoint(file, **keep)]
@@ -84,22 +82,19 @@ def device(*, rows: int | None = None) -> dict:
         for number in range(len(batches)):
             batches[number]
     model = compiled(BUILDERS[BEST.network](), BEST, steps=(2 + EPOCHS) * len(batches))
-    starts, ends = [], []
-    clock = keras.callbacks.LambdaCallback(
-        on_epoch_begin=lambda *_: starts.append(time.perf_counter()),
-        on_epoch_end=lambda *_: ends.append(time.perf_counter()),
-    )
+    ends = []
+    clock = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: ends.append(time.perf_counter()))
     # In one call: JAX cannot go on with averaged weights, whose buffers two variables share. The
     # step is compiled in the first epoch, under JAX once more in the second.
     model.fit(batches, epochs=2 + EPOCHS, callbacks=[clock], verbose=0)
-    seconds = [end - start for start, end in zip(starts, ends, strict=True)][2:]
+    seconds = np.diff(ends)[1:]
     row = {
         "device": device_name(),
         "backend": backend,
         "version": versions()[backend],
         "batch": BEST.batch_size,
         "rows": len(batches.rows),
-        "seconds": round(statistics.median(seconds), 2),
+        "seconds": round(float(np.median(seconds)), 2),
         "batches_seconds": round(alone["seconds"], 4),
         "data": dataset.source,
         "date": datetime.date.today().isoformat(),

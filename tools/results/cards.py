@@ -6,7 +6,6 @@
 Only what stands between two markers is written, as the templates in pages/ say.
 """
 
-import json
 import re
 import sys
 from pathlib import Path
@@ -19,7 +18,7 @@ from tools.results import card_measure
 from utils import metrics
 from utils.classes import CLASSES
 from utils.data import load_external, load_ham10000
-from utils.files import replace_file, write_json
+from utils.files import read_json, replace_file, write_json
 from utils.weights import read_certificate, read_contaminated_run, read_run, run_names
 
 DATA, MODELS = ROOT / "data", ROOT / "models"
@@ -67,7 +66,7 @@ def stored() -> dict[str, dict]:
     """Return all that was measured, under the names that the templates use."""
     files = {"counts": COUNTS, "measured": DATA / "phantom.json", "cards": NUMBERS}
     files |= {"demo": MODELS / "best-manifest.json", "looking": MODELS / "looking_inside.json"}
-    return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in files.items()}
+    return {name: read_json(path) for name, path in files.items()}
 
 
 def pages(numbers: dict[str, dict]) -> dict[Path, str]:

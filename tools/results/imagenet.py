@@ -25,8 +25,7 @@ SOURCE = {
 
 def convert(state: dict[str, np.ndarray], body: keras.Model) -> None:
     """Give a body the weights of PyTorch's network: one after the other, by kind and shape."""
-    names = [name for name in state if not name.endswith("num_batches_tracked")]
-    names = iter(name for name in names if not name.startswith("_fc"))
+    names = (n for n in state if not (n.startswith("_fc") or n.endswith("num_batches_tracked")))
     for layer in body.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             own = [next(names) for _ in range(4)]

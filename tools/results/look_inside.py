@@ -16,13 +16,13 @@ import numpy as np
 import pandas as pd
 
 from tools.book import stamp
-from tools.book.course import ROOT, ChapterError, definitions, real_images
+from tools.book.course import ROOT, ChapterError, defines, definitions, real_images
 from tools.results.card_measure import as_record
 from utils.augment import predict_averaged
 from utils.calibration import for_shares
 from utils.classes import DX
 from utils.data import load_external, load_ham10000
-from utils.files import write_json
+from utils.files import read_json, write_json
 from utils.metrics import decide, interval
 from utils.splits import lesion_groups, lesion_split
 from utils.training import class_shares
@@ -182,11 +182,10 @@ def subgroups(m: Material) -> dict:
     *left_out, by_source = of_runs("without-")
     judged["source left out"] = *left_out, by_source[["source"]]
     outside = load_external()
-    lesions, by_source = lesion_groups(outside.metadata), outside.metadata[["dataset"]]
+    lesions = lesion_groups(outside.metadata)
+    source = outside.metadata["dataset"].to_frame("source")
     for name in WEIGHTS:
-        answers = m.answer(name, outside.images)
-        given = outside.labels, answers, lesions, by_source.rename(columns={"dataset": "source"})
-        judged[f"{name}, outside"] = given
+        judged[f"{name}, outside"] = outside.labels, m.answer(name, outside.images), lesions, source
     name, pixels = LARGER
     larger, outside = load_ham10000(pixels), load_external(pixels)
     network, _ = load_weights(name, larger, test=rows)
@@ -281,12 +280,8 @@ def made_from_files() -> dict[str, dict]:
 
 def code_hash(source: str, names: list[str]) -> str:
     """Return 16 digits that name functions and CONSTANTS of `source` and what they reach there."""
-    defined = {
-        name: node
-        for node in ast.parse(source).body
-        for name in stamp.defined(node)
-        if isinstance(node, ast.FunctionDef) or name.isupper()
-    }
+    nodes = filter(defines, ast.parse(source).body)
+    defined = {name: node for node in nodes for name in stamp.defined(node)}
     todo, reached = set(names), {}
     while todo:
         name = todo.pop()
@@ -300,7 +295,7 @@ def code_hash(source: str, names: list[str]) -> str:
 if __name__ == "__main__":
     material = Material()
     data = {"data": material.dataset.fingerprint, "split": material.split.fingerprint}
-    results = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {"made_from": {}}
+    results = read_json(FILE) if FILE.exists() else {"made_from": {}}
     for part, made_from in zip(PARTS, made_from_files().values(), strict=True):
         if results["made_from"].get(name := part.__name__) != made_from | data:
             print(name, flush=True)

@@ -21,7 +21,7 @@ import keras
 import numpy as np
 import pandas as pd
 from scipy.fft import dctn
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 from scipy.special import logsumexp
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
@@ -32,7 +32,7 @@ from utils.augment import symmetry
 from utils.classes import DX
 from utils.data import PHANTOM, LesionImages, phantom
 from utils.data.phantom import COMPONENTS, DX_TYPES, LEVELS, MARGIN, PIXELS, SIZE, TURNS
-from utils.files import hash_file, replace_file, write_json
+from utils.files import hash_file, read_json, replace_file, write_json
 from utils.metrics import Interval, headline, interval, resample_weights, weighted_auc
 from utils.models import original_cnn
 from utils.splits import Split, lesion_groups, lesion_split
@@ -51,7 +51,7 @@ PRIOR_IMAGES, PRIOR_MEAN = 100, 2  # weight of the prior covariance and mean, co
 
 
 def fit(images: np.ndarray, labels: np.ndarray, metadata: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Fit the model to images (N, 28, 28, 3), labels (N,) and metadata (N rows); for `save`.
+    """Fit the model to images (N, 28, 28, 3), labels (N,) and metadata (N rows); for `store`.
 
     A lesion has no right way up, so all eight symmetries of an image count as data: which one a
     component of a mixture sees is one more hidden variable of the EM algorithm.
@@ -145,8 +145,7 @@ def _mixture(scores, lesion, within, *, rounds: int = 20):
 
 def _support(share: np.ndarray, lesion: np.ndarray) -> np.ndarray:
     """How many images and how many lesions (one at most each) components rest on, (n, 2)."""
-    index = np.unique(lesion, return_inverse=True)[1]
-    per_lesion = np.stack([np.bincount(index, s) for s in share.T])
+    per_lesion = np.stack([np.bincount(lesion, s) for s in share.T])
     return np.stack([share.sum(0), per_lesion.clip(max=1).sum(1)], axis=1)
 
 
@@ -158,10 +157,9 @@ def _log_density(scores, mean, factor) -> np.ndarray:
 def _whiten(scores, lesion, means, factors) -> tuple[np.ndarray, np.ndarray]:
     """For each lesion choose the component and orientation that suit all its images best."""
     log = np.stack([_log_density(scores, m, f) for m, f in zip(means, factors, strict=True)], -1)
-    names, index = np.unique(lesion, return_inverse=True)
-    total = np.zeros((len(names), log.shape[0] * log.shape[2]))
-    np.add.at(total, index, log.transpose(1, 0, 2).reshape(len(lesion), -1))
-    turn, component = np.divmod(total.argmax(1)[index], len(means))
+    each = pd.DataFrame(log.transpose(1, 0, 2).reshape(len(lesion), -1))
+    total = each.groupby(lesion).transform("sum").to_numpy()
+    turn, component = np.divmod(total.argmax(1), len(means))
     white = np.empty(scores.shape[1:], dtype=np.float32)
     for k in np.unique(component):
         rows = np.flatnonzero(component == k)
@@ -181,8 +179,7 @@ def _likeness(white: np.ndarray, lesion: np.ndarray) -> np.ndarray:
     for t in range(LEVELS):
         x, y = a[level == t], b[level == t]
         raw = (x * y).sum(0) / np.sqrt((x**2).sum(0) * (y**2).sum(0))
-        padded = np.pad(raw, 4, mode="edge")
-        result[t] = np.convolve(padded, np.ones(9) / 9, mode="valid")
+        result[t] = uniform_filter1d(raw, 9, mode="nearest")
     return result.clip(0, 0.98)
 
 
@@ -213,21 +210,19 @@ def _tables(metadata: pd.DataFrame, labels: np.ndarray) -> dict:
     """Count lesions per class by two features at a time; never a row of a patient."""
     most, none = phantom.MOST_IMAGES, len(phantom.AGES) - 1
     age = metadata["age"].floordiv(5).clip(0, none - 1).fillna(none).astype(int)
-    dx_type = pd.Categorical(metadata["dx_type"], categories=DX_TYPES).codes
-    features = {"label": labels, "type": dx_type, "age": age, "band": phantom.AGE_BANDS[age]}
-    for name, column in (("sex", "sex"), ("site", "localization")):
-        names = phantom.SEXES if name == "sex" else phantom.SITES
-        known = metadata[column].fillna("unknown")
-        features[name] = pd.Categorical(known, categories=names).codes
-    features["dataset"] = pd.Categorical(metadata["dataset"], categories=phantom.DATASETS).codes
+    known = metadata.rename(columns={"dx_type": "type", "localization": "site"})
+    known = known.fillna({"sex": "unknown", "site": "unknown"})
+    listed = {"type": DX_TYPES, "sex": phantom.SEXES, "site": phantom.SITES}
+    listed["dataset"] = phantom.DATASETS
+    features = {name: pd.Categorical(known[name], values).codes for name, values in listed.items()}
+    features |= {"label": labels, "age": age, "band": phantom.AGE_BANDS[age]}
     if min(features["dataset"]) < 0:
         raise ValueError("the column dataset is missing; use the official HAM10000_metadata")
     grouped = pd.DataFrame(features).groupby(metadata["lesion_id"].to_numpy())
     lesions = grouped.first().assign(images=grouped.size().clip(upper=most) - 1)
     lesions["kind"] = 2 * lesions["type"] + (lesions["images"] > 0)
-    sizes = {"type": len(DX_TYPES), "kind": 2 * len(DX_TYPES), "images": most, "band": 5}
-    sizes |= {"sex": len(phantom.SEXES), "age": none + 1, "site": len(phantom.SITES)}
-    sizes |= {"dataset": len(phantom.DATASETS)}
+    sizes = {name: len(values) for name, values in listed.items()}
+    sizes |= {"kind": 2 * len(DX_TYPES), "images": most, "age": none + 1, "band": 5}
 
     def count(first: str, second: str, least: int = MIN_CELL) -> np.ndarray:
         table = np.zeros((len(DX), sizes[first], sizes[second]), dtype=np.uint16)
@@ -243,17 +238,14 @@ def _tables(metadata: pd.DataFrame, labels: np.ndarray) -> dict:
     return tables | {"lesions": count("type", "images", 0)}
 
 
-def save(parameters: dict[str, np.ndarray], path: Path = phantom.PARAMETERS) -> None:
-    """Write the parameters as a compressed npz without pickles, whole or not at all."""
+def store(parameters: dict[str, np.ndarray], folder: Path = DATA) -> None:
+    """Store parameters and metadata; put sizes and check sums into the Croissant description."""
+    path = folder / phantom.PARAMETERS.name
     replace_file(path, lambda file: np.savez_compressed(file, **parameters))
-
-
-def store_records(folder: Path = DATA) -> None:
-    """Store the phantom's metadata; put sizes and check sums into its Croissant description."""
-    rows = phantom.sample(path=folder / "phantom.npz")[2].to_csv(index=False, lineterminator="\n")
+    rows = phantom.sample(path=path)[2].to_csv(index=False, lineterminator="\n")
     replace_file(folder / "phantom_metadata.csv.gz", gzip.compress(rows.encode(), 9, mtime=0))
     path = folder / "croissant-phantom.json"
-    description = json.loads(path.read_text(encoding="utf-8"))
+    description = read_json(path)
     for file in description["distribution"]:
         file["contentSize"] = f"{(folder / file['name']).stat().st_size} B"
         file["sha256"] = hash_file(folder / file["name"])
@@ -342,8 +334,7 @@ if __name__ == "__main__":
         train = lesion_split(real).train
         given = real.images[train], real.labels[train], real.metadata.iloc[train]
         # How a data set is divided tells nothing about a person, and the counts must be exact.
-        save(fit(*given) | {"lesions": _tables(real.metadata, real.labels)["lesions"]})
-        store_records()
+        store(fit(*given) | {"lesions": _tables(real.metadata, real.labels)["lesions"]})
     if not check(real):
         sys.exit(
             f"This is wanted: macro AUC {LEAST_AUC} or more for every seed, and membership AUC "

@@ -21,6 +21,7 @@ from pathlib import Path
 import nbformat
 from nbclient.exceptions import CellExecutionError
 
+from tools.book import course
 from tools.book.course import ROOT, chapters, copy_working_tree, run_cells, small, text_output
 
 # Outside the course, or the set-up cells would find that and fetch nothing.
@@ -37,9 +38,7 @@ def installed() -> dict[str, str]:
 
 def make_repository(folder: Path, *, root: Path = ROOT) -> str:
     """Put the working tree into a git repository of its own in `folder`; return its address."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    copy_working_tree(folder, root=root)
+    copy_working_tree(course.emptied(folder), root=root)
     git = ["git", "-c", "user.name=course", "-c", "user.email=course@example.org"]
     for words in ("init --quiet --initial-branch main", "add --all", "commit --quiet -m fork"):
         subprocess.run([*git, *words.split()], cwd=folder, check=True)
@@ -51,9 +50,7 @@ def run(chapter: Path, *, repository: str) -> str:
 
     The set-up cell clones `repository`.
     """
-    folder = FOLDER / "run" / chapter.stem
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder = course.emptied(FOLDER / "run" / chapter.stem)
     notebook = small(nbformat.read(chapter, as_version=4))
     for cell in notebook.cells:
         own = r'(?m)^(REPOSITORY, VERSION = )".*"$'

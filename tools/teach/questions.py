@@ -10,8 +10,8 @@ import html
 import json
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import jinja2
 import nbformat
@@ -20,6 +20,7 @@ from text2qti.config import Config
 from text2qti.qti import QTI
 from text2qti.quiz import Quiz
 
+from tools.book import splice
 from tools.book.course import ROOT, ChapterError, chapters
 from utils import quiz
 from utils.files import replace_file
@@ -28,8 +29,7 @@ OUT, EXAM = ROOT / "_build" / "questions", ROOT / "_build" / "exam"
 BANK = ROOT / "teaching" / "exam-bank.md"
 
 
-@dataclass(frozen=True)
-class ExamQuestion:
+class ExamQuestion(NamedTuple):
     """A question of the exam bank; its texts are Markdown.
 
     `kind` is "multiple choice", "short answer", "read a table" or "essay…"; `options` has the
@@ -74,10 +74,7 @@ def _question(part: str) -> ExamQuestion:
 
 def templates(folder: str) -> jinja2.Environment:
     """Return the templates of a folder in teaching/, with filters for texts in Markdown."""
-    pages = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(ROOT / "teaching" / folder), trim_blocks=True,
-        undefined=jinja2.StrictUndefined, autoescape=jinja2.select_autoescape(["html", "xml"]),
-    )  # fmt: skip
+    pages = splice.templates(ROOT / "teaching" / folder, autoescape=jinja2.select_autoescape())
     pages.filters["markdown"] = MarkdownIt("commonmark", {"html": False}).enable("table").render
     pages.filters["line"] = lambda text: " ".join(text.split())
     return pages
@@ -86,9 +83,8 @@ def templates(folder: str) -> jinja2.Environment:
 def exam(numbers: list[str]) -> dict[str, str]:
     """Return the sheet and the key, as HTML, with the questions of these numbers in this order."""
     bank = {str(question.number): question for question in exam_questions()}
-    if unknown := [number for number in numbers if number not in bank]:
-        named = ", ".join(unknown)
-        raise ChapterError(f"The exam bank has no question {named}; it has 1 to {len(bank)}.")
+    if unknown := ", ".join(number for number in numbers if number not in bank):
+        raise ChapterError(f"The exam bank has no question {unknown}; it has 1 to {len(bank)}.")
     asked, page = [bank[number] for number in numbers], templates("exam").get_template("exam.html")
     return {name: page.render(questions=asked, key=name == "key") for name in ("sheet", "key")}
 
@@ -100,11 +96,10 @@ def quiz_questions(number: str) -> list[dict]:
     """Return the quiz of a chapter, in the form of its schema, with Markdown for plain text."""
 
     def marked_up(part: dict) -> dict:
-        texts = {key: part[key] for key in ("question", "answer", "feedback") if key in part}
         signs = r"([\\`*_{}\[\]()#+.!$^~-])"
-        return part | {
-            k: re.sub(signs, r"\\\1", html.escape(t, quote=False)) for k, t in texts.items()
-        }
+        for key in part.keys() & {"question", "answer", "feedback"}:
+            part[key] = re.sub(signs, r"\\\1", html.escape(part[key], quote=False))
+        return part
 
     questions = json.loads(json.dumps(quiz.read_quiz(number)), object_hook=marked_up)
     return [{"name": f"{number}, {n}", "points": 1} | q for n, q in enumerate(questions, 1)]

@@ -10,7 +10,6 @@ import sys
 from base64 import b64encode
 from pathlib import Path
 
-import jinja2
 import nbformat
 import numpy as np
 from markdown_it import MarkdownIt
@@ -23,6 +22,7 @@ from pygments.lexers import PythonLexer
 
 from tools.book.course import ROOT, ChapterError, chapters, pictures
 from tools.book.npm import NpmError, install
+from tools.book.splice import templates
 from tools.teach import student
 from utils.files import replace_file
 
@@ -99,8 +99,7 @@ def _slide(cell: nbformat.NotebookNode) -> dict:
 
 def _pictures(cell: nbformat.NotebookNode) -> tuple[str, list[Markup]] | None:
     """Return layout and HTML of the pictures that a code cell made, if it made any."""
-    images = pictures(cell)
-    if not images:
+    if not (images := pictures(cell)):
         return None
     alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
     if not alt:
@@ -134,8 +133,10 @@ def _texts(cell: nbformat.NotebookNode) -> list[Markup]:
     for output in cell.get("outputs", ()):
         data = output.get("data", {})
         if "text/html" in data:
-            tables = re.findall(r"<table.*?</table>", data["text/html"], re.DOTALL)[:1]
-            parts += [Markup(re.sub(r"<(t\w+) [^>]*>", _plain_tag, table)) for table in tables]
+            # Without the styles of the tags; a cell with words gets a class for its own.
+            for table in re.findall(r"<table.*?</table>", data["text/html"], re.DOTALL)[:1]:
+                table = re.sub(r"<(t\w+) [^>]*text-align: left[^>]*>", r'<\1 class="words">', table)
+                parts.append(Markup(re.sub(r'<(t\w+) (?!class="words">)[^>]*>', r"<\1>", table)))
             continue
         text = strip_ansi(output.get("text") or data.get("text/plain", "")).strip("\n")
         parts += [_pre(text, escape(text))] if text.strip() else []
@@ -151,12 +152,6 @@ def _pre(text: str, html: Markup) -> Markup:
     return Markup(f"<pre{short}>{html}</pre>")
 
 
-def _plain_tag(tag: re.Match) -> str:
-    """Return a tag of a table without its styles; of a cell with words its class stays."""
-    words = ' class="words"' if "text-align: left" in tag[0] else ""
-    return f"<{tag[1]}{words}>"
-
-
 def write(decks: list[dict], folder: Path, *, modules: Path) -> Path:
     """Write into `folder` decks, reveal.js and, returned, the page that lists the decks."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -166,8 +161,7 @@ def write(decks: list[dict], folder: Path, *, modules: Path) -> Path:
         for name in names:
             shutil.copyfile(modules / "reveal.js" / name, target / Path(name).name)
     shutil.copyfile(SOURCE / "slides.css", folder / "reveal" / "slides.css")
-    templates = {"loader": jinja2.FileSystemLoader(SOURCE), "undefined": jinja2.StrictUndefined}
-    pages = jinja2.Environment(**templates, autoescape=True, trim_blocks=True)
+    pages = templates(SOURCE, autoescape=True)
     for one in decks:
         replace_file(folder / f"{one['name']}.html", pages.get_template("deck.html").render(one))
     replace_file(folder / "index.html", pages.get_template("index.html").render(decks=decks))

@@ -25,7 +25,6 @@ from utils.files import replace_file
 FOLDER = ROOT / "_build" / "classroom"
 STUDENT = "reading-skin-student"
 WITHOUT_SOLUTIONS = TagRemovePreprocessor(remove_cell_tags={"solution"})
-STEPS = (WITHOUT_SOLUTIONS, ClearOutputPreprocessor())
 KEPT = ("cellView", "jupyter", "mystnb", "tags")  # of a cell's metadata; not times, not slides
 README, ZIP_README = (ROOT / "teaching" / f"{name}.txt" for name in ("classroom", "student-copies"))
 NOTE = "*This copy has no solutions and no outputs: run it from the top, and ask your teacher.*"
@@ -41,9 +40,8 @@ IN_BOOK = r"\]\((?:\.\./)?(teaching/classroom-server|teaching/evening-before|try
 
 def student_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Return a chapter without solutions, outputs, counts, stamp and slides, and a note on that."""
-    fresh = copy.deepcopy(notebook)
-    for step in STEPS:
-        fresh, _ = step.preprocess(fresh, {})
+    fresh, _ = WITHOUT_SOLUTIONS.preprocess(copy.deepcopy(notebook), {})
+    fresh, _ = ClearOutputPreprocessor().preprocess(fresh, {})
     for key in set(fresh.metadata) - {"kernelspec", "language_info"}:
         del fresh.metadata[key]
     for cell in fresh.cells:

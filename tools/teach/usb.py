@@ -19,7 +19,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from tools.book import course, render
-from tools.book.course import ROOT, ChapterError, run_python
+from tools.book.course import ROOT, ChapterError, emptied, run_python
 from tools.teach.student import HANDOUTS, WITHOUT_SOLUTIONS, classroom
 from utils.data import photographs, records
 from utils.files import replace_file
@@ -130,9 +130,7 @@ def _wheels(folder: Path, lock: Path) -> None:
     """Download what the lock names, hashes checked; files that are no longer in it are removed."""
     print("Packages: downloading what is missing (1 to 2 GB at the first time)", flush=True)
     folder.mkdir(parents=True, exist_ok=True)
-    fresh = folder.with_name(".wheels")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir()
+    fresh = emptied(folder.with_name(".wheels"))
     words = "download --quiet --disable-pip-version-check --only-binary :all: --require-hashes"
     words = [*words.split(), "--requirement", lock, "--dest", fresh, "--find-links", folder]
     if run_python(["-m", "pip", *words], capture=False).returncode:
@@ -149,6 +147,5 @@ if __name__ == "__main__":
     size = sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file())
     print(f"Ready to be copied: {FOLDER} ({size / 1e6:,.0f} MB). Images: {said}")
     if "phantom" in said:
-        print(
-            f"\n!!! {PHANTOM}\n!!! Put images into data/raw/ (data-and-licence.md), run it again."
-        )
+        print(f"\n!!! {PHANTOM}")
+        print("!!! Put images into data/raw/ (data-and-licence.md), run it again.")
