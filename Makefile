@@ -65,7 +65,7 @@ marks: given-folder $(STAMP) ## run submitted notebooks and write a table and re
 	@$(RUN) -m tools.teach.marks "$(FOLDER)"
 
 usb: $(STAMP) ## fill _build/usb for a room without internet: for students and for the teacher (2 GB)
-	@test -d _build/html || { $(RUN) -m tools.book.render && $(FINISH); }
+	@$(RUN) -m tools.book.render && $(FINISH)
 	@$(RUN) -m tools.teach.usb
 
 fork: given-url $(STAMP) ## let everything point to your fork: URL=https://github.com/you/name (BRANCH=main)

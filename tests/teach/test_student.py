@@ -84,7 +84,7 @@ def _rules(part: list[nbformat.NotebookNode], place: int) -> dict[str, object]:
     told = solution.metadata
     hidden, prompt = told.get("jupyter", {}), told.get("mystnb", {}).get("code_prompt_show")
     folded = hidden.get("source_hidden"), told.get("cellView"), prompt
-    heading = re.match(rf"### Exercise {place}: \S", task.source)
+    heading, call = re.match(rf"### Exercise {place}: \S", task.source), f"check.exercise_{place}("
     minutes = re.search(r"^\*\d+ minutes? · [^*\n]+\*$", task.source, re.MULTILINE)
     first, title = solution.source.partition("\n")[0], "# @title Solution"
     return {
@@ -92,9 +92,7 @@ def _rules(part: list[nbformat.NotebookNode], place: int) -> dict[str, object]:
         "its minutes are not stated, as in '*5 minutes · predict, then run*'": minutes,
         f"it has no hint: {hint}": re.search(hint, task.source, re.DOTALL),
         f"its starter has no answer_{place}": f"answer_{place}" in starter.source,
-        f"its starter must end with check.exercise_{place}(…)": check.startswith(
-            f"check.exercise_{place}("
-        ),
+        f"its starter must end with {call}…)": check.startswith(call),
         "its solution must end with the same call of the check as its starter": check == again,
         f"its solution must begin with '{title}'": first == title,
         f"its solution must be folded: {FOLDED}": folded == (True, "form", "Show the solution"),
@@ -108,10 +106,8 @@ def test_exercises_are_complete_and_stored_outputs_say_that_solutions_are_right(
     assert not problems(notebook, number=path.name[:2])
     again = f"Run `make publish CHAPTERS={path.name[:2]}` with the real images."
     for place, (_, starter, solution, _) in enumerate(groups(notebook), 1):
-        for name, cell, wanted in (
-            ("starter", starter, r"… Your turn|✗ Not yet"),
-            ("solution", solution, "✓ Right"),
-        ):
+        both = ("starter", starter, "… Your turn|✗ Not yet"), ("solution", solution, "✓ Right")
+        for name, cell, wanted in both:
             said = [o.data.get("text/plain", "") for o in cell.outputs if "data" in o]
             assert said and re.match(wanted, said[-1]), (
                 f"{path.name}, exercise {place}: the {name}'s check says {said}. {again}"

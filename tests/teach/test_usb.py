@@ -11,6 +11,7 @@ import pytest
 
 from tests import datafiles
 from tools.book.course import ChapterError
+from tools.book.set_repository import address
 from tools.teach import usb
 from utils.data import find
 
@@ -25,11 +26,12 @@ def course(tmp_path, monkeypatch):
     ):  # fmt: skip
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(name)
+    link = new.new_markdown_cell("[AUC](../teaching/glossary.md#AUC) [it](../try-it.md)")
     answer = new.new_code_cell("answer = 7", metadata={"tags": ["solution"]})
     (root / "chapters").mkdir()
-    nbformat.write(new.new_notebook(cells=[answer]), root / "chapters" / "01_data.ipynb")
+    nbformat.write(new.new_notebook(cells=[link, answer]), root / "chapters" / "01_data.ipynb")
     (root / "_toc.yml").write_text("parts: [{chapters: [{file: chapters/01_data}]}]")
-    (root / "_config.yml").write_text("repository: {url: https://github.com/O/n, branch: main}")
+    (root / "_config.yml").write_text(f"repository: {{url: {address()}, branch: main}}")
     (root / ".gitignore").write_text(".venv/\ndata/cache/\ndata/raw/\n_build/\n")
     subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
     datafiles.make(tmp_path / "images", "zips")
@@ -61,6 +63,9 @@ def test_students_get_no_solution_and_the_teacher_everything(course, tmp_path):
     for name in (name for name in files if name.startswith("student/") and "/raw/" not in name):
         text = files[name].read_text(encoding="utf-8")
         assert "answer = 7" not in text and "teacher/" not in text, name
+        links = "[AUC](../teaching/glossary.md#AUC) [it](https://"
+        assert links in text or not name.endswith(".ipynb")
+        assert "Colab" not in text or "/OWNER/" not in address(), "a link that leads nowhere"
 
 
 @pytest.mark.parametrize("form", ["zips", "jpegs", "jpegs in folders", "csv"])
@@ -99,7 +104,10 @@ def test_students_book_has_no_solution_and_no_page_of_the_teacher(tmp_path, monk
     staged = []
     monkeypatch.setattr(usb.render, "publish_html", lambda folder, *_, html: staged.append(folder))
     monkeypatch.setattr(usb, "run_python", lambda words, **_: staged.append(words))
+    (tmp_path / "slides").mkdir()
+    (tmp_path / "slides" / "a.html").write_text('a<aside class="notes">b\nc</aside>d')
     usb.students_book(tmp_path)
+    assert (tmp_path / "slides" / "a.html").read_text() == "ad"
     chapters = list(staged[0].glob("chapters/*.ipynb"))
     cells = [cell for path in chapters for cell in nbformat.read(path, as_version=4).cells]
     assert len(chapters) > 10 and any(cell.get("outputs") for cell in cells)

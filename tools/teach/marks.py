@@ -250,7 +250,7 @@ def write(rows: list[dict], out: Path) -> None:
         where = f"{row['chapter'] or row['file']}, exercise {row['exercise'] or '–'}"
         line = f"- {where}: **{row['result']}**. {html.escape(row['message'])}"
         reports.setdefault(row["student"], [f"# {row['student']}\n"]).append(line)
-    files = {re.sub(r"[^\w.-]+", "_", k)[:80] + ".md": "\n".join(reports[k]) for k in reports}
+    files = {re.sub(r"[^\w. -]+", "_", k)[:80] + ".md": "\n".join(reports[k]) for k in reports}
     files["marks.csv"] = "\ufeff" + text.getvalue()  # by this mark Excel knows UTF-8
     for name, content in files.items():
         replace_file(out / name, content.encode("utf-8", "replace"))

@@ -35,6 +35,7 @@ PARTS = (
     ".binder", "pyproject.toml", "requirements.lock", "LICENSE", ".gitignore", "troubleshooting.md",
     "data-and-licence.md", "reporting-checklist.md", *(f"teaching/{name}*.md" for name in HANDOUTS),
 )  # fmt: skip
+HERE = rf"(teaching/(?:{'|'.join(HANDOUTS)})[\w-]*)"
 IN_BOOK = r"\]\((?:\.\./)?(teaching/classroom-server|teaching/evening-before|try-it)\.md"
 
 
@@ -101,17 +102,22 @@ def _write(folder: Path, url: str, root: Path) -> None:
     copy_working_tree(folder, *PARTS, root=root)
     for name, text in (texts := copies(root)).items():
         replace_file(folder / "chapters" / name, text)
-    lines = "\n".join(f"- [{name}](chapters/{name}) ([Colab]({{colab}}{name}))" for name in texts)
     where, branch = address(root).rpartition("github.com/")[2], address(root, "branch")
     colab = f"https://colab.research.google.com/github/{where}/blob/{branch}/chapters/"
-    readme = README.read_text(encoding="utf-8").replace("CHAPTERS", lines)
-    replace_file(folder / "README.md", readme.format(where=where, branch=branch, colab=colab))
+    lines = "\n".join(f"- [{name}](chapters/{name}) ([Colab]({colab}{name}))" for name in texts)
+    readme = README.read_text(encoding="utf-8").format(where=where, branch=branch)
+    readme = readme.replace("CHAPTERS", lines)
+    if not url and "OWNER/" in where:  # it is nowhere on the web yet
+        readme = re.sub(r"(?m) \(\[Colab.*$|^.*(\[Binder|\*Colab).*\n", "", readme)
+    replace_file(folder / "README.md", readme)
     book = own = pages_address(root)
     if url:
         set_address(url, folder, new_branch="main")
         own = pages_address(folder)
     for path in [*folder.rglob("*.md"), *folder.glob("chapters/*.ipynb")]:
         text = path.read_text(encoding="utf-8").replace(own, book)  # a class has no book of its own
+        if not url:  # read where it stands, without a network, too
+            text = re.sub(rf"\]\({book}/{HERE}\.html", r"](../\1.md", text)
         replace_file(path, re.sub(IN_BOOK, rf"]({book}/\1.html", text))
     (folder / "_config.yml").unlink()
     copy_working_tree(folder, "CITATION.cff", root=root)  # which names the course
@@ -130,7 +136,8 @@ def commit(folder: Path) -> str:
 if __name__ == "__main__":
     where, url = [*sys.argv[1:], "", ""][:2]
     place = classroom(Path(where).expanduser().resolve() if where else FOLDER, url)
-    archive = build({p.name: p.read_text("utf-8") for p in place.glob("chapters/*")}, where=url)
+    texts = {p.name: p.read_text("utf-8") for p in place.glob("chapters/*")}
+    archive = build(texts if url else None, where=url)
     print(f"The class's repository: {place}\nIts chapters alone, to upload: {archive}")
     if problem := commit(place):
         print(f"{problem}\nMend it and type there: git add --all && git commit -m Chapters")

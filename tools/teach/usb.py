@@ -111,6 +111,9 @@ def students_book(html: Path) -> None:
     render.publish_html(folder, "--quiet", html=html)  # not strict: some links lead to such pages
     for step in ("tools.demo.install", "tools.teach.slides"):
         run_python(["-m", step, html], capture=False)
+    for path in html.glob("slides/*.html"):  # what the teacher is to say
+        text = re.sub(r'(?s)<aside class="notes">.*?</aside>', "", path.read_text(encoding="utf-8"))
+        replace_file(path, text)
 
 
 def readme(said: str, system: str | None = None) -> str:

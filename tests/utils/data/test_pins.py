@@ -30,13 +30,8 @@ def test_the_stored_runs_are_the_published_ones(root):
     keys = {}
     for path in sorted((root / "models" / "studies").glob("*.json")):
         run = json.loads(path.read_text(encoding="utf-8"))
-        keys[path.stem] = [
-            run["recipe"],
-            run["data"]["fingerprint"],
-            run["split"]["fingerprint"],
-            run["seed"],
-            run["weights_sha256"],
-        ]
+        prints = run["data"]["fingerprint"], run["split"]["fingerprint"]
+        keys[path.stem] = [run["recipe"], *prints, run["seed"], run["weights_sha256"]]
     assert len(keys) == 55
     digest = hashlib.sha256(json.dumps(keys, sort_keys=True).encode()).hexdigest()
     assert digest[:16] == "19e55bd21a92dee6", "git diff models/studies shows which run is another"
