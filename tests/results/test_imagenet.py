@@ -30,10 +30,6 @@ def state(source):
     return torch.load(source, weights_only=True)
 
 
-def as_reference(images):
-    return torch.tensor((images.transpose(0, 3, 1, 2) - 127) / 128)
-
-
 def test_the_published_file_is_made_from_the_package(source, root):
     facts = json.loads((root / "models" / "imagenet.json").read_text(encoding="utf-8"))
     assert facts["source_sha256"] == hash_file(source)
@@ -50,7 +46,8 @@ def test_features_equal_those_of_the_reference_implementation(state):
         network = reference.EfficientNet.from_name("efficientnet-lite0")
         network.load_state_dict(weights)
         with torch.no_grad():
-            maps = network.eval().extract_features(as_reference(images))
+            given = torch.tensor((images.transpose(0, 3, 1, 2) - 127) / 128)
+            maps = network.eval().extract_features(given)
         wanted = maps.mean((2, 3)).numpy()
         assert wanted.max() > 1  # features, not zeros
         np.testing.assert_allclose(body.predict(images, verbose=0), wanted, atol=1e-4)

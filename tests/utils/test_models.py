@@ -37,6 +37,10 @@ def test_the_pretrained_network_has_its_published_size_and_a_new_head(monkeypatc
     body = models.pretrained_body(64)
     for own, given in zip(network.weights, body.weights, strict=False):
         np.testing.assert_array_equal(own, given)
+    # As when it was compared with the network it comes from (tests/results/test_imagenet.py).
+    features = body.predict(np.indices((1, 64, 64, 3)).sum(axis=0), verbose=0)[0]
+    assert features.argsort()[-5:].tolist() == [468, 1167, 54, 226, 997]
+    assert features[[900, 997]] == pytest.approx([0.7016, 3.2911], abs=1e-3)
     whole = models.IMAGENET.read_bytes()
     shutil.copy(models.IMAGENET.with_name("imagenet.json"), tmp_path)
     monkeypatch.setattr(models, "IMAGENET", tmp_path / "imagenet.weights.h5")
