@@ -10,10 +10,6 @@ __all__ = ["show_quiz"]
 
 FOLDER = Path(__file__).resolve().parents[1] / "teaching" / "quizzes"
 _escaped = partial(html.escape, quote=False)
-WITHOUT_SCRIPT = (
-    "The questions to click appear here where JavaScript runs (in JupyterLab: if the notebook is "
-    "trusted). Without it, read them below."
-)
 
 
 def show_quiz(chapter: str) -> None:
@@ -52,7 +48,8 @@ def as_output(questions: list[dict]) -> dict[str, str]:
     page = (
         # The attribute keeps JupyterLab's own keys (Enter: edit the cell) away from the quiz.
         '<div class="skin-quiz" data-lm-suppress-shortcuts="true">\n'
-        f"<p>{WITHOUT_SCRIPT}</p>\n"
+        "<p>The questions to click appear here where JavaScript runs (in JupyterLab: if the "
+        "notebook is trusted). Without it, read them below.</p>\n"
         "<details><summary>The same questions to read, with the answers explained</summary>\n"
         f"<ol>\n{''.join(items)}</ol></details>\n"
         f"<style>\n{style}</style>\n<script>\n{script}</script>\n</div>"
@@ -68,6 +65,5 @@ def _name_and_data(answer: dict) -> tuple[str, str]:
         return f"The number {answer['value']}", f' data-value="{answer["value"]}"'
     if answer["type"] == "range":
         low, high = answer["range"]
-        name = f"A number from {low} to just below {high}"
-        return name, f' data-low="{low}" data-high="{high}"'
+        return f"A number from {low} to just below {high}", f' data-low="{low}" data-high="{high}"'
     return "Any other number", ""

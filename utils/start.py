@@ -4,6 +4,7 @@ import importlib
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from contextlib import suppress
@@ -16,9 +17,8 @@ __all__ = ["need", "prepare"]
 # What all chapters import, and packages with another name than that of their import.
 NEEDED = "numpy pandas matplotlib seaborn sklearn imblearn keras filelock pooch prettytable".split()
 # (The extra of Dask brings the version that fits the Dask that is there.)
-PACKAGES = {
-    "sklearn": "scikit-learn", "imblearn": "imbalanced-learn", "distributed": "dask[distributed]",
-}  # fmt: skip
+PACKAGES = {"sklearn": "scikit-learn", "imblearn": "imbalanced-learn"}
+PACKAGES["distributed"] = "dask[distributed]"
 # onnx 1.20 and newer bring another protobuf than Colab's TensorFlow has in memory.
 ON_COLAB = {"onnx": "onnx<1.20"}
 KERAS_DEFAULTS = ("float32", 1e-07, "tensorflow", "channels_last")  # what Keras itself writes down
@@ -56,7 +56,14 @@ def need(*modules: str) -> None:
 
 
 def leave_settings_aside() -> None:
-    """Keep Keras from the settings of other work (channels first, another backend); tell of any."""
+    """Keep Keras and matplotlib from the settings of other work; tell of any that would hurt."""
+    keras, drawn = (os.environ.get(f"{name}BACKEND", "") for name in ("KERAS_", "MPL"))
+    if "KERAS_BACKEND" in os.environ and keras not in ("tensorflow", "torch", "jax"):
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+        print(f"Settings: KERAS_BACKEND, {keras!r}, is left aside: Keras has no such backend.")
+    if "ipykernel" in sys.modules and not re.search("^$|inline|widget|ipympl|nbagg", drawn):
+        os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+        print(f"Settings: MPLBACKEND, {drawn!r}, is left aside: it shows no figures here.")
     os.environ["KERAS_HOME"] = str(Path(__file__).resolve().parents[1] / "runs" / "keras")
     with suppress(OSError, ValueError, RuntimeError, AttributeError):  # none, or a broken one
         file = Path.home() / ".keras" / "keras.json"
@@ -74,20 +81,17 @@ def on_colab() -> bool:
 def versions() -> str:
     """Return Python's version and those of Keras and its backend, without importing them."""
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    packages = ("tensorflow", "tensorflow-cpu") if backend == "tensorflow" else (backend,)
-    python, keras = platform.python_version(), _version("keras")
-    return f"Python {python}, Keras {keras}, {backend} {_version(*packages)}"
+    named = f"{backend} {_version(backend, f'{backend}-cpu')}"
+    return f"Python {platform.python_version()}, Keras {_version('keras')}, {named}"
 
 
 def device() -> str:
     """Return the names of the NVIDIA GPUs that the driver reports, or the number of CPU cores."""
     command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
     options = {"capture_output": True, "encoding": "utf-8", "timeout": 10, "check": True}
-    try:
-        lines = subprocess.run(command, **options).stdout.splitlines()
-        names = [line.strip() for line in lines if line.strip()]
-    except (OSError, subprocess.SubprocessError):
-        names = []
+    names = []
+    with suppress(OSError, subprocess.SubprocessError):
+        names = subprocess.run(command, **options).stdout.strip().splitlines()
     if names:
         return f"{len(names)} × {names[0]}" if len(names) > 1 else names[0]
     return f"CPU with {os.cpu_count()} cores, no GPU"

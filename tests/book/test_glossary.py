@@ -54,15 +54,12 @@ def test_the_page_has_two_directions_in_order_and_no_word_twice(entries):
     assert len({order(entry) for entry in entries}) == len(entries)
 
 
-@pytest.mark.parametrize(
-    ("link", "published"),
-    [
-        (f"**[Nevi]({TERM}nevus)**", f"**[Nevi]({BOOK}/{HTML}nevus)**"),
-        (f"[balanced\naccuracy]({TERM}x)", f"[balanced\naccuracy]({BOOK}/{HTML}x)"),
-        ("[a](../try-it.md) b", f"[a]({BOOK}/try-it.html) b"),
-        *[(same, same) for same in ("[b](https://a.example/x.html)", "[c](05_x.ipynb)")],
-    ],
-)
+@pytest.mark.parametrize("link, published", [
+    (f"**[Nevi]({TERM}nevus)**", f"**[Nevi]({BOOK}/{HTML}nevus)**"),
+    (f"[balanced\naccuracy]({TERM}x)", f"[balanced\naccuracy]({BOOK}/{HTML}x)"),
+    ("[a](../try-it.md) b", f"[a]({BOOK}/try-it.html) b"),
+    *[(same, same) for same in ("[b](https://a.example/x.html)", "[c](05_x.ipynb)")],
+])  # fmt: skip
 def test_links_of_a_copy_lead_to_the_published_book(link, published):
     assert to_published(link) == published
 

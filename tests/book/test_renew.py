@@ -44,11 +44,10 @@ def test_minutes_follow_from_words_lines_of_code_and_figures():
     assert minutes_of_exercises(with_exercises) == 15
 
 
-@pytest.mark.parametrize(
-    "seconds, said",
-    [(3.8, "less than 1 minute"), (54, "less than 1 minute"), (57, "1 minute"),
-     (61, "2 minutes"), (480, "8 minutes"), (487.5, "9 minutes")],
-)  # fmt: skip
+@pytest.mark.parametrize("seconds, said", [
+    (3.8, "less than 1 minute"), (54, "less than 1 minute"), (57, "1 minute"),
+    (61, "2 minutes"), (480, "8 minutes"), (487.5, "9 minutes"),
+])  # fmt: skip
 def test_running_time_in_words(seconds, said):
     assert time_to_run(seconds) == said
 

@@ -31,11 +31,10 @@ def test_stored_results_were_made_from_the_data_that_stands_here(real_data_folde
         assert part["split"] == lesion_split(dataset).fingerprint, AGAIN
 
 
-@pytest.mark.parametrize(
-    ("change", "same"),
-    [(("MOST = 3", "MOST = 4"), False), (("+ MOST", "- MOST"), False), (("+ 1", "- 1"), False),
-     (("# why", "# because"), True), (("Doc.", "More."), True), (("x * 2", "x * 3"), True)],
-)  # fmt: skip
+@pytest.mark.parametrize("change, same", [
+    (("MOST = 3", "MOST = 4"), False), (("+ MOST", "- MOST"), False), (("+ 1", "- 1"), False),
+    (("# why", "# because"), True), (("Doc.", "More."), True), (("x * 2", "x * 3"), True),
+])  # fmt: skip
 def test_results_are_named_by_the_functions_it_reaches(change, same):
     source = (
         'MOST = 3\ndef inner(x):\n    return x + MOST\n\ndef outer(x):\n    """Doc."""\n'

@@ -95,15 +95,11 @@ def test_device_is_what_the_driver_names(commands, says, error, device):
     assert start.device() == device and commands.call_args.args == (ASK,)
 
 
-@pytest.mark.parametrize(
-    "settings, told",
-    [
-        ('{"backend": "jax", "image_data_format": "channels_first", "epsilon": 1e-07}', True),
-        ('{"backend": "tensorflow", "image_data_format": "channels_last"}', False),
-        ("[1]", False),
-        ("\x00", False),
-    ],
-)
+@pytest.mark.parametrize("settings, told", [
+    ('{"backend": "jax", "image_data_format": "channels_first", "epsilon": 1e-07}', True),
+    ('{"backend": "tensorflow", "image_data_format": "channels_last"}', False),
+    ("[1]", False), ("\x00", False),
+])  # fmt: skip
 def test_keras_settings_of_other_work_are_left_aside(root, tmp_path, capsys, settings, told):
     (tmp_path / ".keras").mkdir()
     (tmp_path / ".keras" / "keras.json").write_text(settings)
@@ -111,3 +107,12 @@ def test_keras_settings_of_other_work_are_left_aside(root, tmp_path, capsys, set
     assert os.environ["KERAS_HOME"] == str(root / "runs" / "keras")
     said = "(backend: jax, image_data_format: channels_first) is left aside. A backend is chosen by"
     assert (said in capsys.readouterr().out) == told
+
+
+def test_backends_that_would_show_nothing_are_left_aside(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    for name, value in (("KERAS_BACKEND", "theano"), ("MPLBACKEND", "Agg")):
+        monkeypatch.setenv(name, value)
+    start.prepare()
+    assert os.environ["KERAS_BACKEND"] == "tensorflow" and "inline" in os.environ["MPLBACKEND"]
+    assert capsys.readouterr().out.count("is left aside") == 2
