@@ -10,6 +10,7 @@ endif
 RUN := $(BIN)/python
 # Windows, too, shall write and read UTF-8.
 export PYTHONUTF8 := 1
+export PYTHONIOENCODING := utf-8
 # Keras does not read the settings of other work in the home folder.
 export KERAS_HOME := $(CURDIR)/runs/keras
 # Linux keeps what TensorFlow frees after a step; giving it back can take half of the time.
@@ -72,7 +73,8 @@ fork: given-url $(STAMP) ## let everything point to your fork: URL=https://githu
 	@$(RUN) -m tools.book.set_repository $(URL) $(BRANCH)
 
 lab: $(STAMP) ## open the notebooks in JupyterLab
-	@$(RUN) -m jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/chapters
+	@$(RUN) -m jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/chapters \
+	  $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 
 lock: $(STAMP) ## compile requirements.lock anew from pyproject.toml (needs a network)
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(RUN) -m uv pip compile pyproject.toml --extra cpu --extra dev \

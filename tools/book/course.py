@@ -29,6 +29,8 @@ from utils.files import named_source
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTES = r"(?m)^(?:WARNING: All log messages before absl|I0000 ).*\n"  # TensorFlow's, on the CPU
+# A chapter's metadata, whatever an editor made of them.
+KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 TRAINS = "05"  # the chapter that trains the network; its cell `parameters` takes EPOCHS
 
 
@@ -79,7 +81,7 @@ def run_python(
 ) -> subprocess.CompletedProcess[str]:
     """Run ``python arguments…`` in `env`, else in the chapters' environment; UTF-8 both ways."""
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if capture else {}
-    env = {**(environment() if env is None else env), "PYTHONUTF8": "1"}
+    env = {**(env or environment()), "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}
     command = [sys.executable, *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, env=env, encoding="utf-8", errors="replace", **streams)
 
@@ -211,8 +213,8 @@ def run_cells(
 ) -> None:  # fmt: skip
     """Run the cells in a kernel of this Python; what the process itself says goes to `log`."""
     with tempfile.TemporaryDirectory() as folder:
-        # Sockets of the file system where there are some: no open ports, no warning about them.
-        sockets = {"transport": "ipc", "ip": f"{folder}/kernel"} if os.name != "nt" else {}
+        files = os.name != "nt" and len(os.fsencode(folder)) < 90  # else open ports, with a warning
+        sockets = {"transport": "ipc", "ip": f"{folder}/kernel"} if files else {}
         options |= {"kernel_name": "python3", "config": Config({"KernelManager": sockets})}
         client = NotebookClient(notebook, **options)
         client.create_kernel_manager().kernel_spec.argv[0] = sys.executable
@@ -250,7 +252,8 @@ def defines(statement: ast.stmt) -> bool:
 
 def emptied(folder: Path) -> Path:
     """Return a folder that is there, whatever was in it removed."""
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        shutil.rmtree(folder)
     folder.mkdir(parents=True)
     return folder
 

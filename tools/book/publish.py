@@ -46,12 +46,8 @@ def main(numbers: list[str]) -> None:
             notebook = tidy(path, folder / path.name)
             notebook.metadata["course"] = stamp.make(notebook, dataset, seconds)
             print(f"    {seconds:.0f} s", flush=True)
-            notebooks[path], problems = notebook, check(notebook)
-            try:
-                notebook.cells[1].source = renew.box(notebook)
-            except ChapterError as error:
-                problems.append(str(error))
-            if problems:
+            notebook.cells[1].source, notebooks[path] = renew.box(notebook), notebook
+            if problems := check(notebook):
                 raise ChapterError("\n".join(f"{path.name}, {problem}" for problem in problems))
         for path, content in before.items():
             if path.read_bytes() != content:
@@ -93,7 +89,7 @@ def tidy(path: Path, executed: Path) -> nbformat.NotebookNode:
                 output.data.pop("application/vnd.jupyter.widget-view+json", None)
                 output.metadata = {}
         cell.outputs = [o for o in source.outputs if o.get("data") or o.get("text", "").strip()]
-    notebook.metadata.pop("widgets", None)
+    notebook.metadata = nbformat.from_dict(course.KERNEL)
     return notebook
 
 

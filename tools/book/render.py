@@ -12,7 +12,7 @@ import nbformat
 from PIL import Image
 
 from tools.book import npm
-from tools.book.course import ROOT, ChapterError, chapters, emptied, pictures, run_python
+from tools.book.course import KERNEL, ROOT, ChapterError, chapters, emptied, pictures, run_python
 from utils.files import replace_file
 
 # What the book is made of besides the chapters.
@@ -83,6 +83,7 @@ def render_fitted(folder: Path, *options: str) -> None:
     for chapter in (folder / "chapters").glob("*.ipynb"):
         notebook = nbformat.read(chapter, as_version=4)
         fit_pictures(notebook)
+        notebook.metadata |= nbformat.from_dict(KERNEL)
         nbformat.write(notebook, chapter)
     done = render(folder, *options)
     if done.returncode:

@@ -11,7 +11,7 @@ import time
 
 import nbformat
 
-from tools.book.course import ROOT, chapters, environment, real_data, run_python, small
+from tools.book.course import KERNEL, ROOT, chapters, environment, real_data, run_python, small
 from utils.files import replace_file
 
 PARALLEL = ["-n", "2", "--dist", "loadfile"]
@@ -20,6 +20,7 @@ PARALLEL = ["-n", "2", "--dist", "loadfile"]
 def trial_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Make a chapter small, with its solutions at the end and verdicts asserted; return it."""
     trial = small(notebook)
+    trial.metadata = nbformat.from_dict(KERNEL)
     trial.cells.sort(key=lambda cell: "solution" in cell.metadata.get("tags", ()))
     for cell in (cell for cell in trial.cells if cell.cell_type == "code"):
         tags = cell.metadata.get("tags", ())

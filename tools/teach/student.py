@@ -18,7 +18,7 @@ from typing import BinaryIO
 import nbformat
 from nbconvert.preprocessors import ClearOutputPreprocessor, TagRemovePreprocessor
 
-from tools.book.course import ROOT, ChapterError, chapters, copy_working_tree
+from tools.book.course import KERNEL, ROOT, ChapterError, chapters, copy_working_tree
 from tools.book.set_repository import address, pages_address, set_address
 from utils.files import replace_file
 
@@ -43,8 +43,7 @@ def student_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Return a chapter without solutions, outputs, counts, stamp and slides, and a note on that."""
     fresh, _ = WITHOUT_SOLUTIONS.preprocess(copy.deepcopy(notebook), {})
     fresh, _ = ClearOutputPreprocessor().preprocess(fresh, {})
-    for key in set(fresh.metadata) - {"kernelspec", "language_info"}:
-        del fresh.metadata[key]
+    fresh.metadata = nbformat.from_dict(KERNEL)
     for cell in fresh.cells:
         tags = [tag for tag in cell.metadata.get("tags", ()) if tag != "slide"]
         entries = {**cell.metadata, "tags": tags}
