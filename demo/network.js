@@ -26,6 +26,10 @@ const IMAGE = 28 * 28 * 3;
  * @property {boolean} refused whether it is stranger than the manifest's threshold
  */
 
+const UNFIT =
+  'The model does not fit its description: one of the two files is old or damaged. Load the page ' +
+  'again; if that does not help, build the book again.';
+
 let loading = null;
 let last = Promise.resolve(); // one batch at a time
 
@@ -68,13 +72,13 @@ async function load() {
       bytesOf('ort.wasm.gz').then(unzipped),
       import(new URL('ort.js', HERE)),
     ]);
-  } catch {
+  } catch ({ message }) {
     throw new PlainError(
-      'The network could not be loaded. Check the connection, and choose the image again.',
+      `The network could not be loaded (${message}). Check the connection, and choose the image again.`,
     );
   }
   const [description, model, wasm, ort] = parts;
-  const manifest = JSON.parse(new TextDecoder().decode(description));
+  const manifest = described(description);
   ort.env.wasm.numThreads = 1; // more would need special headers from the server
   ort.env.wasm.wasmBinary = wasm;
   const network = { manifest, ort, run: await started(ort, model, manifest) };
@@ -102,16 +106,26 @@ async function unzipped(bytes) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
+/** Read the manifest, if it holds what the answer is made from. */
+function described(bytes) {
+  try {
+    const manifest = JSON.parse(new TextDecoder().decode(bytes));
+    const { temperature, refusal, classes, symmetries } = manifest;
+    const numbers = [temperature, refusal.threshold, classes.length, symmetries.length];
+    if (numbers.every((number) => Number.isFinite(number) && number > 0)) return manifest;
+  } catch {
+    // no JSON, or without these parts
+  }
+  throw new PlainError(UNFIT);
+}
+
 /** Compare a model's checksum with the manifest's, where the browser can (https, localhost). */
 async function check(model, { sha256 }) {
   if (!globalThis.crypto?.subtle) return;
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', model));
   const hex = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
   if (hex !== sha256) {
-    throw new PlainError(
-      'The model does not fit its description: one of the two files is old or damaged. Load the ' +
-        'page again; if that does not help, build the book again.',
-    );
+    throw new PlainError(UNFIT);
   }
 }
 

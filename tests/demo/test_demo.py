@@ -320,14 +320,16 @@ def test_no_foreign_request_and_no_runtime_before_it_is_needed(page, address):
 def test_a_failed_load_is_tried_again_and_after_an_answer_no_network_is_needed(page):
     page.context.set_offline(True)
     choose(page, saved(lesion()))
-    assert "could not be loaded" in page.inner_text("#tryit-error")
+    assert "could not be loaded (Failed to fetch)" in page.inner_text("#tryit-error")
     page.context.set_offline(False)
+    page.route("**/manifest.json", lambda route: route.fulfill(body='{"temperature": 0}'), times=1)
+    choose(page, saved(lesion()))
+    assert "does not fit its description" in page.inner_text("#tryit-error")
     take(page, "nv")
     page.context.set_offline(True)
     choose(page, saved(lesion()))
     assert bars(page).count() == 7
-    assert take(page, "mel") == "answered"
-    assert bars(page).first.get_attribute("data-dx") == "mel"
+    assert take(page, "mel") == "answered" and bars(page).first.get_attribute("data-dx") == "mel"
 
 
 def test_policy_stands_before_every_script_and_forbids_foreign_hosts(page, html):
