@@ -176,7 +176,8 @@ def _rgb(picture: Image.Image) -> tuple[Image.Image, list[str]]:
         raise PredictError(f"An image of the format {picture.format} is not read here. {INSTEAD}")
     picture.seek(0)
     light = picture.mode in ("1", "L", "P") and not picture.has_transparency_data
-    decoders = {"WEBP": 5, "JPEG2000": 7}  # these need more than the 4 bytes of a colour
+    # Two decoders need more than the 4 bytes of a colour.
+    decoders = {"WEBP": 5, "JPEG2000": 5 if picture.mode == "RGB" else 7}
     _refuse_huge(*picture.size, decoders.get(picture.format, 1 if light else 4))
     picture.load()
     several = "The file holds several pictures; the first one is used."
