@@ -19,11 +19,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 __all__: list[str] = []
 
 SIZE = 28  # pixels that the network sees
-MOST_PIXELS, MOST_BYTES = 100_000_000, 200_000_000  # of a picture (300 MB in memory), of a file
+MOST_PIXELS, MOST_MEMORY, MOST_BYTES = 10**8, 26 * 10**7, 2 * 10**8  # of a picture, of a file
 # Others are not even tried: Pillow would hand PostScript to a program that runs it.
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 INSTEAD = "Save it as JPEG or PNG and try again."
-HUGE = "The image has more than 100 million pixels; no network here sees so many. Save it smaller."
+HUGE = "The image has over 100 million pixels (50 in colour, 37 as JPEG 2000). Save it smaller."
 HEIC = "a HEIC file, as iPhones make them. Export it as JPEG, or set the camera to JPEG."
 # How files begin that Pillow does not read (after so many bytes), and what to say of them.
 KNOWN = (
@@ -71,8 +71,8 @@ def write_json(path: Path, content: dict) -> None:
 
 def read_json(path: Path) -> Any:
     """Return what a JSON file holds; an OSError, ValueError or RecursionError says why not."""
-    if _unusable(path):
-        raise ValueError("it is no file, or far too large")
+    if _unusable(path, 20 * 10**6):
+        raise ValueError("it is no file, or larger than 20 MB")
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -109,26 +109,22 @@ class PredictError(ValueError):
 
 def open_image(image: object) -> tuple[Image.Image, list[str]]:
     """Return an image, given as `predict` takes it, upright, in RGB, on white, and notes on it."""
-    if isinstance(image, np.ndarray):
-        image = _from_array(image)
-    if isinstance(image, Image.Image):
-        _refuse_huge(*image.size)
-        return _rgb(image)
-    if isinstance(image, str | Path):
-        image = _content(image)
-    if not isinstance(image, bytes | bytearray | memoryview):
-        raise PredictError(
-            f"this is {type(image).__name__}; an image is a path, bytes, a Pillow image or an array"
-        )
-    content = bytes(image)
-    if not content:
-        raise PredictError(f"The file is empty. {INSTEAD}")
     try:
+        if isinstance(image, np.ndarray):
+            image = _from_array(image)
+        if isinstance(image, Image.Image):
+            return _rgb(image)
+        if isinstance(image, str | Path):
+            image = _content(image)
+        if not isinstance(image, bytes | bytearray | memoryview):
+            usable = "a path, bytes, a Pillow image or an array"
+            raise PredictError(f"this is {type(image).__name__}; an image is {usable}")
+        content = bytes(image)
+        if not content:
+            raise PredictError(f"The file is empty. {INSTEAD}")
         # Pillow warns from 89 million pixels on; the limit here is a little higher.
         with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
-            picture = Image.open(io.BytesIO(content), formats=FORMATS)
-            _refuse_huge(*picture.size)
-            picture.load()
+            return _rgb(Image.open(io.BytesIO(content), formats=FORMATS))
     except PredictError:
         raise
     except UnidentifiedImageError:
@@ -139,11 +135,9 @@ def open_image(image: object) -> tuple[Image.Image, list[str]]:
         raise PredictError(problem) from None
     except Image.DecompressionBombError:  # far beyond, so Pillow does not even say the size
         raise PredictError(HUGE) from None
-    except (OSError, SyntaxError, ValueError, MemoryError) as error:
-        raise PredictError(
-            f"The file is broken or incomplete ({error}). Save it elsewhere as JPEG or PNG."
-        ) from error
-    return _rgb(picture)
+    except Exception as error:  # decoders of damaged files have many kinds
+        problem = f"The file is broken or incomplete ({str(error) or type(error).__name__})."
+        raise PredictError(f"{problem} Save it elsewhere as JPEG or PNG.") from error
 
 
 def _content(name: str | Path) -> bytes:
@@ -151,63 +145,69 @@ def _content(name: str | Path) -> bytes:
         raise PredictError(f"{name} is a web address. Download the image and give its path.")
     try:
         path = Path(name).expanduser()
-        if _unusable(path, MOST_BYTES):
-            raise PredictError(f"{name} is no file of at most {MOST_BYTES // 10**6} MB. {INSTEAD}")
-        return path.read_bytes()
-    except (OSError, RuntimeError) as error:  # RuntimeError: a home folder that is not there
-        raise PredictError(
-            f"{name} cannot be read: {getattr(error, 'strerror', error)}. Give the path of an "
-            f"image file, seen from the folder {Path.cwd().name}/."
-        ) from error
+        content = None if _unusable(path, MOST_BYTES) else path.read_bytes()
+    except (OSError, RuntimeError, ValueError) as error:  # no home folder; a NUL in the name
+        why = getattr(error, "strerror", error)
+        cure = f"Give the path of an image file, seen from the folder {Path.cwd().name}/."
+        raise PredictError(f"{name} cannot be read: {why}. {cure}") from error
+    if content is None:
+        raise PredictError(f"{name} is no file of at most {MOST_BYTES // 10**6} MB. {INSTEAD}")
+    return content
 
 
 def _from_array(values: np.ndarray) -> Image.Image:
-    if values.ndim > 1:
-        _refuse_huge(values.shape[1], values.shape[0])  # before its pixels are copied
-    if values.dtype == np.uint16:
-        values = _eight_bits(values)
+    if not values.size or values.ndim not in (2, 3) or values.shape[2:] not in ((), (3,), (4,)):
+        raise PredictError(
+            f"the array has the shape {values.shape}; one picture has (height, width[, 3 or 4])"
+        )
+    _refuse_huge(values.shape[1], values.shape[0], 1 if values.ndim == 2 else 4)
+    if values.dtype == np.uint16:  # row by row, as shares take four times the memory
+        values = np.stack([np.round(row / 257).astype(np.uint8) for row in values])
     if values.dtype != np.uint8:
         raise PredictError(
             f"the array is of type {values.dtype}; pictures are arrays of uint8 with values from 0 "
             "to 255. Shares of 1 become that with `(255 * array).round().astype('uint8')`."
         )
-    if not values.size or values.ndim not in (2, 3) or values.shape[2:] not in ((), (3,), (4,)):
-        raise PredictError(
-            f"the array has the shape {values.shape}; one picture has (height, width[, 3 or 4])"
-        )
     return Image.fromarray(values)
 
 
 def _rgb(picture: Image.Image) -> tuple[Image.Image, list[str]]:
-    notes = []
-    if getattr(picture, "n_frames", 1) > 1:
-        notes.append("The file holds several pictures; the first one is used.")
-        picture.seek(0)
+    if picture.format not in (None, "MPO", *FORMATS):
+        raise PredictError(f"An image of the format {picture.format} is not read here. {INSTEAD}")
+    picture.seek(0)
+    light = picture.mode in ("1", "L", "P") and not picture.has_transparency_data
+    # Two decoders need more than the 4 bytes of a colour.
+    decoders = {"WEBP": 5, "JPEG2000": 5 if picture.mode == "RGB" else 7}
+    _refuse_huge(*picture.size, decoders.get(picture.format, 1 if light else 4))
+    picture.load()
+    several = "The file holds several pictures; the first one is used."
+    notes = [several] if getattr(picture, "is_animated", False) else []
     try:
         picture = ImageOps.exif_transpose(picture)
     except Exception:  # the metadata are damaged, for which Pillow has many errors
         notes.append("What the file says of itself is damaged, so it may lie on its side.")
     if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow keeps in 16 or 32
-        picture = Image.fromarray(_eight_bits(np.asarray(picture)))
+        picture = picture.convert("I")
+        if min(picture.getextrema()) < 0 or max(picture.getextrema()) > 65535:
+            raise PredictError(f"The image has values beyond 16 bits. {INSTEAD}")
+        picture = picture.point(lambda value: value / 257 + 0.5).convert("L")
+        picture.info.pop("transparency", None)  # a value of 16 bits
     elif picture.mode == "F":
         raise PredictError(f"The image holds measured values, not grey levels. {INSTEAD}")
     if picture.mode == "CMYK":
         notes.append("The colours are made for printing (CMYK); converting them shifts them a bit.")
     if picture.has_transparency_data:
-        ground = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(ground, picture.convert("RGBA"))
+        upper = picture if picture.mode in ("LA", "RGBA") else picture.convert("RGBA")
+        picture = Image.new("RGB", upper.size, "white")
+        picture.paste(upper, mask=upper)
         notes.append("What is transparent in the image is taken as white.")
     if min(picture.size) < SIZE:
         notes.append(f"The image is smaller than the {SIZE} × {SIZE} pixels the network sees.")
     return picture if picture.mode == "RGB" else picture.convert("RGB"), notes
 
 
-def _eight_bits(values: np.ndarray) -> np.ndarray:
-    if values.size and (values.min() < 0 or values.max() > 65535):
-        raise PredictError(f"The image has values beyond 16 bits. {INSTEAD}")
-    return np.round(values / 257).astype(np.uint8)
-
-
-def _refuse_huge(width: int, height: int) -> None:
-    if width * height > MOST_PIXELS:
+def _refuse_huge(width: int, height: int, bytes_each: int) -> None:
+    if min(width, height) == 0 or max(width, height) > 100_000:
+        raise PredictError(f"A side of the image has no pixels, or more than 100,000. {INSTEAD}")
+    if width * height > min(MOST_PIXELS, MOST_MEMORY // bytes_each):
         raise PredictError(HUGE)

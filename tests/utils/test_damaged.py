@@ -372,13 +372,15 @@ IMAGES = [
     (DICOM, "DICOM"), (b'<?xml version="1.0"?><svg/>', "SVG"), (b"<svg/>", "SVG"),
     (b"\n  <!DOCTYPE html>", "web page"), (b"<html>", "web page"),
     (b"%!PS-Adobe-3.0 EPSF-3.0\n{} loop\n", "PostScript"),  # a program that never ends
-    (saved(IMAGE)[:900], "broken or incomplete"),
+    (saved(IMAGE)[:900], "broken or incomplete"), (saved(IMAGE, "JPEG") + b"PK\3\4", ANY),
     (saved(IMAGE.resize((600, 450)), "JPEG")[:5000], "broken or incomplete"),
     (huge_png(12_000, 10_000), "100 million"), (huge_png(30_000, 10_000), "100 million"),
     (huge_jpeg(), ""), (huge_png(5, 2**31 - 1), "100 million"), (huge_png(0, 5), ""),
-    *((lambda _, size=size: saved(Image.new("RGB", size)), ANY)  # the first is a bomb
-      for size in ((9_900, 9_900), (1, 3000), (3000, 1), (1, 1))),
-    (saved(IMAGE, "JPEG") + b"PK\3\4", ANY),
+    *((lambda _, new=new: saved(Image.new(*new)), ANY) for new in (  # four are bombs
+        ("RGB", (9_900, 9_900)), ("RGBA", (8_000, 8_000)), ("I;16", (8_000, 8_000)),
+        ("L", (9_900, 9_900)), ("RGB", (1, 3000)), ("RGB", (3000, 1)), ("RGB", (1, 1)))),
+    (saved(IMAGE, "TIFF", save_all=True, append_images=[IMAGE])[:-8200], SAME),  # the first is so
+    (saved(IMAGE, "JPEG2000").replace(b"\x14ftyp", b"\1ftyp\xf0" + bytes(7)), "broken"),
     *((saved(IMAGE, kind, lossless=True), SAME) for kind in ("BMP", "TIFF", "PPM", "WEBP")),
     *((saved(IMAGE, kind), ANY) for kind in ("JPEG", "GIF", "JPEG2000")),
     *((saved(IMAGE, kind), "not an image") for kind in ("ICO", "TGA", "PCX", "DDS")),
@@ -401,9 +403,8 @@ FIELDS = [
         (["seed"], [1, "0", None, NAN, INF]), (["own_sha256"], ["", None, 7]),
         (["weights_sha256"], ["", None]), (["data"], [None, []]), (["recipe"], [{}, 7]),
         (["split"], [{}, "x"]), (["history"], [{}, -1]), (["name"], ["other", 3])]),
-    ("weights", "original.json", "original.json|not a birth certificate", [
-        ([key], [pytest.fail]) for key in ("name", "data", "train_lesions", "weights_sha256")]),
-    ("weights", "original.json", "original.json|not a birth certificate", [(["more"], [1])]),
+    ("weights", "original.json", "original.json|not a birth certificate", [(["more"], [1]), *(
+        ([key], [pytest.fail]) for key in ("name", "data", "train_lesions", "weights_sha256"))]),
     ("published", "best-refusal.json", "best-refusal.json|measure_demo", [
         ([key], [None, "x", [], {}, 0.0, [[1.0]], [NAN] * 64, [INF] * 64, pytest.fail])
         for key in ("centre", "whiten", "weights_sha256")]),
@@ -550,6 +551,7 @@ CASES = [
     ("weights", change("original.weights.h5", lambda b: b[:-1] + b"?"), "or is not the file"),
     ("run", change("best-seed-0.npz", lambda b: b[:-1] + b"x"), "best-seed-0.npz in|not the file"),
     ("run", lambda f: (f / "best-seed-0.json").unlink(), "no stored run|make studies"),
+    ("quiz", change("04.json", b"[]" + b" " * 20_000_000), "04.json|larger than 20 MB"),
     ("phantom", change("phantom.npz", header((4, 1))), "missing or damaged|checkout"),
 ]
 # fmt: on

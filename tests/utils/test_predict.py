@@ -69,7 +69,6 @@ def test_transparent_grey_print_and_sixteen_bits():
     palette = IMAGE.quantize(8)
     palette.info["transparency"] = int(np.asarray(palette)[0, 0])
     assert opened(saved(palette))[0][0, 0].tolist() == [255] * 3
-
     grey, notes = opened(saved(Image.fromarray(PICTURE[..., 0])))
     assert np.array_equal(grey, np.repeat(PICTURE[..., :1], 3, axis=2)) and notes == []
     deep = PICTURE[..., 0].astype(np.uint16) * 257
@@ -91,20 +90,20 @@ def test_an_animation_and_a_tiny_picture_are_answered_with_a_note():
 
 REFUSED = {
     "no file": ("nothing/here.png", r"nothing/here\.png cannot be read: No such file"),
-    "web address": ("https://example.org/a.png", "Download the image"),
-    "no home": ("~nobody-here/a", "cannot"),
-    "what never ends": ("/dev/zero", "no file of at most"),
-    "float array": (PICTURE / 255, "float64.*uint8"),
+    "web": ("https://example.org/a", "Download the image"), "no home": ("~nobody-here/a", "cannot"),
+    "endless": ("/dev/zero", "no file of at most"), "NUL": ("a\0b", "cannot be read: embedded"),
+    "floats": (PICTURE / 255, "float64.*uint8"), "a number": (7, "int; an image is"),
     "many pictures": (np.zeros((2, 28, 28, 3), np.uint8), r"shape \(2, 28, 28, 3\)"),
-    "huge array": (np.broadcast_to(np.uint8(0), (10_001, 10_000)), "100 million"),
-    "a number": (7, "int; an image is"),
-    "measured values": (Image.fromarray(np.zeros((30, 30), np.float32)), "measured values"),
-}
+    "huge array": (np.broadcast_to(np.uint16(0), (10_001, 10_000)), "100 million"),
+    "long": (np.zeros((100_001, 1), np.uint8), "side"), "La": (Image.new("La", (9, 9)), "La to"),
+    "F": (Image.new("F", (9, 9)), "measured values"), "0": (Image.new("L", (0, 0)), "no pixels"),
+    "EPS": (Image.open(io.BytesIO(saved(IMAGE, "EPS"))), "EPS is not read"),
+    "cut": (Image.open(io.BytesIO(saved(IMAGE)[:-60])), "broken"),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_read_is_told_in_plain_words(name):
-    source, message = REFUSED[name]
+@pytest.mark.parametrize("source, message", REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_read_is_told_in_plain_words(source, message):
     with pytest.raises(PredictError, match=message) as caught:
         predict.predict(source, model=answerer()[0])
     assert not re.search(r"cannot identify|<_io|Traceback", str(caught.value))
@@ -117,8 +116,7 @@ def test_probabilities_are_averaged_and_calibrated():
     wanted = share**2 / (share**2).sum()
     assert np.allclose(list(answer.probabilities.values()), wanted)
     assert [c.dx for c, _ in answer.ranked][:2] == ["nv", "mel"] and not answer.refused
-    distinct = {image.tobytes() for image in asked[0]}
-    assert len(distinct) == 8, "the eight orientations are not eight"
+    assert len({image.tobytes() for image in asked[0]}) == 8, "the orientations are not eight"
 
 
 def test_the_answer_says_what_it_is_and_what_it_is_not():
