@@ -23,7 +23,8 @@ EXTERNAL_IDS = ROOT / "data" / "external_ids.csv"
 DRIVE = Path("/content/drive/MyDrive/ham10000")  # on Colab, if the reader made and mounted it
 RAW_DIR = DRIVE if DRIVE.is_dir() else ROOT / "data" / "raw"
 # A classroom can share one cache folder; once it is filled it may be read-only.
-CACHE_DIR = Path(os.environ.get("HAM10000_CACHE") or ROOT / "data" / "cache").expanduser()
+_NAMED = os.environ.get("HAM10000_CACHE", "").strip(" \t\r\n\"'")
+CACHE_DIR = Path(os.path.expanduser(_NAMED or ROOT / "data" / "cache"))
 # Change it when the readers or the form of the cache change: old files are then left alone.
 _CACHE_FORM = "3"
 _VARIABLE = "the environment variable HAM10000_DIR"
@@ -59,7 +60,7 @@ def load_ham10000(
     DataError, utils.data.download.DownloadError
         If data cannot be used or had; the message says which file, what, where, what to do.
     """
-    return _load(size, _choose, source, expected_rows)
+    return _told(_through_cache(_choose(size := _pixels(size), source, expected_rows), size))
 
 
 def load_external(size: int = 28) -> LesionImages:
@@ -68,7 +69,7 @@ def load_external(size: int = 28) -> LesionImages:
     Of the test images of the ISIC 2018 Challenge, Task 3, only those that `data/external_ids.csv`
     lists are ever opened. Search, return and errors are those of `load_ham10000`.
     """
-    return _load(size, _choose_external)
+    return _told(_through_cache(_choose_external(size := _pixels(size)), size))
 
 
 def dataset_from_folders(
@@ -93,12 +94,6 @@ def dataset_from_folders(
     """
     path = Path(os.path.abspath(os.path.expanduser(path)))
     return _told(tables.read_own(path, _pixels(size), group_of))
-
-
-def _load(size: int, choose: Callable[..., Source], *wanted: object) -> LesionImages:
-    """Read the source that `choose` finds for a size and what is wanted; print what it is."""
-    size = _pixels(size)
-    return _told(_through_cache(choose(size, *wanted), size))
 
 
 def _pixels(size: int) -> int:
@@ -131,12 +126,11 @@ def _choose(size: int, source: str | Path, rows: int) -> Source:
         if chosen := find(RAW_DIR, size, expected_rows=rows):
             return chosen
         records.require_size(size, (28,), "what 'auto' downloads")
-        finder = partial(tables.find_csv, expected_rows=rows)
-        return _download("kaggle", size, finder, PHANTOM)
+        return _download("kaggle", size, partial(tables.find_csv, expected_rows=rows), PHANTOM)
     folder = _folder(source, asked_by)
     if chosen := find(folder, size, expected_rows=rows):
         return chosen
-    there = ", ".join(str(path.relative_to(folder)) for path in records.files(folder)[:5])
+    there = ", ".join(str(path.relative_to(folder)) for path in records.files(folder)[:5])[:300]
     raise DataError(
         f"The folder {folder} (from {asked_by}) holds no complete source. Looked for: "
         f"{' and '.join(photographs.ZIPS)} with HAM10000_metadata.csv (or .tab); the unpacked "
@@ -153,10 +147,8 @@ def _folder(path: str | Path, asked_by: str) -> Path:
             if folder.exists():
                 return folder if folder.is_dir() else folder.parent
     places = " and in ".join(map(str, dict.fromkeys([Path.cwd(), ROOT])))
-    raise DataError(
-        f"The folder {path} (from {asked_by}) does not exist. Correct the path (a relative one is "
-        f"looked for in {places})."
-    )
+    what = f"does not exist. Correct the path (a relative one is looked for in {places})."
+    raise DataError(f"The folder {str(path)[:300]} (from {asked_by}) {what}")
 
 
 def _choose_external(size: int) -> Source:
@@ -195,7 +187,7 @@ def _download(group: str, size: int, finder: Callable[..., Source], stand_in: st
                 f"{RAW_DIR} holds {', '.join(unused[:5])}, but no complete set of images, so the "
                 f"phantom does not stand in. Complete it or move it away. {error}"
             ) from error
-        warnings.warn(f"{error}\nUntil then the phantom stands in.", stacklevel=5)
+        warnings.warn(f"{error}\nUntil then the phantom stands in.", stacklevel=4)
         return _phantom(size, stand_in)
     return finder(RAW_DIR, size)
 
@@ -229,14 +221,15 @@ def _read_cache(path: Path, name: str) -> LesionImages | None:
     """Read a cache file; None, with a warning, if it is damaged or was changed."""
     try:
         with np.load(path, allow_pickle=False) as file:
+            if sum(entry.file_size for entry in file.zip.infolist()) > path.stat().st_size:
+                raise ValueError("it is packed, as none is written")
             arrays = dict(file)
         if str(arrays.pop("check_sum")) != _check_sum(path, arrays):
             raise ValueError("it is not as it was written")
         images, labels, fingerprint = map(arrays.pop, ("images", "labels", "fingerprint"))
         metadata = records.metadata_frame(arrays)
-    except records.DAMAGE as error:
-        text = f"The cache file {path} is damaged ({error}); it is made again."
-        warnings.warn(text, stacklevel=5)
+    except records.DAMAGE as why:
+        warnings.warn(f"The cache file {path} is damaged ({why}); it is made again.", stacklevel=4)
         return None
     return LesionImages(images, labels, metadata, name, str(fingerprint))
 
@@ -254,14 +247,11 @@ def _fill_cache(path: Path, source: Source) -> LesionImages:
         np.savez(file, check_sum=_check_sum(path, arrays), **arrays)
 
     try:
-        replace_file(path, write)
-    except OSError as error:
+        replace_file(path.expanduser(), write)
+    except (OSError, RuntimeError) as error:
         # On Windows a file that another process is reading cannot be replaced, nor need be.
         if not (isinstance(error, PermissionError) and path.exists()):
-            text = (
-                f"The cache folder {CACHE_DIR} cannot be written ({error}), so these images are "
-                "read anew each time. Make it writable and see that the disk has room, or name "
-                "another folder in the environment variable HAM10000_CACHE."
-            )
-            warnings.warn(text, stacklevel=5)
+            what = f"cannot be written ({error}), so these images are read anew each time"
+            cure = "Make it writable, see that the disk has room, or name another in HAM10000_CACHE"
+            warnings.warn(f"The cache folder {CACHE_DIR} {what}. {cure}.", stacklevel=4)
     return dataset

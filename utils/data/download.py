@@ -1,6 +1,5 @@
 """Download the data files: checked, whole or not at all, with the manual route in every error."""
 
-import contextlib
 import logging
 import threading
 from pathlib import Path
@@ -14,8 +13,7 @@ __all__: list[str] = []
 REGISTRY = Path(__file__).resolve().parents[2] / "data" / "registry.json"
 # Seconds to wait: for a first answer, for a connection, and between two pieces of data.
 ANSWER, CONNECT, READ = 4.0, 5.0, 30.0
-# Some servers refuse programs that do not look like a browser.
-HEADERS = {"User-Agent": "Mozilla/5.0 (compatible; reading-skin-course)"}
+HEADERS = {"User-Agent": "Mozilla/5.0 (compatible; reading-skin-course)"}  # some want a browser
 ON_COLAB = (
     " On Colab, upload the files with the folder symbol on the left, or, so that they are still "
     "there tomorrow, put them into a folder ham10000 of your Google Drive and run, before the "
@@ -46,22 +44,24 @@ def manual_route(group: dict, names: list[str] | None = None, size: int = 28) ->
     )
 
 
-def reachable(url: str) -> bool:
-    """Say whether a server answers at all, within `ANSWER` seconds, name look-up included."""
-    answered = threading.Event()
+def no_answer(url: str) -> str:
+    """Say why a server does not answer within `ANSWER` seconds, name look-up included, or ""."""
+    why = ["nothing came"]
 
     def ask() -> None:
         import requests
 
-        with contextlib.suppress(requests.RequestException):
+        try:
             requests.head(url, timeout=ANSWER, headers=HEADERS, allow_redirects=False)
-            answered.set()
+            why.append("")
+        except Exception as error:  # its last part tells the cause: a proxy, a certificate, a name
+            why.append(f"{type(error).__name__}: {str(error).rpartition('Caused by ')[2]}"[:200])
 
     # A look-up of names has no time limit of its own; a daemon thread can be left behind.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(ANSWER)
-    return answered.is_set()
+    return why[-1]
 
 
 def fetch(file: dict, folder: Path, group: dict) -> Path:
@@ -72,17 +72,16 @@ def fetch(file: dict, folder: Path, group: dict) -> Path:
     if target.exists():
         if _is_published(target, file):
             return target
-        raise DownloadError(
-            f"{target} is there but is not the published file (checksum or length differ; it has "
-            f"{target.stat().st_size:,} bytes). Move it away and call again. {route}"
-        )
+        what = f"(checksum or length differ; it has {target.stat().st_size:,} bytes)"
+        what = f"{target} is there but is not the published file {what}"
+        raise DownloadError(f"{what}. Move it away and call again. {route}")
     problems = []
-    folder.mkdir(parents=True, exist_ok=True)
     for address in [*([group["page"]] if group["handle"] else []), *file["urls"]]:
-        if not reachable(address):
-            problems.append(f"{address}: no answer within {ANSWER:g} s (no network?)")
+        if why := no_answer(address):
+            problems.append(f"{address}: no answer within {ANSWER:g} s (no network?), {why}")
             continue
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             # In a classroom thirty kernels start over one folder in the same minute: one of them
             # downloads, the others wait for what it brings.
             with FileLock(folder / ".download.lock"):
@@ -96,7 +95,7 @@ def fetch(file: dict, folder: Path, group: dict) -> Path:
         except records.DataError:
             problems.append(f"{address}: a web page came instead of the file")
         except Exception as error:  # kagglehub lets through errors of several libraries
-            problems.append(f"{address}: {type(error).__name__}: {error}")
+            problems.append(f"{address}: {type(error).__name__}: {str(error)[:200]}")
     raise DownloadError(f"{file['name']} could not be downloaded. {'; '.join(problems)}. {route}")
 
 
@@ -144,12 +143,10 @@ def fetch_source(name: str, folder: Path, size: int = 28, group: dict | None = N
     if records.find_table(folder):
         files = [file for file in files if "metadata" not in file["name"]]
     missing = [file for file in files if not (folder / file["name"]).exists()]
-    if any(not file["urls"] for file in missing) and not reachable(group["page"]):
+    if any(not file["urls"] for file in missing) and (why := no_answer(group["page"])):
         names = [file["name"] for file in missing]
-        raise DownloadError(
-            f"{' and '.join(names)} could not be downloaded: no answer from {group['page']} (no "
-            f"network?). {manual_route(group, names)}"
-        )
+        what = f"could not be downloaded: no answer from {group['page']} (no network?). {why}."
+        raise DownloadError(f"{' and '.join(names)} {what} {manual_route(group, names)}")
     # The metadata first: images without lesion ids would not be of much use.
     files.sort(key=lambda file: "metadata" not in file["name"])
     return [fetch(file, folder, group) for file in files]

@@ -35,7 +35,7 @@ class _Place(NamedTuple):
     length: int
 
     def __str__(self) -> str:
-        return f"{self.path}, {self.member}" if self.member else str(self.path)
+        return f"{self.path}, {self.member[-80:]}" if self.member else str(self.path)
 
 
 class Photographs(ExitStack):
@@ -58,13 +58,12 @@ class Photographs(ExitStack):
     def fetch(self, image_id: str) -> bytes:
         """Return the JPEG as it is stored."""
         if image_id not in self.places:
-            raise DataError(
-                f"The image {image_id} is none of the {len(self.places):,} in {self.folder}. "
-                "Correct the id, or put the file there that holds the image (see data/README.md)."
-            )
-        path, member, *_ = self.places[image_id]
+            what = f"The image {image_id} is none of the {len(self.places):,} in {self.folder}"
+            raise DataError(f"{what}. Correct the id, or put it there (see data/README.md).")
+        path, member, _, length = self.places[image_id]
         with records.readable(f"{self.places[image_id]}: the image {image_id} cannot be decoded"):
-            return self._archives[path].read(member) if member else path.read_bytes()
+            with self._archives[path].open(member) if member else path.open("rb") as file:
+                return file.read(length + 1)  # no more than was told, whatever it unpacks to
 
     def open(self, image_id: str) -> Image.Image:
         """Return the photograph in its full size, RGB."""
@@ -138,10 +137,8 @@ def _by_id(places: Iterator[_Place]) -> dict[str, _Place]:
             continue
         first = by_id.setdefault(image_id, place)  # Kaggle's archive holds each image twice
         if place.length != first.length or (place.member and place.mark != first.mark):
-            raise DataError(
-                f"{place}: the image id {image_id} is there twice, first as {first}, and they "
-                "differ. Keep one of them, or download the zips again (see data/README.md)."
-            )
+            what = f"the image id {image_id} is there twice, first as {first}, and they differ"
+            raise DataError(f"{place}: {what}. Keep one of them. Or: {records.AGAIN}")
         if place.length > 10**7:
             raise DataError(f"{place}: {place.length:,} bytes are no photograph. {records.AGAIN}")
     return by_id
@@ -179,10 +176,9 @@ def _complete(folder: Path, names: Sequence[str], table: str, rows: int):
     places = {} if half else _by_id(in_zips(zips))
     lacking = missing * (len(places) < rows) + [f"{table}.csv"] * (table_path is None)
     if lacking and (half or places):
-        raise IncompleteError(
-            f"{folder} holds {', '.join(zip_.name for zip_ in zips)} but not "
-            f"{' and '.join(lacking)}. Put the missing file(s) beside it (see data/README.md)."
-        )
+        what = f"{', '.join(zip_.name for zip_ in zips)} but not {' and '.join(lacking)}"
+        cure = "Put the missing file(s) beside it (see data/README.md)."
+        raise IncompleteError(f"{folder} holds {what}. {cure}")
     return places, table_path
 
 
@@ -199,8 +195,7 @@ def find_jpegs(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> 
     places = _by_id(in_folders(folder))
     if not places:
         return None
-    metadata_path = records.find_table(folder)
-    if metadata_path is None:
+    if not (metadata_path := records.find_table(folder)):
         what = f"{len(places):,} JPEG(s) but no HAM10000_metadata.csv (see data/README.md)"
         raise IncompleteError(f"{folder} holds {what}. Put it there.")
     name = f"HAM10000 from a folder of JPEGs, {_pixels(places)}"
@@ -219,7 +214,7 @@ def _source(name, places, metadata_path, size, expected_rows, ids=()) -> Source:
             here = f"({places[image]}) is an image without metadata" if image in places else ""
             what = here or "has metadata but no image"
             raise DataError(
-                f"{image} {what}; {len(lonely):,} such image(s) in all. The metadata is "
+                f"{image[:80]} {what}; {len(lonely):,} such image(s) in all. The metadata is "
                 f"{metadata_path}. Use images and metadata of one version, see data/README.md."
             )
         records.require_rows(metadata_path, len(metadata), expected_rows)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from reprlib import repr as short
 from typing import BinaryIO
 
 import numpy as np
@@ -25,6 +26,7 @@ __all__: list[str] = []
 IMAGES = 10_015
 REQUIRED = ("image_id", "lesion_id", "dx", "dx_type", "age", "sex", "localization")
 COLUMNS = (*REQUIRED, "dataset")  # Kaggle's copy of the metadata lacks the last
+NO_ID = ("", "nan", "#n/a", "n/a", "<na>", "none", "null")  # what programs write for none
 PHANTOM = "the phantom (synthetic lesions, no patient's image)"
 ELSEWHERE = "the phantom with other cameras (synthetic lesions, imagined cameras and clinics)"
 AGAIN = "Download it again (see data/README.md)."
@@ -88,7 +90,7 @@ class Source:
 
 def digest(*parts: str) -> str:
     """Return the SHA-256 of some texts as 32 hexadecimal digits."""
-    coded = (part.encode() for part in parts)
+    coded = (part.encode(errors="surrogateescape") for part in parts)
     total = b"".join(len(data).to_bytes(8, "little") + data for data in coded)
     return hashlib.sha256(total).hexdigest()[:32]
 
@@ -111,8 +113,11 @@ def readable(problem: object, cure: str = AGAIN) -> Iterator[None]:
     except DataError:
         raise
     except DAMAGE as error:
-        why = f"{type(error).__name__}: {error}".rstrip(".\n")
-        raise DataError(f"{problem} ({why}): it is truncated or damaged. {cure}") from error
+        why = f"{type(error).__name__}: {error}"[:300].rstrip(".\n")
+        what = f"it is truncated or damaged. {cure}"
+        if isinstance(error, NotImplementedError) or "encrypted" in why:
+            what = "Python cannot unpack it. Use another program for that, then move it away."
+        raise DataError(f"{problem} ({why}): {what}") from error
 
 
 def require_size(size: int, sizes: tuple[int, ...], what: str) -> None:
@@ -128,10 +133,8 @@ def require_size(size: int, sizes: tuple[int, ...], what: str) -> None:
 def require_rows(path: Path, rows: int, expected_rows: int) -> None:
     """Raise unless a file describes as many images as it must."""
     if rows != expected_rows:
-        raise DataError(
-            f"{path} has {rows:,} rows where {expected_rows:,} were expected, one for each image. "
-            "It is cut off or of another data set: download it again (see data/README.md)."
-        )
+        what = f"{rows:,} rows where {expected_rows:,} were expected, one for each image"
+        raise DataError(f"{path} has {what}. It is cut off or of another data set. {AGAIN}")
 
 
 def metadata_frame(columns: dict[str, Sequence]) -> pd.DataFrame:
@@ -155,9 +158,7 @@ def files(folder: Path) -> list[Path]:
 
 def find_table(folder: Path, stem: str = "HAM10000_metadata") -> Path | zipfile.Path | None:
     """Return the file that holds a table: under its official name or nearly so, or in a zip."""
-    told = re.compile(
-        rf"(?:.*/)?{stem}( ?\(\d\))?((?:\.(?:csv|tab|tsv|txt))*)(\.gz)?", re.IGNORECASE
-    )
+    told = re.compile(rf"(?i)(?:.*/)?{stem}( ?\(\d\))?((?:\.(?:csv|tab|tsv|txt))*)(\.gz)?")
     paths = files(folder)
     named = [(path, name) for path in paths if (name := told.fullmatch(path.name))]
     named.sort(key=lambda p: (bool(p[1][3]), len(p[0].parts), p[1][1] or "", not p[1][2]))
@@ -194,13 +195,13 @@ def read_text(path: Path, required: Sequence[str] = REQUIRED, cure: str = AGAIN)
         text = file.read().decode("utf-8-sig")
         separator = max(",\t;", key=text.partition("\n")[0].count)
         lines = csv.reader(io.StringIO(text, ""), delimiter=separator, strict=True)
-        columns, *rows = [line for line in lines if line] or [[]]
+        columns, *rows = [[cell.strip() for cell in line] for line in lines if line] or [[]]
         for number, row in enumerate(rows, 2):
             if len(row) != len(columns):
                 raise ValueError(f"line {number} has {len(row)} cells, the first {len(columns)}")
-        last = rows[-1][-1] if text[-1:] != "\n" and rows[1:] and required is REQUIRED else ""
-        if "\0" in text or (last and last not in (row[-1] for row in rows[:-1])):
-            raise ValueError(f"it is cut off: it ends with {text[-9:]!r}, as no other line does")
+        open_end = text[-1:] != "\n" and rows[1:] and required is REQUIRED
+        if "\0" in text or (open_end and rows[-1][-1] not in {row[-1] for row in rows[:-1]} - {""}):
+            raise ValueError(f"it is cut off: it ends with {text[-9:]!r}, no whole cell")
         if missing := ", ".join(name for name in required if columns.count(name) != 1):
             raise ValueError(f"it lacks the column(s) {missing}, or has two: {columns}"[:400])
     return pd.DataFrame(rows, columns=columns, dtype=object)
@@ -219,15 +220,13 @@ def read_metadata(path: Path, ids: Collection[str] = ()) -> pd.DataFrame:
 
     def refuse(bad: pd.Series, column: str, what: str) -> None:
         for row in raw.index[bad][:1]:
-            raise DataError(
-                f"{path}, line {row + 2}, column {column}, image {raw['image_id'][row]!r}: {what} "
-                f"({raw[column][row]!r}; {bad.sum()} such line(s) in all). Correct this line, or "
-                "download the file again (see data/README.md)."
-            )
+            where = f"{path}, line {row + 2}, column {column}, image {short(raw['image_id'][row])}"
+            all_ = f"({short(raw[column][row])}; {bad.sum()} such line(s) in all)"
+            raise DataError(f"{where}: {what} {all_}. Correct this line. Or: {AGAIN}")
 
-    refuse(raw["image_id"] == "", "image_id", "there is no image id")
+    refuse(raw["image_id"].str.lower().isin(NO_ID), "image_id", "there is no image id")
     refuse(raw["image_id"].duplicated(), "image_id", "an earlier line has the same image id")
-    refuse(raw["lesion_id"] == "", "lesion_id", "there is no lesion id")
+    refuse(raw["lesion_id"].str.lower().isin(NO_ID), "lesion_id", "there is no lesion id")
     refuse(~raw["dx"].isin(DX), "dx", f"the diagnosis is none of {', '.join(DX)}")
     empty = raw["age"].str.lower().isin(["", "nan", "unknown"])
     age = pd.to_numeric(raw["age"].mask(empty, "nan"), errors="coerce")

@@ -1,9 +1,12 @@
 """Read ready-made arrays (Kaggle's CSV, npz files of MedMNIST), and pictures of one's own."""
 
 import hashlib
+import unicodedata
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from reprlib import repr as short
 
 import numpy as np
 import pandas as pd
@@ -19,6 +22,7 @@ __all__: list[str] = []
 
 PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".jp2", ".png", ".tif", ".tiff", ".webp")
 OWN = "your own pictures"
+PARTS = ("train", "training", "val", "valid", "validation")  # beside which there is a test
 NAMES = {"file": "image_id", "label": "dx", "group": "lesion_id"}  # there and in the record
 LAYOUT = "Give a folder with one for each class, or a table of file, label (and group)."
 KAGGLE_CSV = "hmnist_28_28_RGB.csv"
@@ -29,10 +33,8 @@ _MOST = np.array([255] * (28 * 28 * 3) + [len(CLASSES) - 1])
 def _whole_numbers(rows: pd.DataFrame, path: Path) -> np.ndarray:
     """Return pixels and label of each row, uint8 (n, 2353); name the first bad cell if any is."""
     if missing := [name for name in _COLUMNS if name not in rows]:
-        raise DataError(
-            f"{path} lacks {len(missing):,} of its 2,353 columns, first {missing[0]!r}: it is not "
-            f"{KAGGLE_CSV}, or damaged. {AGAIN}"
-        )
+        what = f"lacks {len(missing):,} of its 2,353 columns, first {missing[0]!r}"
+        raise DataError(f"{path} {what}: it is not {KAGGLE_CSV}, or damaged. {AGAIN}")
     table = rows[_COLUMNS]
     if any(dtype.kind not in "iu" for dtype in table.dtypes):
         table = table.apply(pd.to_numeric, errors="coerce")
@@ -41,10 +43,9 @@ def _whole_numbers(rows: pd.DataFrame, path: Path) -> np.ndarray:
     if bad.any():
         row, column = np.argwhere(bad)[0]
         name = _COLUMNS[column]
-        raise DataError(
-            f"{path}, line {rows.index[row] + 2}, column {name}: {str(rows[name].iloc[row])!r} is "
-            f"not a whole number from 0 to {_MOST[column]}: the file was changed. {AGAIN}"
-        )
+        cell = short(str(rows[name].iloc[row]))
+        what = f"{cell} is not a whole number from 0 to {_MOST[column]}: the file was changed"
+        raise DataError(f"{path}, line {rows.index[row] + 2}, column {name}: {what}. {AGAIN}")
     return numbers.astype(np.uint8)
 
 
@@ -68,8 +69,7 @@ def read_kaggle_csv(path: Path, *, expected_rows: int = IMAGES) -> tuple[np.ndar
 
 def find_csv(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> Source | None:
     """Find the Kaggle CSV; ids come from the metadata beside it, if all labels are the same."""
-    path = records.find_table(folder, KAGGLE_CSV[:-4])
-    if path is None:
+    if not (path := records.find_table(folder, KAGGLE_CSV[:-4])):
         return None
     records.require_size(size, (28,), str(path))
     metadata_path = records.find_table(folder)
@@ -102,13 +102,14 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Return images uint8 (N, size, size, 3), labels int64 (N,) and ids of a file of MedMNIST."""
     images, labels, ids = [], [], []
     with records.readable(f"{path} cannot be used"), np.load(path, allow_pickle=False) as file:
+        if sum(entry.file_size for entry in file.zip.infolist()) > 5 * 10**8:
+            raise DataError(f"{path} unpacks to more than 500 MB. Get one of smaller pictures.")
         for part in ("train", "val", "test"):
-            names = f"{part}_images", f"{part}_labels"
-            if any(file.zip.getinfo(f"{name}.npy").file_size > 2 * 10**9 for name in names):
-                raise ValueError(f"{part} has more than 2 GB")
-            pictures, codes = (file[name] for name in names)
+            pictures, codes = file[f"{part}_images"], file[f"{part}_labels"]
             if codes.ndim == 2 and codes.shape[1] > 1:
-                raise DataError(f"{path} has several labels a picture; the course reads one each.")
+                raise DataError(
+                    f"{path}: several labels a picture. Give one, an integer a picture."
+                )
             whole = codes.dtype.kind in "iu" and codes.size == len(codes)
             if not (whole and 0 <= codes.min() <= codes.max() < 1000):
                 raise ValueError(f"labels are 0 to 999, an integer a picture, not {codes.dtype}")
@@ -135,6 +136,9 @@ def read_own(path: Path, size: int, group_of: Callable[[Path], str] | None) -> L
         table = pd.DataFrame({"file": ids, "label": [f"class {n:0{digits}}" for n in labels]})
     else:
         table = _own_table(path, group_of)
+    if (kinds := table["label"].nunique()) < 2:
+        raise DataError(f"{path} has pictures of {kinds} class(es). {LAYOUT}")
+    if path.suffix.lower() != ".npz":
         files = tqdm(table["file"], desc="Reading images", unit=" images", leave=False)
         images = np.stack([_own_picture(path.parent / file, size) for file in files])
         labels = np.unique(table["label"], return_inverse=True)[1].astype(np.int64)
@@ -144,7 +148,12 @@ def read_own(path: Path, size: int, group_of: Callable[[Path], str] | None) -> L
     metadata = records.metadata_frame(dict(table))
     metadata = metadata.join(table.drop(columns=metadata.columns, errors="ignore"))
     key = records.digest("own", metadata.to_csv(index=False), hashlib.sha256(images).hexdigest())
-    return LesionImages(images, labels, metadata, f"{OWN}, {path.name}", key)
+    return LesionImages(images, labels, metadata, f"{OWN}, {_plain(path.name)}", key)
+
+
+def _plain(name: str) -> str:
+    """Return a name as it can be printed and compared, whatever the disk's or keyboard's form."""
+    return unicodedata.normalize("NFC", name.strip().encode(errors="replace").decode())
 
 
 def _own_table(path: Path, group_of: Callable[[Path], str] | None) -> pd.DataFrame:
@@ -156,18 +165,26 @@ def _own_table(path: Path, group_of: Callable[[Path], str] | None) -> pd.DataFra
         names = [file.relative_to(path.parent).as_posix() for file in files]
         classes = [name.split("/")[1] if name.count("/") > 1 else "" for name in names]
         table = pd.DataFrame({"file": names, "label": classes}, dtype=object)
+        unused = Counter(file.suffix.lower() for file in path.rglob("*") if file.is_file())
+        if unused := unused - Counter(file.suffix.lower() for file in files):
+            kinds = ", ".join(f"{n:,} {_plain(e)[:20] or '?'}" for e, n in unused.most_common(5))
+            print(f"Not used: {unused.total():,} file(s), hidden, deep or of other kinds: {kinds}")
     if group_of is not None and "group" not in table:
         table["group"] = [str(group_of(path.parent / file)) for file in table["file"]]
+    for name in {"label", "group"}.intersection(table):
+        table[name] = table[name].map(_plain)
     for name, taken in NAMES.items():
         if taken in table:
             raise DataError(f"{path}: the column {taken} is called {name} here. Rename it.")
-    given = [name for name in NAMES if name in table]
-    wrong = {f"{name} is empty": table[name].str.strip() == "" for name in given}
+    wrong = {f"{name} is empty": table[name] == "" for name in NAMES if name in table}
+    if "group" in table:
+        wrong["group is empty"] = table["group"].str.lower().isin(records.NO_ID)
+    part = "it is in a part of a split, no class: give the folder inside"
+    wrong[part] = table["label"].str.lower().isin(PARTS)
     for what, rows in (wrong | {"it is there twice": table["file"].duplicated()}).items():
         for file in table["file"][rows][:1]:
-            raise DataError(f"{path}, {file}: {what} ({rows.sum():,} such rows). {LAYOUT}")
-    if table["label"].nunique() < 2:
-        raise DataError(f"{path} has pictures of {table['label'].nunique()} class(es). {LAYOUT}")
+            what = f"{_plain(file)[:99]}: {what} ({rows.sum():,} such rows)"
+            raise DataError(f"{path}, {what}. {LAYOUT}")
     return table
 
 
@@ -175,4 +192,4 @@ def _own_picture(file: Path, size: int) -> np.ndarray:
     try:
         return np.asarray(open_image(file)[0].resize((size, size), Image.Resampling.BOX))
     except PredictError as error:
-        raise DataError(f"{file}: {error}") from error
+        raise DataError(f"{str(file)[:200]}: {str(error)[-280:]}") from error

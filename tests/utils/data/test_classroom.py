@@ -53,7 +53,7 @@ def test_eight_people_load_at_once_through_one_folder_and_one_cache(tmp_path, ro
 
     def load():
         command = [sys.executable, "-c", LOAD, str(tmp_path / "registry.json"), str(raw)]
-        env = os.environ | {"HAM10000_CACHE": str(cache)}
+        env = os.environ | {"HAM10000_CACHE": f' "{cache}"'}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
         return subprocess.Popen(command, cwd=root, env=env, **pipes)
 

@@ -21,6 +21,7 @@ def folder(tmp_path):
             name = f"more/{kind}{n // 2}-{n}.png" if n % 3 else f"{kind}{n // 2}-{n}.JPG"
             picture = Image.new("L", (40 + n, 30), grey).convert("RGB" if n % 2 else "L")
             picture.save(tmp_path / "leaves" / kind / name)
+    (tmp_path / "leaves" / "rust" / "a.HEIC").touch()
     return tmp_path / "leaves"
 
 
@@ -37,7 +38,8 @@ def save_npz(path, shape=(28, 28), labels=((0,), (1,), (2,), (3,), (4,))):
 
 def test_folders_give_classes_groups_and_pictures(folder, capsys, monkeypatch):
     dataset = dataset_from_folders(folder, 16, group_of=plant)
-    assert "leaves, 36 images of 18 groups, 16 × 16 pixels" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "leaves, 36 images of 18 groups, 16 × 16 pixels" in told and ": 1 .heic\n" in told
     assert dataset.images.shape == (36, 16, 16, 3) and dataset.images.dtype == np.uint8
     assert (np.array(list(KINDS))[dataset.labels] == dataset.metadata["dx"]).all()
     greys = np.array(list(KINDS.values()))[dataset.labels]
@@ -53,12 +55,14 @@ def test_folders_give_classes_groups_and_pictures(folder, capsys, monkeypatch):
     assert (other.images == (100, 50, 0)).all(axis=(1, 2, 3)).sum() == 1, "the mean of an area"
     with pytest.raises(ValueError, match="of your own pictures name the groups"):
         lesion_split(dataset_from_folders(folder))
+    with pytest.raises(DataError, match="group is empty"):
+        dataset_from_folders(folder, group_of=lambda file: None)
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_a_table_gives_the_same_record_and_keeps_its_other_columns(folder, separator):
     whole = dataset_from_folders(folder, group_of=plant)
-    table = whole.metadata[["image_id", "dx", "lesion_id"]].assign(camera="old", age="45")
+    table = (whole.metadata[["image_id", "dx", "lesion_id"]] + " ").assign(camera="old", age="45")
     table.columns = ["file", "label", "group", "camera", "age"]
     table.to_csv(folder.parent / "leaves.csv", sep=separator, index=False)
     dataset = dataset_from_folders(folder.parent / "leaves.csv")
@@ -100,6 +104,8 @@ WRONG = {
     "several": (lambda folder: save_npz(folder / "c.npz", labels=np.eye(5, dtype=int)), "several"),
     "a giant": (put("t.csv", b"file,label\n" + b"a,x\n" * 3 * 10**6), "than 10,000,000 bytes"),
     "no pictures": (lambda folder: (folder / "new").mkdir() or folder / "new", "of 0 class"),
+    "alike": (lambda folder: save_npz(folder / "c.npz", labels=[[3]] * 5), r"of 1 class\(es\)"),
+    "parts": (lambda folder: (folder / "rust").rename(folder / "Train") and None, "folder inside"),
     "latin-1": (put("t.csv", b"file,l\xe4bel\n"), "CSV in UTF-8"),
 }
 # fmt: on
