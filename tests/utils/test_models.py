@@ -59,11 +59,11 @@ def test_symmetries_alone_only_turn_and_mirror():
     turned = {
         symmetry(IMAGES[k : k + 1], j)[0].tobytes(): j for k in range(len(IMAGES)) for j in range(8)
     }
-    seen = set()
+    seen = []
     for seed in range(20):
         images = changed(IMAGES, symmetries=True, seed=seed).astype(np.uint8)
-        seen |= {turned[image.tobytes()] for image in images}
-    assert seen == set(range(8))
+        seen += [turned[image.tobytes()] for image in images]
+    assert np.bincount(seen, minlength=8).min() > 5  # each is drawn as often: 15 of 120
 
 
 def test_shift_moves_a_point_by_no_more_than_it_says():

@@ -22,7 +22,7 @@ __all__: list[str] = []
 
 PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".jp2", ".png", ".tif", ".tiff", ".webp")
 OWN = "your own pictures"
-PARTS = ("train", "training", "val", "valid", "validation")  # beside which there is a test
+PARTS = ("train", "training", "val", "valid", "validation", "test", "testing")  # no classes
 NAMES = {"file": "image_id", "label": "dx", "group": "lesion_id"}  # there and in the record
 LAYOUT = "Give a folder with one for each class, or a table of file, label (and group)."
 KAGGLE_CSV = "hmnist_28_28_RGB.csv"
@@ -180,7 +180,7 @@ def _own_table(path: Path, group_of: Callable[[Path], str] | None) -> pd.DataFra
     if "group" in table:
         wrong["group is empty"] = table["group"].str.lower().isin(records.NO_ID)
     part = "it is in a part of a split, no class: give the folder inside"
-    wrong[part] = table["label"].str.lower().isin(PARTS)
+    wrong[part] = pd.Series(table["label"].str.lower().isin(PARTS).all(), table.index)
     for what, rows in (wrong | {"it is there twice": table["file"].duplicated()}).items():
         for file in table["file"][rows][:1]:
             what = f"{_plain(file)[:99]}: {what} ({rows.sum():,} such rows)"

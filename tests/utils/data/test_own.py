@@ -105,7 +105,7 @@ WRONG = {
     "a giant": (put("t.csv", b"file,label\n" + b"a,x\n" * 3 * 10**6), "than 10,000,000 bytes"),
     "no pictures": (lambda folder: (folder / "new").mkdir() or folder / "new", "of 0 class"),
     "alike": (lambda folder: save_npz(folder / "c.npz", labels=[[3]] * 5), r"of 1 class\(es\)"),
-    "parts": (lambda folder: (folder / "rust").rename(folder / "Train") and None, "folder inside"),
+    "parts": (put("t.csv", b"file,label\na.png,Train\nb.png,test\n"), "folder inside"),
     "latin-1": (put("t.csv", b"file,l\xe4bel\n"), "CSV in UTF-8"),
 }
 # fmt: on
