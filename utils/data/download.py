@@ -72,9 +72,10 @@ def fetch(file: dict, folder: Path, group: dict) -> Path:
     if target.exists():
         if _is_published(target, file):
             return target
-        what = f"(checksum or length differ; it has {target.stat().st_size:,} bytes)"
-        what = f"{target} is there but is not the published file {what}"
-        raise DownloadError(f"{what}. Move it away and call again. {route}")
+        raise DownloadError(
+            f"{target} is there but is not the published file (checksum or length differ; it has "
+            f"{target.stat().st_size:,} bytes). Move it away and call again. {route}"
+        )
     problems = []
     for address in [*([group["page"]] if group["handle"] else []), *file["urls"]]:
         if why := no_answer(address):
