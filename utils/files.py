@@ -23,7 +23,7 @@ MOST_PIXELS, MOST_MEMORY, MOST_BYTES = 10**8, 26 * 10**7, 2 * 10**8  # of a pict
 # Others are not even tried: Pillow would hand PostScript to a program that runs it.
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 INSTEAD = "Save it as JPEG or PNG and try again."
-HUGE = "The image has over 100 million pixels (50 in colour, 37 as JPEG 2000). Save it smaller."
+HUGE = "The image has over 100 million pixels (in colour 65, as JPEG 2000 37). Save it smaller."
 HEIC = "a HEIC file, as iPhones make them. Export it as JPEG, or set the camera to JPEG."
 # How files begin that Pillow does not read (after so many bytes), and what to say of them.
 KNOWN = (
@@ -58,9 +58,9 @@ def replace_file(path: Path, content: str | bytes | Callable[[BinaryIO], object]
         temporary.unlink(missing_ok=True)
 
 
-def named_source() -> str:
-    """Return what HAM10000_DIR names, without the blanks and quotes that some shells leave."""
-    named = os.environ.get("HAM10000_DIR", "").strip(" \t\r\n\"'")
+def named_source(variable: str = "HAM10000_DIR") -> str:
+    """Return what a variable names, without the blanks and quotes that some shells leave."""
+    named = os.environ.get(variable, "").strip(" \t\r\n\"'")
     return "phantom" if named.lower() == "phantom" else named
 
 

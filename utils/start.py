@@ -16,9 +16,8 @@ __all__ = ["need", "prepare"]
 
 # What all chapters import, and packages with another name than that of their import.
 NEEDED = "numpy pandas matplotlib seaborn sklearn imblearn keras filelock pooch prettytable".split()
-# (The extra of Dask brings the version that fits the Dask that is there.)
 PACKAGES = {"sklearn": "scikit-learn", "imblearn": "imbalanced-learn"}
-PACKAGES["distributed"] = "dask[distributed]"
+PACKAGES["distributed"] = "dask[distributed]"  # the extra: a version that fits Dask's own
 # onnx 1.20 and newer bring another protobuf than Colab's TensorFlow has in memory.
 ON_COLAB = {"onnx": "onnx<1.20"}
 KERAS_DEFAULTS = ("float32", 1e-07, "tensorflow", "channels_last")  # what Keras itself writes down
@@ -57,10 +56,11 @@ def need(*modules: str) -> None:
 
 def leave_settings_aside() -> None:
     """Keep Keras and matplotlib from the settings of other work; tell of any that would hurt."""
-    keras, drawn = (os.environ.get(f"{name}BACKEND", "") for name in ("KERAS_", "MPL"))
-    if "KERAS_BACKEND" in os.environ and keras not in ("tensorflow", "torch", "jax"):
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend not in ("tensorflow", "torch", "jax"):
         os.environ["KERAS_BACKEND"] = "tensorflow"
-        print(f"Settings: KERAS_BACKEND, {keras!r}, is left aside: Keras has no such backend.")
+        print(f"Settings: KERAS_BACKEND, {backend!r}, is left aside: Keras has no such backend.")
+    drawn = os.environ.get("MPLBACKEND", "")
     if "ipykernel" in sys.modules and not re.search("^$|inline|widget|ipympl|nbagg", drawn):
         os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
         print(f"Settings: MPLBACKEND, {drawn!r}, is left aside: it shows no figures here.")

@@ -99,10 +99,9 @@ def test_links_go_to_the_pages_of_the_fork_at_either_kind_of_address(fork):
         assert f"<https://{pages}>" in texts(fork)[NOTEBOOKS[1]]
 
 
-@pytest.mark.parametrize(
-    "url, branch, complaint",
-    [("somebody/course", None, "https://github.com/owner/name"), (FORK, 'x" # y', "of a branch")],
-)
+@pytest.mark.parametrize("url, branch, complaint", [
+    ("somebody/course", None, "https://github.com/owner/name"), (FORK, 'x" # y', "of a branch"),
+])  # fmt: skip
 def test_wrong_address_and_branch_are_refused(fork, url, branch, complaint):
     with pytest.raises(ChapterError, match=complaint):
         set_address(url, fork, new_branch=branch)

@@ -13,7 +13,7 @@ from tools.book.course import ROOT
 # The plan has 3,500 lines for utils, 1,800 for exercises, 4,500 for tools and 10,000 for tests.
 # What has grown since: readers' own pictures and what damaged files found (utils), messages in
 # full (exercises).
-LINES = {"utils": 3604, "exercises": 1830, "tools": 4500, "tests": 9998}
+LINES = {"utils": 3603, "exercises": 1830, "tools": 4500, "tests": 9998}
 MOST_FILES_OF_UTILS = 22
 # From the ground up; a module imports only from floors below its own.
 FLOORS = [

@@ -1,12 +1,11 @@
 """The stamp: what moves a chapter's hash and what does not."""
 
-import nbformat
 import pytest
+from nbformat import v4
 
 from tools.book import stamp
 from tools.book.course import ROOT
 
-v4 = nbformat.v4
 A = '''"""Module."""
 
 from utils import b

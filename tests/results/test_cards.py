@@ -97,10 +97,9 @@ def test_counts_agree_with_each_other(stored):
             assert sum(parts) == images[dx] == sum(k[dx] for k in card["dx_type"].values())
 
 
-@pytest.mark.parametrize(
-    "number, text",
-    [((0.5, 0.4, 0.6), "0.500 (0.400 to 0.600)"), ((0.5, None, 0.6), "0.500"), ((None,) * 3, "–")],
-)
+@pytest.mark.parametrize("number, text", [
+    ((0.5, 0.4, 0.6), "0.500 (0.400 to 0.600)"), ((0.5, None, 0.6), "0.500"), ((None,) * 3, "–"),
+])  # fmt: skip
 def test_an_interval_says_what_is_known(number, text):
     assert splice.cell(dict(zip(("value", "low", "high"), number, strict=True))) == text
 

@@ -161,8 +161,8 @@ def test_names_say_who_and_which_chapter(file, student, number):
 
 def test_a_spreadsheet_sees_no_formula_and_an_empty_folder_is_named(tmp_path):
     row = dict.fromkeys(marks.COLUMNS, "") | {"student": "=1+1", "message": "\ud800"}
-    marks.write([row], tmp_path)
+    marks.write([row, row | {"student": "Anna B"}, row | {"student": "Anna_B"}], tmp_path)
     assert "'=1+1" in (tmp_path / "marks.csv").read_text("utf-8-sig")
-    assert len(list(tmp_path.glob("*.md"))) == 1
+    assert len(list(tmp_path.glob("*.md"))) == 3
     with pytest.raises(ChapterError, match="FOLDER="):
         marks.mark(tmp_path / "none")

@@ -482,7 +482,8 @@ CASES = [
         ({"quoting": 1}, IDENTICAL), ({"sep": "|"}, "lacks"), ({"header": False}, "lacks"))),
     *(("zips", table(METADATA, edit), comes) for edit, comes in (
         (lambda t: t + " ", IDENTICAL), (lambda t: t[::-1], ANY), (lambda t: t.T, "lacks"),
-        (lambda t: t[sorted(t)], IDENTICAL), (lambda t: pd.concat([t, t]), "same image id"))),
+        (lambda t: t[sorted(t)], IDENTICAL),
+        (lambda t: pd.concat([t, t]), "earlier line has the same image id"))),
     ("zips", FEWER, f"{METADATA}|13 rows where 14 were expected"),
     ("zips", MORE, f"{METADATA}|15 rows where 14 were expected"),
     *(("zips", change(METADATA, b), METADATA) for b in (b"\xff\xfe\0\1", b'image_id,dx\n"a,b\nc')),

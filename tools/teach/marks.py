@@ -29,7 +29,7 @@ from tqdm import tqdm
 
 from tools.book import course
 from tools.book.course import ROOT, ChapterError, chapters, small
-from utils.files import replace_file
+from utils.files import named_source, replace_file
 
 OUT = ROOT / "_build" / "marks"
 COLUMNS = ("student", "file", "chapter", "exercise", "result", "message")
@@ -199,7 +199,7 @@ def _told(file: str, path: Path, root: Path, limits: Mapping[str, int]) -> list[
         copy, home = Path(folder, "course"), Path(folder, "home")
         shutil.copytree(root, copy, ignore=LEFT_OUT)
         home.mkdir()
-        cache = Path(os.environ.get("HAM10000_CACHE") or root / "data" / "cache")
+        cache = Path(named_source("HAM10000_CACHE") or root / "data" / "cache")
         if cache.is_dir():
             shutil.copytree(cache, copy / "data" / "cache")
         # Of the environment only what is needed, so no password.

@@ -23,8 +23,7 @@ EXTERNAL_IDS = ROOT / "data" / "external_ids.csv"
 DRIVE = Path("/content/drive/MyDrive/ham10000")  # on Colab, if the reader made and mounted it
 RAW_DIR = DRIVE if DRIVE.is_dir() else ROOT / "data" / "raw"
 # A classroom can share one cache folder; once it is filled it may be read-only.
-_NAMED = os.environ.get("HAM10000_CACHE", "").strip(" \t\r\n\"'")
-CACHE_DIR = Path(os.path.expanduser(_NAMED or ROOT / "data" / "cache"))
+CACHE_DIR = Path(os.path.expanduser(named_source("HAM10000_CACHE") or ROOT / "data" / "cache"))
 # Change it when the readers or the form of the cache change: old files are then left alone.
 _CACHE_FORM = "3"
 _VARIABLE = "the environment variable HAM10000_DIR"
@@ -60,7 +59,8 @@ def load_ham10000(
     DataError, utils.data.download.DownloadError
         If data cannot be used or had; the message says which file, what, where, what to do.
     """
-    return _told(_through_cache(_choose(size := _pixels(size), source, expected_rows), size))
+    size = _pixels(size)
+    return _told(_through_cache(_choose(size, source, expected_rows), size))
 
 
 def load_external(size: int = 28) -> LesionImages:
@@ -69,7 +69,8 @@ def load_external(size: int = 28) -> LesionImages:
     Of the test images of the ISIC 2018 Challenge, Task 3, only those that `data/external_ids.csv`
     lists are ever opened. Search, return and errors are those of `load_ham10000`.
     """
-    return _told(_through_cache(_choose_external(size := _pixels(size)), size))
+    size = _pixels(size)
+    return _told(_through_cache(_choose_external(size), size))
 
 
 def dataset_from_folders(
@@ -247,7 +248,7 @@ def _fill_cache(path: Path, source: Source) -> LesionImages:
         np.savez(file, check_sum=_check_sum(path, arrays), **arrays)
 
     try:
-        replace_file(path.expanduser(), write)
+        replace_file(path.expanduser(), write)  # a RuntimeError where nobody has this home folder
     except (OSError, RuntimeError) as error:
         # On Windows a file that another process is reading cannot be replaced, nor need be.
         if not (isinstance(error, PermissionError) and path.exists()):

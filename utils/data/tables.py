@@ -107,9 +107,7 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
         for part in ("train", "val", "test"):
             pictures, codes = file[f"{part}_images"], file[f"{part}_labels"]
             if codes.ndim == 2 and codes.shape[1] > 1:
-                raise DataError(
-                    f"{path}: several labels a picture. Give one, an integer a picture."
-                )
+                raise DataError(f"{path}: several labels a picture. Give an integer a picture.")
             whole = codes.dtype.kind in "iu" and codes.size == len(codes)
             if not (whole and 0 <= codes.min() <= codes.max() < 1000):
                 raise ValueError(f"labels are 0 to 999, an integer a picture, not {codes.dtype}")
