@@ -17,13 +17,14 @@ export async function photograph(dialog) {
   try {
     video.srcObject = stream;
     dialog.showModal();
-    await video.play();
+    const playing = video.play();
     return await new Promise((resolve, reject) => {
-      dialog.onclose = () => resolve(null); // the Escape key as well
+      dialog.onclose = () => resolve(null); // the Escape key as well, even before the video plays
       dialog.onclick = ({ target }) => {
-        if (target.value === 'take') take(video).then(resolve, reject);
+        if (target.value === 'take') playing.then(() => take(video)).then(resolve, reject);
         if (target.value === 'close') resolve(null);
       };
+      playing.catch(reject);
     });
   } finally {
     for (const track of stream.getTracks()) track.stop();

@@ -155,9 +155,10 @@ def test_paste_and_drop_answer_as_the_file_does_and_what_is_absent_is_said(page)
 @pytest.mark.parametrize("taken", [True, False])
 def test_camera_takes_a_picture_or_is_closed_and_is_switched_off(open_page, taken):
     page = open_page(permissions=["camera"])
+    if not taken:  # closed before the video plays
+        page.evaluate("void (HTMLMediaElement.prototype.play = () => new Promise(() => {}))")
     page.click("#tryit-camera")
-    until(page, "document.querySelector('#tryit-dialog video').videoWidth > 0")
-    page.evaluate("window.stream = document.querySelector('#tryit-dialog video').srcObject")
+    until(page, "!!(window.stream = document.querySelector('#tryit-dialog video').srcObject)")
     if taken:
         page.click("#tryit-dialog [value=take]")
         assert settled(page) in ("answered", "refused") and seen(page).std() > 5
@@ -165,8 +166,7 @@ def test_camera_takes_a_picture_or_is_closed_and_is_switched_off(open_page, take
         page.keyboard.press("Escape")
     until(page, "window.stream.getTracks().every((t) => t.readyState === 'ended')")
     assert not page.locator("#tryit-dialog").is_visible()
-    assert page.locator("#tryit-work").is_visible() == taken
-    assert not page.errors
+    assert page.locator("#tryit-work").is_visible() == taken and not page.errors
 
 
 def test_strangers_get_no_diagnosis(page, manifest):
