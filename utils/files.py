@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from jsonschema import Draft202012Validator
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 __all__: list[str] = []
 
+SCHEMAS = Path(__file__).with_name("schemas.json")  # what JSON files must hold, by their names
 SIZE = 28  # pixels that the network sees
 MOST_PIXELS, MOST_MEMORY, MOST_BYTES = 10**8, 26 * 10**7, 2 * 10**8  # of a picture, of a file
 # Others are not even tried: Pillow would hand PostScript to a program that runs it.
@@ -70,10 +72,15 @@ def write_json(path: Path, content: dict) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Return what a JSON file holds; an OSError, ValueError or RecursionError says why not."""
+    """Return a JSON file's content; an OSError, ValueError or RecursionError says what is wrong."""
     if _unusable(path, 20 * 10**6):
         raise ValueError("it is no file, or larger than 20 MB")
-    return json.loads(path.read_text(encoding="utf-8"))
+    content = json.loads(path.read_text(encoding="utf-8"), parse_constant=str)  # NaN: no number
+    for form in json.loads(SCHEMAS.read_text(encoding="utf-8")).values():
+        known = any(map(path.match, form["files"]))
+        for error in Draft202012Validator(form).iter_errors(content) if known else ():
+            raise ValueError(f"{error.json_path}: {error.message}"[:300])
+    return content
 
 
 @contextmanager

@@ -21,7 +21,7 @@ def show_quiz(chapter: str) -> None:
 
 
 def read_quiz(chapter: str) -> list[dict]:
-    """Return the questions of a chapter; their form is that of teaching/quizzes/schema.json."""
+    """Return the questions of a chapter; their form is that of utils/schemas.json."""
     return read_json(FOLDER / f"{chapter}.json")
 
 

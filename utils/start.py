@@ -15,7 +15,8 @@ from pathlib import Path
 __all__ = ["need", "prepare"]
 
 # What all chapters import, and packages with another name than that of their import.
-NEEDED = "numpy pandas matplotlib seaborn sklearn imblearn keras filelock pooch prettytable".split()
+NEEDED = "numpy pandas matplotlib seaborn sklearn imblearn keras".split()
+NEEDED += "filelock jsonschema pooch prettytable".split()
 PACKAGES = {"sklearn": "scikit-learn", "imblearn": "imbalanced-learn"}
 PACKAGES["distributed"] = "dask[distributed]"  # the extra: a version that fits Dask's own
 # onnx 1.20 and newer bring another protobuf than Colab's TensorFlow has in memory.

@@ -254,7 +254,7 @@ def field(name, value, *keys):
         inner = record = json.loads(content)
         for key in keys[:-1]:
             inner = inner[key]
-        inner.pop(keys[-1], None) if callable(value) else inner.__setitem__(keys[-1], value)
+        inner.__delitem__(keys[-1]) if callable(value) else inner.__setitem__(keys[-1], value)
         return json.dumps(record).encode()
 
     return change(name, edit)
@@ -394,23 +394,28 @@ IMAGES = [
 # Names of fields, and values that they cannot have; nan and inf are written as NaN and Infinity.
 NAN, INF = float("nan"), float("inf")
 NO_JSON = b"?", b"{", b"[7]", b"{}", b"null", b"NaN", b"7", b"[" * 10**5, b"[" + b"9" * 5000 + b"]"
+CERTIFICATE = json.loads((MODELS / "original.json").read_bytes())
 FIELDS = [
     ("weights", "original.json", "original.json|changed after it was written", [
-        (["train_lesions"], [[], "all", 3, {}]), (["validation_lesions"], [[], None]),
-        (["seed"], [1, "0", None, NAN, INF]), (["own_sha256"], ["", None, 7]),
-        (["weights_sha256"], ["", None]), (["data"], [None, []]), (["recipe"], [{}, 7]),
-        (["split"], [{}, "x"]), (["history"], [{}, -1]), (["name"], ["other", 3])]),
-    ("weights", "original.json", "original.json|not a birth certificate", [(["more"], [1]), *(
-        ([key], [pytest.fail]) for key in ("name", "data", "train_lesions", "weights_sha256"))]),
-    ("published", "best-refusal.json", "best-refusal.json|measure_demo", [
+        (["train_lesions"], [["x"]]), (["validation_lesions"], [[]]), (["seed"], [1]),
+        (["weights_sha256"], ["0" * 64]), (["name"], ["other"])]),
+    ("weights", "original.json", "original.json|not a birth certificate: $", [
+        (["train_lesions"], [[], "all", {}, ["a", "a"]]), (["seed"], ["0", NAN, INF]),
+        (["recipe"], [{}]), (["data", "phantom"], ["no", 0]), (["more"], [1]),
+        *(([key], ["", [3], pytest.fail]) for key in CERTIFICATE)]),
+    ("published", "best-refusal.json", "best-refusal.json|(ValueError: $|measure_demo", [
         ([key], [None, "x", [], {}, 0.0, [[1.0]], [NAN] * 64, [INF] * 64, pytest.fail])
         for key in ("centre", "whiten", "weights_sha256")]),
-    ("published", "best-manifest.json", "best-manifest.json|measure_demo", [
-        (keys, [None, "x", [], {}, 0, -1.0, NAN, INF, pytest.fail])
-        for keys in (["temperature"], ["refusal", "threshold"], ["certificate"])]),
-    ("quiz", "04.json", "04.json|git checkout", [
-        (keys, [None, 3]) for keys in ([0, "answers"], [0, "question"], [0, "answers", 0], [0])]),
-    ("registry", "registry.json", "registry.json|git checkout", [(["groups"], [None, [], 3])]),
+    ("published", "best-manifest.json", "best-manifest.json|(ValueError: $|measure_demo", [
+        (keys, [None, "mel", [], {}, 0, -1.0, NAN, INF, pytest.fail]) for keys in (
+            ["temperature"], ["refusal", "threshold"], ["certificate"], ["classes"],
+            ["classes", 4, "dx"], ["symmetries", 3, "flip"], ["shares"])]),
+    ("quiz", "04.json", "04.json|ValueError: $|git checkout", [
+        (keys, [None, 3, "false", pytest.fail])
+        for keys in ([0, "answers"], [0, "type"], [0, "answers", 0, "correct"], [0])]),
+    ("registry", "registry.json", "registry.json|ValueError: $|git checkout", [
+        (["groups"], [None, [], 3]), *((["groups", "kaggle", "files", 0, key], [{}, 0, "../x", [3]])
+        for key in ("name", "urls", "bytes", "hash"))]),
 ]  # fmt: skip
 FEWER = both(zips(ISIC_0024310=None), table(METADATA, lambda t: t.drop(index=4)))
 # fmt: off
@@ -541,8 +546,7 @@ CASES = [
       for door, file, words, fields in FIELDS for keys, values in fields for value in values),
     *((door, change(file, content), words)
       for door, file, words in dict.fromkeys((*one[:2], one[2].split("|")[0]) for one in FIELDS)
-      for content in NO_JSON
-      if (door, content) != ("quiz", b"{}")),  # no questions
+      for content in NO_JSON),
     ("weights", change("original.json", lambda b: b'{"seed":5,' + b[1:]), SAME),  # the later
     ("weights", change("original.json", lambda b: b[:-2] + b',"seed":5}'), "changed after it was"),
     ("weights", lambda f: (f / "original.json").unlink(), "without a birth certificate"),

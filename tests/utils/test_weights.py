@@ -111,7 +111,6 @@ def test_another_split_or_source_is_refused(saved, dataset, split):
 
 
 def test_published_weights_fit_their_certificate_and_their_lesions():
-    """The pairs in models/ belong together, whatever data this computer has."""
     names = sorted(path.name.removesuffix(".weights.h5") for path in MODELS.glob("*.weights.h5"))
     names.remove("imagenet")  # it has seen no lesion; tests/results/test_imagenet.py has its sums
     assert {"original", "original-phantom", "best", "best-phantom"} <= set(names)

@@ -28,7 +28,7 @@ class DownloadError(RuntimeError):
 def registry(path: Path = REGISTRY) -> dict[str, dict]:
     """Return the groups of files that can be downloaded, as `data/registry.json` lists them."""
     with own_file(path):
-        return {**read_json(path)["groups"]}
+        return read_json(path)["groups"]
 
 
 def manual_route(group: dict, names: list[str] | None = None, size: int = 28) -> str:

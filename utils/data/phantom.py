@@ -149,7 +149,8 @@ def _draw_images(model, label, dx_type, lesion, rng) -> np.ndarray:
         scale = np.exp(model["loudness"][k] + model["loudness_sd"][c] * loudness[rows])
         noise = idctn(noise, axes=(1, 2), norm="ortho") * scale[:, None, None, None]
         logits = (latent[rows] @ basis + centre).reshape(noise.shape) + noise
-        pixels = _to_pixels(logits)
+        levels = (255 + 2 * MARGIN) * expit(logits) - MARGIN
+        pixels = np.rint(levels).clip(0, 255).astype(np.uint8)
         for t in range(8):
             mine = turn[lesion[rows]] == t
             images[rows][mine] = symmetry(pixels[mine], TURNS[t])
@@ -196,8 +197,3 @@ def _even_draw(shares: np.ndarray, number: int, rng: np.random.Generator) -> np.
     steps = (np.arange(number) + rng.random()) / number
     drawn = np.searchsorted(np.cumsum(shares / shares.sum()), steps)
     return rng.permutation(drawn.clip(0, len(shares) - 1))
-
-
-def _to_pixels(logits: np.ndarray) -> np.ndarray:
-    levels = (255 + 2 * MARGIN) * expit(logits) - MARGIN
-    return np.rint(levels).clip(0, 255).astype(np.uint8)

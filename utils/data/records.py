@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from utils.classes import CLASSES, DX
+from utils.classes import DX
 
 __all__: list[str] = []
 
@@ -236,5 +236,4 @@ def read_metadata(path: Path, ids: Collection[str] = ()) -> pd.DataFrame:
 
 def labels_of(dx: Iterable[str]) -> np.ndarray:
     """Return the labels in the Kaggle coding, int64 (N,), of diagnoses."""
-    code = {lesion.dx: lesion.kaggle_label for lesion in CLASSES}
-    return np.array([code[name] for name in dx], dtype=np.int64)
+    return np.array([DX.index(name) for name in dx], dtype=np.int64)
