@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import nbformat
+from filelock import FileLock, Timeout
 from PIL import Image
 
 from tools.book import npm
@@ -18,6 +19,7 @@ from utils.files import replace_file
 # What the book is made of besides the chapters.
 PAGES = ("*.md", "data/README.md", "models/README.md", "*.bib", "_config.yml", "_toc.yml")
 STRICT = ("-W", "--keep-going", "--quiet")  # a warning is an error
+HELD: list[FileLock] = []  # on folders that are this command's until it ends
 # Of MathJax, which pages look for where mathjax_path in _config.yml says.
 SCRIPT, FONTS = "tex-mml-chtml.js", "output/chtml/fonts/woff-v2"
 # What the theme writes and what stands there instead: light or dark, known before the page is
@@ -35,7 +37,13 @@ MENDED = {
 
 
 def stage(folder: Path, *, with_chapters: bool = True) -> None:
-    """Put what the book is made of into `folder`, emptied before."""
+    """Put what the book is made of into `folder`, emptied before, where no other command works."""
+    HELD.append(FileLock(f"{folder}.lock"))
+    try:
+        HELD[-1].acquire(timeout=0)
+    except Timeout:
+        print(f"Another command works in {folder}. This one goes on when that has ended.")
+        HELD[-1].acquire()
     (emptied(folder) / "chapters").mkdir()
     for page in (path for pattern in PAGES for path in ROOT.glob(pattern)):
         copy = folder / page.relative_to(ROOT)

@@ -89,16 +89,12 @@ def device(*, rows: int | None = None) -> dict:
     model.fit(batches, epochs=2 + EPOCHS, callbacks=[clock], verbose=0)
     seconds = np.diff(ends)[1:]
     row = {
-        "device": device_name(),
-        "backend": backend,
-        "version": versions()[backend],
-        "batch": BEST.batch_size,
-        "rows": len(batches.rows),
+        "device": device_name(), "backend": backend, "version": versions()[backend],
+        "batch": BEST.batch_size, "rows": len(batches.rows),
         "seconds": round(float(np.median(seconds)), 2),
         "batches_seconds": round(alone["seconds"], 4),
-        "data": dataset.source,
-        "date": datetime.date.today().isoformat(),
-    }
+        "data": dataset.source, "date": datetime.date.today().isoformat(),
+    }  # fmt: skip
     test = split.test[:ANSWERS]
     best, _ = load_weights("best", dataset, test=test)
     answers = best.predict(dataset.images[test], batch_size=128, verbose=0).tolist()

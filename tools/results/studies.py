@@ -39,16 +39,10 @@ PIXELS = 64  # of the comparison with larger images, where the data source has t
 # repaired, because nothing could be judged otherwise: the checkpoint watches ``val_accuracy``,
 # which exists, so it is really written.
 OLDER = {
-    "procedure": "older notebook",
-    "network": "original_cnn",
-    "epochs": 50,
-    "batch_size": 128,
-    "learning_rate": 1e-3,
-    "rebalance": "oversample",
-    "validation_split": 0.2,
-    "keep": "best",
+    "procedure": "older notebook", "network": "original_cnn", "epochs": 50, "batch_size": 128,
+    "learning_rate": 1e-3, "rebalance": "oversample", "validation_split": 0.2, "keep": "best",
     "monitor": "val_accuracy",
-}
+}  # fmt: skip
 
 
 def scaled_cnn() -> keras.Model:
