@@ -2,9 +2,11 @@
 
 import re
 import shutil
+import threading
 from urllib.parse import unquote
 
 import pytest
+from filelock import FileLock
 
 from tools.book.course import ROOT, chapters
 from tools.book.render import MENDED, lighten, render, stage
@@ -19,6 +21,16 @@ def book(tmp_path_factory):
     done = render(folder)
     assert done.returncode == 0, done.stdout[-4000:]
     return folder / "_build" / "html"
+
+
+def test_a_command_waits_until_another_has_left_the_folder(tmp_path, capsys):
+    with FileLock(tmp_path / "book.lock"):
+        waiting = threading.Thread(target=stage, args=[tmp_path / "book"])
+        waiting.start()
+        waiting.join(1)
+        assert not (tmp_path / "book").exists() and "goes on when" in capsys.readouterr().out
+    waiting.join()
+    assert (tmp_path / "book" / "_toc.yml").exists()
 
 
 def page(book, name):

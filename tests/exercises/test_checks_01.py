@@ -44,7 +44,7 @@ MISTAKES = {
         (lambda p: (p // 28, p % 28, p % 3), "three places"),
         (lambda p: (p // 84 + 1, p % 84 // 3 + 1, p % 3 + 1), "counted from 0"),
         (lambda p: (p / 84, p % 84 / 3, p % 3), "// divides without"),
-        (lambda p: (p // 84, p % 84 // 3, 2 - p % 3), "Not every position"),
+        (lambda p: (p // 84, p % 84 // 3, p % 3 + (p == 9)), "Not every position"),
         (lambda p: (p // 84, np.inf, 0), "// divides without"),
         (lambda p: p, "one number; three are"),
         (lambda p: (p // 84, p % 28), "2 numbers; three are"), (lambda p: "here", "a text"),

@@ -65,7 +65,7 @@ MISTAKES = {
 WIDE = np.full_like(PHOTO, 200)  # a line that is wider than a field
 WIDE[:, 300:321] = 100
 OTHERWISE = [
-    (3, {"photo": WIDE}, 100, True, "Of 100 levels 100 are left"),
+    (3, {"photo": WIDE.T}, 100, True, "Of 100 levels 100 are left"),
     (3, {"photo": WIDE}, 100 * 21 / (600 / 28), True, ""),  # PIL counts whole pixels
     (3, {"photo": WIDE}, 19, False, ""),
 ]

@@ -94,5 +94,5 @@ OTHERWISE = [
     (1, {**FIVE, "merged": None}, 2, True, ""),
     (1, {**FIVE, "merged": None}, 1, False, ""),
     (2, {"lesion": np.array(["x", "y"] * 500)}, LEAK, False, ""),
-    (3, {"at_least": 301}, filled(TRAIN), False, ""),
+    (3, {"labels": np.zeros(9, int), "train": range(9), "at_least": 9}, np.arange(9), True, ""),
 ]

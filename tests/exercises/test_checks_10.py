@@ -57,7 +57,7 @@ MISTAKES = {
         (f"{SHARE:.1%}", "quotation marks"), (COSINE[OURS] == 6, "mean of such a mask")],
     3: [(1 - BEST / 10, "weighs the small network"), (BEST, "place in the list"), (0, "lowest"),
         (max(AUCS), "macro AUC"), (0.5, "Another weight"), (0.33, "eleven weights"),
-        ("0.7", "quotation marks"), ((0.7, 0.95), "is wanted")],
+        (1.1, "eleven weights"), ("0.7", "quotation marks"), ((0.7, 0.95), "is wanted")],
     4: [("Smaller steps, please.", "has 3 words"), (CHOICE + PLANTS + PLAIN, "smaller steps"),
         (STEPS + PLANTS + PLAIN, "the epoch is chosen"), (STEPS + CHOICE + PLAIN, "of a plant"),
         (STEPS + CHOICE + PLANTS, "a small network"),

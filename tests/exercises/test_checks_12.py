@@ -41,7 +41,7 @@ RIGHT = {
 }  # fmt: skip
 MISTAKES = {
     1: [(0.05, "one given interval"), (0.95**17, "none misses"), (0.85, "how many miss on average"),
-        (0.05**17, "all of them"), (0.3, "0.95 times itself"),
+        (0.05**17, "all of them"), (1.5e-4, "0.95 times itself"),
         (NO_MISS + 0.03, "0.95 times itself")],  # near, and not near enough
     2: [(HERE[::-1], "exchanged"), (rung(ALL), "all images"), (rung(~FOREIGN), "HAM10000"),
         ((HERE[0], 1 - HERE[1]), "quiet ones"), ((1 - HERE[0], HERE[1]), "missed"),

@@ -155,10 +155,8 @@ def test_what_failed_is_named_and_is_an_error(command, capsys, monkeypatch):
     monkeypatch.setattr(colab, "installed", lambda: next(lists))
     assert colab.main(["03"]) == 1
     out = capsys.readouterr().out
-    assert re.findall(r"packages: (.*)", out) == [
-        "keras 3.10 became 3.11",
-        "numpy 2 became nothing",
-    ]
+    found = re.findall(r"packages: (.*)", out)
+    assert found == ["keras 3.10 became 3.11", "numpy 2 became nothing"]
 
 
 @pytest.mark.parametrize("open_issue, done", [("", "create"), ("12", "comment 12"), ("off", "")])

@@ -24,9 +24,7 @@ def test_the_exam_bank_is_read_whole_or_the_question_is_named(tmp_path, monkeypa
     text = questions.BANK.read_text("utf-8").replace("*Chapter 1 · recall", "*Chapter 1, recall")
     monkeypatch.setattr(questions, "BANK", tmp_path / "bank.md")
     questions.BANK.write_text(text, "utf-8")
-    with pytest.raises(
-        questions.ChapterError, match="bank.md: this question has another form: 1. "
-    ):
+    with pytest.raises(questions.ChapterError, match="bank.md: this question has another form: 1."):
         questions.exam_questions()
 
 

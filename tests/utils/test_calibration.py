@@ -93,15 +93,15 @@ def test_threshold_reaches_the_sensitivity_and_no_larger_one_does(sensitivity, f
 
 def test_operating_point_by_hand():
     given = melanomas_and_nevi([0.9, 0.6, 0.4, 0.1], [0.7, 0.5, 0.5, 0.3, 0.2, 0.1])
-    point = calibration.operating_point(*given, threshold=0.5, resamples=200)
+    point = calibration.operating_point(*given, threshold=0.5, resamples=1)
     assert (point.hit, point.missed, point.false_alarm, point.dismissed) == (2, 2, 3, 3)
     shares = (point.sensitivity, point.specificity, point.ppv, point.npv, point.excised_per_hit)
     assert [one.value for one in shares] == pytest.approx([0.5, 0.5, 2 / 5, 3 / 5, 5 / 2])
     given = melanomas_and_nevi([0.2, 0.3], [0.4, 0.1, 0.1])
     none, no_hit = (calibration.operating_point(*given, threshold=t) for t in (0.9, 0.4))
     assert none.sensitivity.value == 0 and math.isnan(none.ppv.value)
-    assert math.isnan(none.excised_per_hit.value)
-    assert no_hit.ppv.value == 0 and no_hit.excised_per_hit.value == math.inf
+    assert math.isnan(none.excised_per_hit.value) and point.npv.low == point.npv.high
+    assert no_hit.ppv.value == 0 and no_hit.excised_per_hit.value == math.inf and hash(point)
 
 
 def test_intervals_of_an_operating_point():

@@ -94,7 +94,7 @@ REFUSED = {
     "endless": ("/dev/zero", "no file of at most"), "NUL": ("a\0b", "cannot be read: embedded"),
     "floats": (PICTURE / 255, "float64.*uint8"), "a number": (7, "int; an image is"),
     "many pictures": (np.zeros((2, 28, 28, 3), np.uint8), r"shape \(2, 28, 28, 3\)"),
-    "huge array": (np.broadcast_to(np.uint16(0), (10_001, 10_000)), "100 million"),
+    "huge array": (np.broadcast_to(np.float32(0), (10_001, 10_000)), "100 million"),
     "long": (np.zeros((100_001, 1), np.uint8), "side"), "La": (Image.new("La", (9, 9)), "La to"),
     "F": (Image.new("F", (9, 9)), "measured values"), "0": (Image.new("L", (0, 0)), "no pixels"),
     "EPS": (Image.open(io.BytesIO(saved(IMAGE, "EPS"))), "EPS is not read"),

@@ -19,15 +19,18 @@ def test_class_codings_are_the_published_ones():
     dermamnist = {c.dx: c.dermamnist_label for c in classes.CLASSES}
     assert dermamnist == dict(akiec=0, bcc=1, bkl=2, df=3, nv=5, vasc=6, mel=4)
     assert [c.kaggle_label for c in classes.CLASSES] == list(range(7))
-    assert len(set(classes.COLOURS.values())) == 7
+    assert len(set(classes.COLOURS.values())) == len(set(classes.CLASSES)) == 7
     with pytest.raises(KeyError, match="akiec, bcc"):
         classes.by_dx("mole")
 
 
 def test_class_table_counts_images_and_lesions():
-    lines = report.class_table(small_dataset(lesions_per_class=20)).get_string().splitlines()
+    dataset = small_dataset(lesions_per_class=20)
+    dataset.metadata.loc[dataset.labels == 3, "dx"] = "nv"  # of one class there is none
+    lines = report.class_table(dataset).get_string().splitlines()
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
     assert ["mel", "melanoma", "27", "20", "14.3 %"] in rows
+    assert ["df", "dermatofibroma", "0", "0", "0.0 %"] in rows
     assert ["all", "", "189", "140", "100.0 %"] in rows
 
 

@@ -48,8 +48,8 @@ def test_shares_are_right_in_every_class():
 def test_seed_decides_and_row_order_does_not(divide):
     dataset, other_order = small_dataset(), shuffled(small_dataset())
     first, again, other = (
-        np.ravel(divide(one, seed=seed))
-        for one, seed in ((dataset, 0), (other_order, 0), (dataset, 1))
+        np.ravel(divide(one, **seed))
+        for one, seed in ((dataset, {}), (other_order, {"seed": 0}), (dataset, {"seed": 1}))
     )
     names, same, others = ([s.fingerprint for s in one] for one in (first, again, other))
     assert names == same != others and len(set(names)) == len(names)
@@ -77,6 +77,7 @@ def test_image_split_cuts_images_and_lets_lesions_cross():
     assert len(split.test) == round(0.25 * len(dataset.labels))
     assert sorted([*split.train, *split.test]) == list(range(len(dataset.labels)))
     assert set(groups[split.train]) & set(groups[split.test])
+    assert splits.split_of_parts(dataset, np.zeros(len(groups))).seed == 0
 
 
 def no_lesions():

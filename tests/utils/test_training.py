@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, log_loss
 from small_dataset import small_dataset
 
-from utils import models, training
+from utils import models, training, weights
 from utils.splits import lesion_folds, lesion_split
 from utils.training import BEST, ORIGINAL, Recipe, Rows
 
@@ -112,6 +112,8 @@ def test_step_sizes_rise_and_fall_as_the_schedule_says():
     constant = training.optimizer_of(ORIGINAL, 1000)
     assert float(constant.learning_rate) == pytest.approx(1e-3)
     assert type(constant) is keras.optimizers.Adam
+    published = [weights.read_certificate(name).recipe for name in ("original", "best", "transfer")]
+    assert published == [dataclasses.asdict(one) for one in (ORIGINAL, BEST, training.FineTuning())]
 
 
 def test_the_rest_of_a_recipe_is_compiled_as_it_says():
@@ -120,9 +122,7 @@ def test_the_rest_of_a_recipe_is_compiled_as_it_says():
     for name in ("symmetries", "shift", "zoom", "colour"):
         assert getattr(augment, name) == wanted[name]
     assert model.loss.label_smoothing == wanted["label_smoothing"]
-    decayed = [
-        keras.Variable(np.ones(3), name=name) for name in ("kernel", "bias", "gamma", "beta")
-    ]
+    decayed = [keras.Variable(np.ones(3), name=n) for n in ("kernel", "bias", "gamma", "beta")]
     training.optimizer_of(BEST, 10).apply([np.zeros(3)] * 4, decayed)
     assert [float(one[0]) < 1 for one in decayed] == [True, False, False, False]
 
@@ -178,9 +178,7 @@ def test_the_epoch_with_the_best_validation_value_is_kept(dataset, train, capsys
     assert f"(epoch {certificate.best_epoch})" in line and line.startswith("epoch  3 of 3")
 
 
-def test_kept_weights_are_the_running_mean_with_the_prior_and_the_seed_decides(
-    dataset, train, tmp_path
-):
+def test_kept_weights_are_the_running_mean_with_prior_and_seed_decides(dataset, train, tmp_path):
     """Trained without a validation part: the last weights, their mean, and that for the prior."""
     fold = lesion_folds(dataset, folds=3)[0]
     (last, _), (mean, certificate), (best, _) = (

@@ -67,9 +67,7 @@ NAMES = {
 
 
 @pytest.mark.parametrize("form", NAMES)
-def test_the_record_is_the_same_from_the_source_and_from_the_cache(
-    tmp_path, form, capsys, monkeypatch
-):
+def test_the_record_is_the_same_from_source_and_cache(tmp_path, form, capsys, monkeypatch):
     written = datafiles.make(tmp_path, form)
     cold = load(tmp_path)
     monkeypatch.setattr(Photographs, "read_all", no_reading)
@@ -117,9 +115,7 @@ FORMS = ["{}", '"{}"', "  '{} '\n", "{}/" + KAGGLE_CSV, "~/official", ' "Phantom
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_auto_takes_what_the_variable_names_as_shells_leave_it_before_data_raw(
-    tmp_path, official, monkeypatch, form
-):
+def test_auto_takes_what_the_variable_names_first(tmp_path, official, monkeypatch, form):
     for folder in (data.RAW_DIR, official):
         datafiles.make_kaggle(folder)
     assert load().source == NAMES["csv"]
@@ -146,9 +142,7 @@ def test_on_colab_a_folder_of_the_mounted_drive_stands_in_for_data_raw(root):
 
 
 @pytest.mark.parametrize("what", ["missing", "empty", "official"])
-def test_auto_does_not_pass_over_a_variable_that_leads_nowhere(
-    tmp_path, official, monkeypatch, what
-):
+def test_auto_does_not_pass_over_a_variable_to_nowhere(tmp_path, official, monkeypatch, what):
     datafiles.make_kaggle(data.RAW_DIR)
     (tmp_path / "empty").mkdir()
     (official / ZIPS[1]).unlink()
@@ -172,15 +166,13 @@ def test_auto_ends_at_the_phantom_and_prints_the_manual_route(capsys):
     "source, form", [("auto", "csv"), ("kaggle", "csv"), ("dataverse", "zips")]
 )
 def test_a_source_that_is_not_there_is_fetched(monkeypatch, source, form):
-    monkeypatch.setattr(download, "fetch_source", lambda _, raw, *size: datafiles.make(raw, form))
+    monkeypatch.setattr(download, "fetch_source", lambda _, raw, size: datafiles.make(raw, form))
     if source != "auto":
         datafiles.make(data.RAW_DIR, "zips")  # a better source there does not take its place
     assert load(source).source == NAMES[form]
 
 
-def test_a_source_folder_or_size_that_cannot_be_had_is_an_error_not_the_phantom(
-    tmp_path, monkeypatch
-):
+def test_a_source_folder_or_size_that_cannot_be_had_is_no_phantom(tmp_path, monkeypatch):
     with pytest.raises(download.DownloadError, match="By hand"):
         load("kaggle")
     with pytest.raises(DataError, match="from source. does not exist"):
@@ -213,9 +205,7 @@ OPEN = "ISIC 2018 test images (the open half), copies of 60 × 45 pixels"
 
 
 @pytest.mark.parametrize("place", ["HAM10000_DIR", "data/raw", "download"])
-def test_of_the_external_images_only_the_listed_ones_are_opened(
-    tmp_path, open_half, monkeypatch, capsys, place
-):
+def test_only_listed_external_images_are_opened(tmp_path, open_half, monkeypatch, capsys, place):
     if place != "HAM10000_DIR":  # the real images stand there, without the external ones
         datafiles.make(tmp_path / "official", "zips")
         monkeypatch.setenv("HAM10000_DIR", str(tmp_path / "official"))
@@ -238,9 +228,7 @@ def test_of_the_external_images_only_the_listed_ones_are_opened(
 
 
 @pytest.mark.parametrize("named", ["phantom", "official"])
-def test_without_the_external_files_the_phantom_stands_in_with_other_cameras(
-    official, monkeypatch, capsys, named
-):
+def test_without_external_files_other_cameras_stand_in(official, monkeypatch, capsys, named):
     monkeypatch.setenv("HAM10000_DIR", "phantom" if named == "phantom" else str(official))
     if named == "phantom":
         dataset = load_external()
@@ -249,7 +237,7 @@ def test_without_the_external_files_the_phantom_stands_in_with_other_cameras(
             dataset = load_external()
     assert "the phantom with other cameras (synthetic lesions" in capsys.readouterr().out
     assert dataset.is_phantom and dataset.has_lesions and 745 <= len(dataset.labels) <= 755
-    assert np.array_equal(dataset.images, phantom.elsewhere()[0])
+    assert np.array_equal(dataset.images, phantom.elsewhere()[0]) and not dataset.images.min()
     at_home, table = load_ham10000(source="phantom"), dataset.metadata
     for name in ("image_id", "lesion_id"):
         assert not set(table[name]) & set(at_home.metadata[name])

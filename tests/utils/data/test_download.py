@@ -115,9 +115,7 @@ def test_a_good_download(tmp_path, server, capfd, monkeypatch):
     ("404", "404"), ("503", "503"), ("cut", "IncompleteRead"), ("slow", "Read timed out"),
     ("damaged", "does not match the known hash"), ("html", "a web page came instead of the file"),
 ])  # fmt: skip
-def test_a_failed_download_leaves_nothing_and_the_second_address_stands_in(
-    tmp_path, server, path, word
-):
+def test_a_failed_download_leaves_nothing_and_the_next_address_helps(tmp_path, server, path, word):
     with pytest.raises(DownloadError) as caught:
         fetch(tmp_path, f"{server.url}/{path}")
     for part in (word, "part.zip could not be downloaded", "https://example.org/page", *ROUTE):

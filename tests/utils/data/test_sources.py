@@ -22,9 +22,7 @@ def read(folder, size=28, rows=ROWS):
 @pytest.mark.parametrize(
     "form, size", [("zips", 28), ("zips", 17), ("jpegs", 17), ("jpegs in two folders", 17)]
 )
-def test_photographs_are_box_filtered_in_metadata_order_and_the_same_one_at_a_time(
-    tmp_path, form, size
-):
+def test_photographs_are_box_filtered_in_metadata_order_and_alike_one_by_one(tmp_path, form, size):
     metadata, jpegs = datafiles.make(tmp_path, form).iloc[::-1], datafiles.make_jpegs()
     datafiles.write_metadata(tmp_path, metadata)
     if form == "zips":  # other files do no harm
