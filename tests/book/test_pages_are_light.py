@@ -46,12 +46,14 @@ def test_a_page_keeps_the_scripts_that_it_uses_and_no_other(html):
     scripts += '<script>const THEBE_JS_URL = "x"</script>'
     formula = '<span class="math notranslate">x</span>'
     for name, text in (("index", ""), ("search", ""), ("formula", formula)):
-        (html / f"{name}.html").write_text(scripts + text)
+        (html / f"{name}.html").write_text(f'{scripts}{text}<img alt="x" src="a%20b.png" />')
+    Image.new("L", (30, 20)).save(html / "a b.png")
     render.lighten(html)
     kept = {"index": "doctools", "search": "searchindex doctools", "formula": "tex-mml doctools"}
     for name, words in kept.items():
         page = (html / f"{name}.html").read_text()
         assert page.count("<script") == len(words.split()), name
+        assert 'src="a%20b.png" width="30" height="20" />' in page
         assert all(word in page for word in words.split()), name
 
 

@@ -6,7 +6,9 @@ import shutil
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 from filelock import FileLock, Timeout
@@ -77,7 +79,14 @@ def lighten(html: Path) -> None:
         lighter = re.sub(rf"\s*<script(?:[^>]*{source})</script>", "", text)
         for pattern, instead in MENDED.items():
             lighter = re.sub(pattern, instead, lighter)
-        replace_file(path, lighter)
+        plain = r'<img(?![^>]*\s(?:width|height)=)[^>]*? src="([^":?]+\.(?:png|jpe?g))"'
+        replace_file(path, re.sub(plain, partial(sized, path.parent), lighter))
+
+
+def sized(folder: Path, tag: re.Match[str]) -> str:
+    """Add to the tag of an image the size of its file: its place is kept while it loads."""
+    with Image.open(folder / unquote(tag[1])) as image:
+        return '{} width="{}" height="{}"'.format(tag[0], *image.size)
 
 
 def render(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:

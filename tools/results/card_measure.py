@@ -116,13 +116,9 @@ def judge(name: str, dataset: LesionImages) -> dict:
     cooled = calibration.apply_temperature(answers, temperature)
     return {
         "weights_sha256": certificate.weights_sha256,
-        "data": certificate.data,
-        "split": certificate.split,
-        "parameters": model.count_params(),
-        "shares": shares.round(6).tolist(),
-        "resamples": RESAMPLES,
-        "images": len(labels),
-        "lesions": len(set(lesions)),
+        "data": certificate.data, "split": certificate.split,
+        "parameters": model.count_params(), "shares": shares.round(6).tolist(),
+        "resamples": RESAMPLES, "images": len(labels), "lesions": len(set(lesions)),
         "decision": first,
         "headline": {way: _shown(one.headline) for way, one in judged.items()},
         "classes": {
@@ -130,17 +126,14 @@ def judge(name: str, dataset: LesionImages) -> dict:
             for row in judged[first].per_class.to_dict("records")
         },
         "confusion": confusion_matrix(labels, called, labels=range(len(DX))).tolist(),
-        "alarm": {
-            "wanted": SENSITIVITY,
-            "threshold": round(threshold, 6),
-            **_shown(vars(point), ALARM),
-        },
+        "alarm": {"wanted": SENSITIVITY, "threshold": round(threshold, 6)}
+        | _shown(vars(point), ALARM),
         "calibration": {
             "temperature": round(temperature, 4),
             "as trained": _calibrated(labels, answers, lesions),
             "with temperature": _calibrated(labels, cooled, lesions),
         },
-    }
+    }  # fmt: skip
 
 
 def _calibrated(labels: np.ndarray, probabilities: np.ndarray, lesions: np.ndarray) -> dict:
