@@ -75,12 +75,13 @@ def read_json(path: Path) -> Any:
     """Return a JSON file's content; an OSError, ValueError or RecursionError says what is wrong."""
     if _unusable(path, 20 * 10**6):
         raise ValueError("it is no file, or larger than 20 MB")
-    content = json.loads(path.read_text(encoding="utf-8"), parse_constant=str)  # NaN: no number
-    for form in json.loads(SCHEMAS.read_text(encoding="utf-8")).values():
-        known = any(map(path.match, form["files"]))
-        for error in Draft202012Validator(form).iter_errors(content) if known else ():
-            raise ValueError(f"{error.json_path}: {error.message}"[:300])
-    return content
+    text = path.read_text(encoding="utf-8")
+    with own_file(SCHEMAS):
+        forms = json.loads(SCHEMAS.read_text(encoding="utf-8")).values()
+    form = next((f for f in forms if any(map(path.match, f["files"]))), True)  # True: whatever
+    for error in Draft202012Validator(form).iter_errors(json.loads(text, parse_constant=str)):
+        raise ValueError(f"{error.json_path} ({error.validator}): {error.message}"[:300])
+    return json.loads(text)
 
 
 @contextmanager

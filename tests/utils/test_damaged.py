@@ -403,13 +403,13 @@ FIELDS = [
         (["train_lesions"], [[], "all", {}, ["a", "a"]]), (["seed"], ["0", NAN, INF]),
         (["recipe"], [{}]), (["data", "phantom"], ["no", 0]), (["more"], [1]),
         *(([key], ["", [3], pytest.fail]) for key in CERTIFICATE)]),
-    ("published", "best-refusal.json", "best-refusal.json|(ValueError: $|measure_demo", [
+    ("published", "best-refusal.json", "best-refusal.json|ValueError: $|measure_demo", [
         ([key], [None, "x", [], {}, 0.0, [[1.0]], [NAN] * 64, [INF] * 64, pytest.fail])
         for key in ("centre", "whiten", "weights_sha256")]),
-    ("published", "best-manifest.json", "best-manifest.json|(ValueError: $|measure_demo", [
+    ("published", "best-manifest.json", "best-manifest.json|ValueError: $|measure_demo", [
         (keys, [None, "mel", [], {}, 0, -1.0, NAN, INF, pytest.fail]) for keys in (
             ["temperature"], ["refusal", "threshold"], ["certificate"], ["classes"],
-            ["classes", 4, "dx"], ["symmetries", 3, "flip"], ["shares"])]),
+            ["classes", 4, "says"], ["symmetries", 3, "flip"], ["classes", 4, "dx"])]),
     ("quiz", "04.json", "04.json|ValueError: $|git checkout", [
         (keys, [None, 3, "false", pytest.fail])
         for keys in ([0, "answers"], [0, "type"], [0, "answers", 0, "correct"], [0])]),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from functools import partial
+from html import unescape
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -44,7 +45,7 @@ def stage(folder: Path, *, with_chapters: bool = True) -> None:
     try:
         HELD[-1].acquire(timeout=0)
     except Timeout:
-        print(f"Another command works in {folder}. This one goes on when that has ended.")
+        print(f"Another command works in {folder}; this one waits for its end.", flush=True)
         HELD[-1].acquire()
     (emptied(folder) / "chapters").mkdir()
     for page in (path for pattern in PAGES for path in ROOT.glob(pattern)):
@@ -85,7 +86,10 @@ def lighten(html: Path) -> None:
 
 def sized(folder: Path, tag: re.Match[str]) -> str:
     """Add to the tag of an image the size of its file: its place is kept while it loads."""
-    with Image.open(folder / unquote(tag[1])) as image:
+    file = folder / unquote(unescape(tag[1]))
+    if not file.is_file():
+        return tag[0]
+    with Image.open(file) as image:
         return '{} width="{}" height="{}"'.format(tag[0], *image.size)
 
 

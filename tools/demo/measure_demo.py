@@ -17,7 +17,7 @@ from sklearn.metrics import roc_auc_score
 from tools.book.course import definitions, real_images
 from utils import calibration, metrics, splits
 from utils.classes import CLASSES
-from utils.files import read_json, replace_file, write_json
+from utils.files import replace_file, write_json
 from utils.refusal import answer_averaged, features, with_strangeness
 from utils.training import class_shares
 from utils.weights import MODELS, BirthCertificate, load_weights
@@ -178,6 +178,6 @@ if __name__ == "__main__":
         "centre": [float(f"{v:.9g}") for v in centre],
         "whiten": [[float(f"{v:.9g}") for v in row] for row in whiten],
     }
-    manifest = read_json(MODELS / "best-manifest.json")
+    manifest = json.loads((MODELS / "best-manifest.json").read_bytes())  # as far as it is whole
     replace_file(MODELS / "best-refusal.json", json.dumps(refusal, separators=(",", ":")) + "\n")
     write_json(MODELS / "best-manifest.json", filled(manifest, certificate, says, measured))

@@ -111,14 +111,13 @@ class Study:
         else:
             start = time.perf_counter()
             given = {"epochs": self.recipe["epochs"], "seed": seed}
-            model, history = train_as_before(dataset, self.rows, **given)
+            model, history = train_older(dataset, self.rows, **given)
             kept |= {"recipe": self.recipe, "dataset": dataset, "split": self.split}
             kept |= {"history": history, "seconds": time.perf_counter() - start}
             certificate = weights.make_certificate(**kept)
         averaged = as_dict(self.recipe).get("symmetries", False)
         return certificate, {
-            part: judged(dataset, model, rows, averaged=averaged)
-            for part, rows in self.parts.items()
+            part: judged(dataset, model, rows, mean=averaged) for part, rows in self.parts.items()
         }
 
 
@@ -132,9 +131,7 @@ def as_dict(recipe: Recipe | dict) -> dict:
     return recipe if isinstance(recipe, dict) else asdict(recipe)
 
 
-def judged(
-    dataset: LesionImages, model: keras.Model, rows: np.ndarray, *, averaged: bool
-) -> Judged:
+def judged(dataset: LesionImages, model: keras.Model, rows: np.ndarray, *, mean: bool) -> Judged:
     """Ask a network about some rows of a data set."""
     images = dataset.images[rows]
     single = model.predict(images, batch_size=512, verbose=0).astype(np.float32)
@@ -142,7 +139,7 @@ def judged(
         image_ids=dataset.metadata["image_id"].to_numpy(dtype=str)[rows],
         lesions=lesion_groups(dataset.metadata)[rows].astype(str),
         labels=dataset.labels[rows],
-        probabilities=predict_averaged(model, images) if averaged else single,
+        probabilities=predict_averaged(model, images) if mean else single,
         single=single,
     )
 
@@ -331,9 +328,7 @@ def older_studies(dataset: LesionImages, main: Split) -> list[Study]:
     return [*studies, Study(name, dataset, recipe, split, {"test": test}, rows=train)]
 
 
-def train_as_before(
-    dataset, rows: np.ndarray, *, epochs: int, seed: int
-) -> tuple[keras.Model, dict]:
+def train_older(dataset, rows: np.ndarray, *, epochs: int, seed: int) -> tuple[keras.Model, dict]:
     """Train as the older notebook did, on rows in the order in which its oversampler left them."""
     keras.utils.set_random_seed(seed)
     model = models.original_cnn()
