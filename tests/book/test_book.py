@@ -27,8 +27,8 @@ def test_a_command_waits_until_another_has_left_the_folder(tmp_path, capsys):
     with FileLock(tmp_path / "book.lock"):
         waiting = threading.Thread(target=stage, args=[tmp_path / "book"])
         waiting.start()
-        waiting.join(1)
-        assert not (tmp_path / "book").exists() and "goes on when" in capsys.readouterr().out
+        waiting.join(3)
+        assert not (tmp_path / "book").exists() and "waits for its end" in capsys.readouterr().out
     waiting.join()
     assert (tmp_path / "book" / "_toc.yml").exists()
 
