@@ -126,8 +126,9 @@ def judge(name: str, dataset: LesionImages) -> dict:
             for row in judged[first].per_class.to_dict("records")
         },
         "confusion": confusion_matrix(labels, called, labels=range(len(DX))).tolist(),
-        "alarm": {"wanted": SENSITIVITY, "threshold": round(threshold, 6)}
-        | _shown(vars(point), ALARM),
+        "alarm": {
+            "wanted": SENSITIVITY, "threshold": round(threshold, 6), **_shown(vars(point), ALARM),
+        },
         "calibration": {
             "temperature": round(temperature, 4),
             "as trained": _calibrated(labels, answers, lesions),

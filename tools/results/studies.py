@@ -115,9 +115,9 @@ class Study:
             kept |= {"recipe": self.recipe, "dataset": dataset, "split": self.split}
             kept |= {"history": history, "seconds": time.perf_counter() - start}
             certificate = weights.make_certificate(**kept)
-        averaged = as_dict(self.recipe).get("symmetries", False)
+        mean = as_dict(self.recipe).get("symmetries", False)
         return certificate, {
-            part: judged(dataset, model, rows, mean=averaged) for part, rows in self.parts.items()
+            part: judged(dataset, model, rows, mean=mean) for part, rows in self.parts.items()
         }
 
 
