@@ -197,7 +197,9 @@ def ablation() -> dict[str, Recipe]:
     return steps
 
 
-def without_one_source(dataset: LesionImages) -> list[Study]:
+def without_one_source(
+    dataset: LesionImages, recipe: Recipe = BEST, called: str = "without", pixels: int = 28
+) -> list[Study]:
     """Return the runs that have seen every source but one, which judges them."""
     sources, lesions = dataset.metadata["dataset"], lesion_groups(dataset.metadata)
     studies = []
@@ -205,8 +207,8 @@ def without_one_source(dataset: LesionImages) -> list[Study]:
         left_out = (sources == source).to_numpy()
         seen = ~np.isin(lesions, lesions[left_out])  # no lesion on both sides
         split = splits.split_of_parts(dataset, np.where(left_out, 2, np.where(seen, 0, 1)))
-        split = replace(split, validation=split.validation[:0])
-        studies.append(Study(f"without-{source}", dataset, BEST, split, {"test": split.test}))
+        split, parts = replace(split, validation=split.validation[:0]), {"test": split.test}
+        studies.append(Study(f"{called}-{source}", dataset, recipe, split, parts, pixels=pixels))
     return studies
 
 
@@ -279,6 +281,8 @@ def larger_images(dataset: LesionImages, main: Split, to_choose: Split) -> list[
     for k, fold in enumerate(lesion_folds(dataset, folds=FOLDS)[:FINE_TUNED_FOLDS]):
         parts = {"test": fold.test}
         studies.append(Study(f"transfer-fold-{k}", dataset, FineTuning(), fold, parts, **given))
+    for recipe, called in ((tuned, "transfer-without"), (from_nothing, "by-chance-without")):
+        studies += without_one_source(dataset, recipe, called, PIXELS)
     return studies + learning_curve(dataset, to_choose)
 
 
