@@ -18,22 +18,18 @@ export MALLOC_TRIM_THRESHOLD_ := 100000000000
 export MALLOC_MMAP_MAX_ := 0
 export MALLOC_ARENA_MAX := 1
 STAMP := .venv/.installed
-# What a rendered book gets besides its pages.
-FINISH = $(RUN) -m tools.demo.install && $(RUN) -m tools.teach.slides _build/html
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
 
 course: $(STAMP) ## run all chapters on the best data there is and render the book to _build/html
 	@$(RUN) -m tools.book.run_course
-	@$(FINISH)
 
 test: $(STAMP) ## check everything: style, code, notebooks, book
 	@$(RUN) -m tools.book.run_tests
 
 book: $(STAMP) ## render the stored notebooks to _build/html, running nothing
 	@$(RUN) -m tools.book.render
-	@$(FINISH)
 
 pdf: $(STAMP) ## print the whole book, without solutions, to _build/reading-skin.pdf (needs Chromium)
 	@$(RUN) -m tools.book.pdf
@@ -66,7 +62,7 @@ marks: given-folder $(STAMP) ## run submitted notebooks and write a table and re
 	@$(RUN) -m tools.teach.marks "$(FOLDER)"
 
 usb: $(STAMP) ## fill _build/usb for a room without internet: for students and for the teacher (2 GB)
-	@$(RUN) -m tools.book.render && $(FINISH)
+	@$(RUN) -m tools.book.render
 	@$(RUN) -m tools.teach.usb
 
 fork: given-url $(STAMP) ## let everything point to your fork: URL=https://github.com/you/name (BRANCH=main)

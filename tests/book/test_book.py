@@ -3,12 +3,14 @@
 import re
 import shutil
 import threading
+from argparse import Namespace
 from urllib.parse import unquote
 
 import pytest
 from filelock import FileLock
 
-from tools.book.course import ROOT, chapters
+from tools.book import render as rendering
+from tools.book.course import ROOT, ChapterError, chapters, emptied
 from tools.book.render import MENDED, lighten, render, stage
 from tools.book.set_repository import address
 
@@ -31,6 +33,17 @@ def test_a_command_waits_until_another_has_left_the_folder(tmp_path, capsys):
         assert not (tmp_path / "book").exists() and "waits for its end" in capsys.readouterr().out
     waiting.join()
     assert (tmp_path / "book" / "_toc.yml").exists()
+
+
+def test_a_book_that_cannot_be_finished_leaves_the_one_before(tmp_path, monkeypatch):
+    html, _ = (emptied(tmp_path / name) for name in ("html", "_build/html"))
+    (html / "before.html").touch()
+    for step in ("render_fitted", "lighten", "install_mathjax"):
+        monkeypatch.setattr(rendering, step, lambda *_: None)
+    monkeypatch.setattr(rendering, "run_python", lambda *_, **__: Namespace(returncode=1))
+    with pytest.raises(ChapterError, match="tools.demo.install failed"):
+        rendering.publish_html(tmp_path, html=html)
+    assert (html / "before.html").exists()
 
 
 def page(book, name):

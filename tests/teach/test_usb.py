@@ -103,7 +103,6 @@ def test_the_loader_must_find_on_the_stick_what_was_here(tmp_path):
 def test_students_book_has_no_solution_and_no_page_of_the_teacher(tmp_path, monkeypatch):
     staged = []
     monkeypatch.setattr(usb.render, "publish_html", lambda folder, *_, html: staged.append(folder))
-    monkeypatch.setattr(usb, "run_python", lambda words, **_: staged.append(words))
     (tmp_path / "slides").mkdir()
     (tmp_path / "slides" / "a.html").write_text('a<aside class="notes">b\nc</aside>d')
     usb.students_book(tmp_path)
@@ -114,7 +113,6 @@ def test_students_book_has_no_solution_and_no_page_of_the_teacher(tmp_path, monk
     assert not [cell for cell in cells if "solution" in cell.metadata.get("tags", ())]
     toc = (staged[0] / "_toc.yml").read_text("utf-8")
     assert "teaching/glossary" in toc and "exam-bank" not in toc and "guide" not in toc
-    assert staged[1][-1] == tmp_path, "the page Try it goes into this book"
 
 
 def test_readme_has_the_commands_of_the_system_and_says_if_there_are_no_images():

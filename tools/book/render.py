@@ -124,15 +124,19 @@ def install_mathjax(html: Path) -> None:
 
 
 def publish_html(folder: Path, *options: str, html: Path = ROOT / "_build" / "html") -> Path:
-    """Render the staged book in `folder` and put it at `html`; return its first page.
+    """Render the staged book in `folder`, with all it has, to `html`; return its first page.
 
     After an error or a warning, which are a ChapterError, the book that was there before stays.
     """
     render_fitted(folder, *options)
-    lighten(folder / "_build" / "html")
-    install_mathjax(folder / "_build" / "html")
-    shutil.rmtree(html, ignore_errors=True)
-    (folder / "_build" / "html").rename(html)
+    lighten(ready := folder / "_build" / "html")
+    install_mathjax(ready)
+    for step in ("tools.demo.install", "tools.teach.slides"):
+        if run_python(["-m", step, ready], capture=False).returncode:
+            raise ChapterError(f"python -m {step} failed; its message stands above.")
+    with FileLock(f"{html}.lock"):  # of two commands, the later book stays
+        shutil.rmtree(html, ignore_errors=True)
+        ready.rename(html)
     return html / "index.html"
 
 

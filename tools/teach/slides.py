@@ -177,10 +177,7 @@ def build(folder: Path) -> list[dict]:
 
 
 def enclose(html: Path) -> str:
-    """Fill ``slides/`` and ``student/`` of a rendered book; return what is missing, if anything.
-
-    Nothing else of what goes to teachers or students is published with it.
-    """
+    """Fill ``slides/`` and ``student/`` of a rendered book, no more; say if slides are missing."""
     student.build(folder=html / "student")
     try:
         build(html / "slides")

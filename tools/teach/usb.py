@@ -109,8 +109,6 @@ def students_book(html: Path) -> None:
     toc = re.sub(teachers, "", (folder / "_toc.yml").read_text(encoding="utf-8"))
     replace_file(folder / "_toc.yml", toc.replace("Teach with it", "To hand out"))
     render.publish_html(folder, "--quiet", html=html)  # not strict: some links lead to such pages
-    for step in ("tools.demo.install", "tools.teach.slides"):
-        run_python(["-m", step, html], capture=False)
     for path in html.glob("slides/*.html"):  # what the teacher is to say
         text = re.sub(r'(?s)<aside class="notes">.*?</aside>', "", path.read_text(encoding="utf-8"))
         replace_file(path, text)
