@@ -1,12 +1,11 @@
 """Files are there whole or not at all, are named by what they hold; pictures open safely."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json
 import os
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,10 +19,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 __all__: list[str] = []
 
 SCHEMAS = Path(__file__).with_name("schemas.json")  # what JSON files must hold, by their names
-SIZE = 28  # pixels that the network sees
+SIZE, PATIENCE = 28, 8  # pixels that the network sees; seconds to decode a picture
 MOST_PIXELS, MOST_MEMORY, MOST_BYTES = 10**8, 26 * 10**7, 2 * 10**8  # of a picture, of a file
 # Others are not even tried: Pillow would hand PostScript to a program that runs it.
-FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")
 INSTEAD = "Save it as JPEG or PNG and try again."
 HUGE = "The image has over 100 million pixels (in colour 65, as JPEG 2000 37). Save it smaller."
 HEIC = "a HEIC file, as iPhones make them. Export it as JPEG, or set the camera to JPEG."
@@ -108,11 +107,17 @@ def _unusable(path: Path, most: int = 2 * 10**9) -> bool:
     return path.exists() and not (path.is_file() and path.stat().st_size <= most)
 
 
-# --- Opening a picture ---------------------------------------------------------------------------
-
-
 class PredictError(ValueError):
     """An image or a model cannot be used; the message is meant for the reader."""
+
+
+class _InTime(io.BytesIO):
+    """Bytes for a decoder: damage can make it take them one by one, for minutes."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if time.monotonic() > self.end:
+            raise ValueError(f"after {PATIENCE} s it is still not decoded")
+        return super().read(size)
 
 
 def open_image(image: object) -> tuple[Image.Image, list[str]]:
@@ -130,9 +135,11 @@ def open_image(image: object) -> tuple[Image.Image, list[str]]:
         content = bytes(image)
         if not content:
             raise PredictError(f"The file is empty. {INSTEAD}")
-        # Pillow warns from 89 million pixels on; the limit here is a little higher.
-        with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
-            return _rgb(Image.open(io.BytesIO(content), formats=FORMATS))
+        # Pillow warns from 89 million pixels on (the limit here is higher), and of each odd entry.
+        with warnings.catch_warnings(action="ignore"):
+            file = _InTime(content)
+            file.end = time.monotonic() + PATIENCE
+            return _rgb(Image.open(file, formats=FORMATS))
     except PredictError:
         raise
     except UnidentifiedImageError:

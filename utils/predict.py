@@ -1,7 +1,5 @@
 """Ask the published model about one image: a file, bytes, a Pillow image or an array."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -29,8 +29,8 @@ def as_output(questions: list[dict]) -> dict[str, str]:
     """Return the quiz, by MIME type, as text and as HTML: a list, which quiz.js makes clickable."""
     items, lines = [], []
     for number, question in enumerate(questions, 1):
-        asked = question["question"]
-        if question["type"] == "many_choice":
+        asked, kind = question["question"], question["type"]
+        if kind == "many_choice":
             asked += " (More than one answer is right.)"
         lines.append(f"{number}. {asked}")
         answers = ""
@@ -42,7 +42,6 @@ def as_output(questions: list[dict]) -> dict[str, str]:
                 f'<li data-verdict="{verdict}"{data}><span>{_escaped(name)}</span><br>'
                 f"<span><strong>{verdict}.</strong> {_escaped(answer['feedback'])}</span></li>\n"
             )
-        kind = question["type"]
         items.append(f'<li data-kind="{kind}"><p>{_escaped(asked)}</p><ul>\n{answers}</ul></li>\n')
     style, script = ((FOLDER / f"quiz.{kind}").read_text("utf-8") for kind in ("css", "js"))
     page = (

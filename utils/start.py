@@ -90,11 +90,9 @@ def device() -> str:
     """Return the names of the NVIDIA GPUs that the driver reports, or the number of CPU cores."""
     command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
     options = {"capture_output": True, "encoding": "utf-8", "timeout": 10, "check": True}
-    names = []
     with suppress(OSError, subprocess.SubprocessError):
-        names = subprocess.run(command, **options).stdout.strip().splitlines()
-    if names:
-        return f"{len(names)} × {names[0]}" if len(names) > 1 else names[0]
+        if names := subprocess.run(command, **options).stdout.strip().splitlines():
+            return f"{len(names)} × {names[0]}" if len(names) > 1 else names[0]
     return f"CPU with {os.cpu_count()} cores, no GPU"
 
 

@@ -10,9 +10,8 @@ import pytest
 from tools.book import stamp
 from tools.book.course import ROOT
 
-# The plan has 3,500 lines for utils, 1,800 for exercises, 4,500 for tools and 10,000 for tests.
-# What has grown since: readers' own pictures and what damaged files found (utils), messages in
-# full (exercises).
+# The plan: 3,500 lines for utils, 1,800 for exercises, 4,500 for tools, 10,000 for tests. What has
+# grown since: readers' own pictures, what damaged files found (utils), full messages (exercises).
 LINES = {"utils": 3603, "exercises": 1830, "tools": 4500, "tests": 9998}
 MOST_FILES_OF_UTILS = 22
 # From the ground up; a module imports only from floors below its own.
@@ -102,8 +101,6 @@ def test_no_import_changes_the_environment():
 
 
 # --- Public names --------------------------------------------------------------------------------
-
-
 def public_names():
     """Return (module, name) of all that the modules of utils list in ``__all__``."""
     names = set()

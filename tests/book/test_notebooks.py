@@ -165,8 +165,7 @@ def _outputs(notebook):
             counts.append(cell.execution_count)
             if "remove-output" in tags(cell) and cell.outputs:
                 yield f"cell {number} has the tag remove-output and a stored output"
-        sizes = pictures(cell)
-        if sizes:
+        if pictures(cell):
             alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
             if len(alt) < 30:
                 yield f"cell {number}: its picture lacks alt text (mystnb, image, alt; 30 letters)"
@@ -277,7 +276,6 @@ def test_network_of_chapter_4_is_that_of_utils():
 
 
 # --- The rules themselves: a chapter that breaks one is found out. -------------------------------
-
 DOIS = {"10.1000/a(1)2"}
 
 

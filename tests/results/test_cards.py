@@ -76,8 +76,7 @@ def test_numbers_of_the_stored_answers_are_the_same(stored, monkeypatch):
 def test_the_counts_are_those_of_the_data(stored, request):
     counts = stored["counts"]
     assert counts["phantom"] == card_measure.describe(load_ham10000(source="phantom"))
-    folder = request.getfixturevalue("real_data_folder")
-    dataset = load_ham10000(source=folder)
+    dataset = load_ham10000(source=request.getfixturevalue("real_data_folder"))
     # The same images can come in several forms, and Kaggle's metadata lack the column dataset.
     only = dict.fromkeys(("fingerprint", "source"))
     if dataset.metadata["dataset"].isna().all():

@@ -154,8 +154,7 @@ def test_what_failed_is_named_and_is_an_error(command, capsys, monkeypatch):
     lists = iter([{"keras": "3.10", "jax": "1", "numpy": "2"}, {"keras": "3.11", "jax": "1"}])
     monkeypatch.setattr(colab, "installed", lambda: next(lists))
     assert colab.main(["03"]) == 1
-    out = capsys.readouterr().out
-    found = re.findall(r"packages: (.*)", out)
+    found = re.findall(r"packages: (.*)", capsys.readouterr().out)
     assert found == ["keras 3.10 became 3.11", "numpy 2 became nothing"]
 
 

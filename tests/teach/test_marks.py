@@ -114,7 +114,6 @@ def test_every_submission_gets_its_rows(tmp_path, course, monkeypatch):
             archive.writestr("__MACOSX/._00_first_steps.ipynb", "x")
     before = {path: path.read_bytes() for path in course.rglob("*.*")}
     found = results(marks.mark(folder, out=out, root=course, limits=PATIENT))
-
     for name, (_, wanted, said) in CASES.items():
         got, messages = found.pop(f"{name}_1")
         assert (got, said in messages) == (wanted, True), (name, got, messages)

@@ -169,16 +169,13 @@ def test_answers_can_be_clicked_typed_and_chosen_with_the_keyboard(output, opene
     assert marks == [["Right"], [], ["Wrong"]], "what was found once stays marked"
     statuses = page.get_by_role("status").all_inner_texts()
     assert [bool(text) for text in statuses] == [True] + 14 * [False], "another quiz answered too"
-
     for key, answer in (("Enter", 1), ("Space", 2)):
         questions.nth(6).get_by_role("button").nth(answer).focus()
         page.keyboard.press(key)
         check(6, answer, "Wrong" if answer == 1 else "Right")
-
     for answer, verdict in enumerate(("Right", "Wrong", "Right")):
         questions.nth(7).get_by_role("button").nth(answer).click()
         check(7, answer, verdict)
-
     field = questions.nth(8).get_by_label("Your number:")
     for typed, answer in {"25": 0, "0": 1, "0.25": 1, "1": 2, "-7": 2}.items():
         field.fill(typed)

@@ -180,8 +180,7 @@ def test_numbers_of_the_answers_follow_from_the_tables():
     bold(6, f"{nevi['histo'] / of_nevi:.3f}", f"{nevi['histo'] / everything['histo']:.3f}")
     images = {row["dx"]: row["images"] for row in table(10)}
     bold(10, f"{100 / images['df']:.1f}", f"{100 / images['mel']:.1f}")
-    curve = table(18)
-    best = max(curve, key=lambda row: row["validation balanced accuracy"])
+    best = max(table(18), key=lambda row: row["validation balanced accuracy"])
     bold(18, f"{best['epoch']:.0f}")
     matrix = [[v for v in row.values() if isinstance(v, float)] for row in table(20)]
     total, mel = sum(map(sum, matrix)), sum(matrix[6])

@@ -169,8 +169,7 @@ def class_folder(tmp_path_factory):
 
 def test_a_class_gets_nothing_of_the_teachers_side(class_folder):
     files = {p.relative_to(class_folder).as_posix() for p in class_folder.rglob("*") if p.is_file()}
-    names = {name.partition("/")[0] for name in files}
-    assert names == {
+    assert {name.partition("/")[0] for name in files} == {
         "chapters", "data", "exercises", "models", "teaching", "utils", "README.md", "LICENSE",
         "CITATION.cff", ".gitignore", ".binder", "environment.yml", "requirements.lock",
         "pyproject.toml", "troubleshooting.md", "data-and-licence.md", "reporting-checklist.md",

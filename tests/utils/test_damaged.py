@@ -32,7 +32,7 @@ from datafiles import METADATA, NPZ
 from demo_images import DICOM, HEIC, PDF, VIDEO, WORDS, huge_jpeg, huge_png, lying, saved
 from PIL import Image
 
-from utils import data, predict, quiz
+from utils import data, files, predict, quiz
 from utils.data import download, phantom, records
 from utils.data.photographs import EXTERNAL_TABLE, EXTERNAL_ZIP, ZIPS, Photographs
 from utils.data.tables import KAGGLE_CSV
@@ -45,10 +45,10 @@ CURES = re.compile(
 AGAIN, TABLE, JPEGS = "ownload it again", f"{EXTERNAL_TABLE}.csv", datafiles.make_jpegs()
 IMAGE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (45, 60, 3), dtype=np.uint8))
 FIRST, ODD, MODELS = "ISIC_0024306", "ISIC_0024315", data.ROOT / "models"
+PACKED = ".gz", ".zip"
+
 
 # --- Doors: how an original is made, and how one asks for what is in it
-
-
 def told(dataset):
     """What a data set holds, to be compared; whatever it is, its form is right."""
     images, table = dataset.images, dataset.metadata
@@ -140,6 +140,11 @@ def shown(folder):
     return out
 
 
+def drawn(folder, load=phantom.load):
+    phantom.load = lambda *_: load(folder / "phantom.npz")
+    return told(data.load_ham10000(28, "phantom"))
+
+
 def copies(source, *patterns):
     return lambda folder: [shutil.copy(p, folder) for name in patterns for p in source.glob(name)]
 
@@ -174,12 +179,13 @@ DOORS = {
     "phantom": (copies(phantom.PARAMETERS.parent, "phantom.npz"),
                 lambda folder: str(phantom.fingerprint(path=folder / "phantom.npz")),
                 "ValueError", ["phantom.npz"], []),
+    "drawn": (copies(phantom.PARAMETERS.parent, "phantom.npz"), drawn, "ValueError", [], []),
+    "ids": (make_external, external, "ValueError", [], []),
 }
 # fmt: on
 
+
 # --- Damage: what changes a folder
-
-
 def change(name, edit):
     """Return what changes a file: `edit` is, or makes of its bytes, others or what makes a path."""
 
@@ -288,7 +294,6 @@ def kaggle_archive(folder):
 
 
 # --- What is done to every file
-
 WRONG = {
     "missing": lambda path: None, "a folder": Path.mkdir,
     "a pipe": getattr(os, "mkfifo", Path.mkdir),  # Windows has none
@@ -334,7 +339,6 @@ def of_every_file():
 
 
 # --- What is done to one
-
 NO_PIXELS = "256", "-1", "4294967297", "99999999999999999999", "abc", "", "12.5", "inf", "NaN"
 CELLS = [
     ("dx", "nevus", "the diagnosis is none of akiec, bcc"), ("dx", "", "('';"),
@@ -378,9 +382,12 @@ IMAGES = [
         ("L", (9_900, 9_900)), ("RGB", (1, 3000)), ("RGB", (3000, 1)), ("RGB", (1, 1)))),
     (saved(IMAGE, "TIFF", save_all=True, append_images=[IMAGE])[:-8200], SAME),  # the first is so
     (saved(IMAGE, "JPEG2000").replace(b"\x14ftyp", b"\1ftyp\xf0" + bytes(7)), "broken"),
-    *((saved(IMAGE, kind, lossless=True), SAME) for kind in ("BMP", "TIFF", "PPM", "WEBP")),
+    *((saved(IMAGE, kind, lossless=True), SAME) for kind in ("BMP", "TIFF", "WEBP")),
     *((saved(IMAGE, kind), ANY) for kind in ("JPEG", "GIF", "JPEG2000")),
-    *((saved(IMAGE, kind), "not an image") for kind in ("ICO", "TGA", "PCX", "DDS")),
+    *((saved(IMAGE, kind), "not an image") for kind in ("ICO", "TGA", "PCX", "DDS", "PPM")),
+    *((lambda _, start=start, more=more: start + more * 10**5, word) for start, more, word in (
+        (b"P3 5000 4000 9\n", b"9 " * 600, "not an"), (b"\xff\xd8", b"\xff" * 900, "after 2 s"),
+        (saved(IMAGE, "GIF")[:-1] + b"!\xfe", b"\xff" + bytes(255), "after 2 s"))),
     *((saved(IMAGE, kind), word) for kind, word in (("EPS", "PostScript"), ("PDF", "PDF"))),
     *((saved(IMAGE.convert(mode)), ANY) for mode in ("1", "L", "LA", "P", "I;16")),
     *((saved(IMAGE.convert(mode), "TIFF"), ANY) for mode in ("CMYK", "YCbCr", "LAB", "I")),
@@ -461,13 +468,17 @@ CASES = [
         both(table(METADATA, lambda t: t, sep="\t"), moved(METADATA, "HAM10000_metadata.tab")),
         lambda folder: (folder / "gone.zip").symlink_to("nowhere"),
         lambda folder: (folder / "loop").symlink_to("."))),
-    ("csv", moved(KAGGLE_CSV, KAGGLE_CSV + ".zip"), IDENTICAL),
-    ("csv", moved(KAGGLE_CSV, f"archive/{KAGGLE_CSV}.gz"), IDENTICAL),
-    ("jpegs", moved(f"{FIRST}.jpg", "all images/b/isic_0024306.JPEG"), IDENTICAL),
+    *(("csv", moved(KAGGLE_CSV, f"archive/{KAGGLE_CSV}{end}"), IDENTICAL) for end in PACKED),
+    *(("jpegs", moved(f"{FIRST}.jpg", name), IDENTICAL) for name in (
+        "all images/b/isic_0024306.JPEG", f"{FIRST} .jpg", f"{FIRST}(1).jpg", f"{FIRST} (1).JPG")),
+    ("jpegs", moved(f"{FIRST}.jpg", f"{FIRST} copy.jpg"), f"{FIRST} has metadata but no image"),
+    ("jpegs", change(f"{FIRST}(1).jpg", JPEGS[ODD]), f"{FIRST}|is there twice"),
     # tables; the first two are bombs of 3 GB
     *((door, both(change(name, lambda _: lambda path: None), change(f"{name}.gz",
-       lambda _: gzip.compress(bytes(10**8)) * 30)), f"{name}.gz|200,000,000 bytes")
+       lambda _: gzip.compress(bytes(10**8)) * 30)), f"{name}.gz|120,000,000 bytes")
       for door, name in (("zips", METADATA), ("csv", KAGGLE_CSV))),
+    *(("csv", both(change(KAGGLE_CSV, edit), moved(KAGGLE_CSV, KAGGLE_CSV + end)), "in one line")
+      for edit in (lambda _: b"," * 10**7, lambda b: b + bytes(10**8)) for end in ("", *PACKED)),
     *(("zips", change(METADATA, lambda b, n=n: b[:-n]), f"{METADATA}|it is cut off|{end}'|{AGAIN}")
       for n, end in ((3, "'female,ba"), (5, "0,female,"))),
     ("zips", change(METADATA, lambda b: b[:-9]), f"{METADATA}|line 15 has 6 cells|{AGAIN}"),
@@ -477,7 +488,7 @@ CASES = [
     *(("zips", cell(METADATA, *where), comes) for where, comes in (
         ((1, "age", "NaN"), SAME), ((1, "age", "unknown"), SAME), ((5, "sex", "a\n\"b\""), ANY),
         ((5, "image_id", "../../x"), "has metadata but no image"),
-        ((5, "sex", "x" * 200_000), f"{METADATA}|field limit"))),
+        ((5, "sex", "x" * 200_000), f"{METADATA}|50,000 in one line"))),
     *(("zips", table(METADATA, edit), f"{METADATA}|lacks the column(s) {column}")
       for column in records.REQUIRED for edit in (
         lambda t, c=column: t.drop(columns=c), lambda t, c=column: pd.concat([t, t[c]], axis=1),
@@ -555,12 +566,15 @@ CASES = [
     ("run", lambda f: (f / "best-seed-0.json").unlink(), "no stored run|make studies"),
     ("quiz", change("04.json", b"[]" + b" " * 20_000_000), "04.json|larger than 20 MB"),
     ("phantom", change("phantom.npz", header((4, 1))), "missing or damaged|checkout"),
+    *(("drawn", arrays("phantom.npz", np.savez, **{name: edit}), "phantom.npz is missing")
+      for name, edit in (("lesions", None), ("lesions", np.ravel), ("sex_kind", None))),
+    *(("ids", change("ids.csv", new), "ids.csv is missing or damaged|git checkout")
+      for new in (b"", b"a\n1\n", b"\xff\xfe", lambda _: lambda path: None, header((4, 1)))),
 ]
 # fmt: on
 
+
 # --- The promise
-
-
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory):
     """Make an original once; say of a door where it is and what it gives."""
@@ -592,6 +606,8 @@ def computer(tmp_path, monkeypatch):
     for name, value in {"CACHE_DIR": "cache", "RAW_DIR": "raw", "EXTERNAL_IDS": "none"}.items():
         monkeypatch.setattr(data, name, tmp_path / value)
     monkeypatch.setattr(quiz, "FOLDER", quiz.FOLDER)
+    monkeypatch.setattr(phantom, "load", phantom.load)
+    monkeypatch.setattr(files, "PATIENCE", 2)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     yield tmp_path
     if ALARM:

@@ -85,8 +85,7 @@ def test_zoom_changes_sizes_both_ways():
 
 
 def test_light_and_colour_leave_shapes_and_stay_in_range():
-    flat = np.full((500, 28, 28, 3), 120, dtype=np.uint8)
-    other = changed(flat, colour=1, seed=0)
+    other = changed(np.full((500, 28, 28, 3), 120, dtype=np.uint8), colour=1, seed=0)
     assert other.std(axis=(1, 2)).max() < 0.01  # one colour stays one colour
     ratio = other[:, 0, 0] / 120
     assert ratio.mean() == pytest.approx(1, abs=0.03)

@@ -113,8 +113,7 @@ def test_probabilities_are_averaged_and_calibrated():
     share = np.array([0.05, 0.05, 0.1, 0.05, 0.5, 0.05, 0.2])
     model, asked = answerer(share, temperature=0.5)
     answer = predict.predict(PICTURE, model=model)
-    wanted = share**2 / (share**2).sum()
-    assert np.allclose(list(answer.probabilities.values()), wanted)
+    assert np.allclose(list(answer.probabilities.values()), share**2 / (share**2).sum())
     assert [c.dx for c, _ in answer.ranked][:2] == ["nv", "mel"] and not answer.refused
     assert len({image.tobytes() for image in asked[0]}) == 8, "the orientations are not eight"
 

@@ -164,8 +164,7 @@ def test_the_epoch_with_the_best_validation_value_is_kept(dataset, train, capsys
         options = {"prior": False, "label_smoothing": 0.0, "colour": 0.0, "epochs": 3}
         model, certificate = train(split, keep="best", average=average, **options)
         assert np.array_equal(training.Rows.call_args.args[1], split.train)
-        steps = training.compiled.call_args.kwargs["steps"]
-        assert steps == 3 * -(-len(split.train) // 32)
+        assert training.compiled.call_args.kwargs["steps"] == 3 * -(-len(split.train) // 32)
         values = certificate.history["val_balanced_accuracy"]
         assert len(set(values)) > 1 and values[certificate.best_epoch - 1] == max(values)
         answers = model.predict(dataset.images[split.validation], verbose=0)

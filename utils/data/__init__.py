@@ -14,7 +14,7 @@ import numpy as np
 
 from utils.data import download, photographs, records, tables
 from utils.data.records import ELSEWHERE, PHANTOM, DataError, IncompleteError, LesionImages, Source
-from utils.files import named_source, replace_file
+from utils.files import named_source, own_file, replace_file
 
 __all__ = ["RAW_DIR", "dataset_from_folders", "load_external", "load_ham10000"]
 
@@ -27,7 +27,7 @@ CACHE_DIR = Path(os.path.expanduser(named_source("HAM10000_CACHE") or ROOT / "da
 # Change it when the readers or the form of the cache change: old files are then left alone.
 _CACHE_FORM = "3"
 _VARIABLE = "the environment variable HAM10000_DIR"
-_IMAGES = re.compile(r"hmnist.*RGB|\.(zip|npz|gz|tar|tgz|7z|rar|\w*download|part)$", re.IGNORECASE)
+_IMAGES = re.compile(r"(?i)hmnist[^/\\]*\.csv|\.(?!csv|tab|tsv|txt|md|pdf|htm|ini|db|doc|xls)\w+$")
 _BY_NAME = {"kaggle": tables.find_csv, "dataverse": photographs.find_zips}
 
 
@@ -127,7 +127,7 @@ def _choose(size: int, source: str | Path, rows: int) -> Source:
         if chosen := find(RAW_DIR, size, expected_rows=rows):
             return chosen
         records.require_size(size, (28,), "what 'auto' downloads")
-        return _download("kaggle", size, partial(tables.find_csv, expected_rows=rows), PHANTOM)
+        return _download("kaggle", size, partial(tables.find_csv, expected_rows=rows))
     folder = _folder(source, asked_by)
     if chosen := find(folder, size, expected_rows=rows):
         return chosen
@@ -156,11 +156,13 @@ def _choose_external(size: int) -> Source:
     """Return the test images of other clinics, or synthetic ones."""
     if (named := named_source()) == "phantom":
         return _phantom(size, ELSEWHERE)
-    ids = set(EXTERNAL_IDS.read_text(encoding="utf-8").split()[1:])
-    for folder in ([_folder(named, _VARIABLE)] if named else []) + [RAW_DIR]:
+    with own_file(EXTERNAL_IDS):
+        ids = set(records.read_text(EXTERNAL_IDS, ["image_id"])["image_id"])
+    folders = [*([_folder(named, _VARIABLE)] if named else []), RAW_DIR]
+    for folder in folders:
         if source := photographs.find_external(folder, size, ids):
             return source
-    return _download("external", size, partial(photographs.find_external, ids=ids), ELSEWHERE)
+    return _download("external", size, partial(photographs.find_external, ids=ids), folders)
 
 
 def find(folder: Path, size: int = 28, *, expected_rows: int = records.IMAGES) -> Source | None:
@@ -176,20 +178,22 @@ def find(folder: Path, size: int = 28, *, expected_rows: int = records.IMAGES) -
         raise incomplete
 
 
-def _download(group: str, size: int, finder: Callable[..., Source], stand_in: str) -> Source:
+def _download(group: str, size: int, finder: Callable[..., Source], folders=()) -> Source:
     """Download a source; where that fails and nothing like it is there, warn, take the phantom."""
     try:
         download.fetch_source(group, RAW_DIR, size)
     except download.DownloadError as error:
-        names = (path.name for path in records.files(RAW_DIR) if _IMAGES.search(path.name))
+        names = [str(path) for folder in folders or [RAW_DIR] for path in records.files(folder)]
         outside = group == "external"  # images of HAM10000 need no outside test, and the reverse
-        if unused := [n for n in names if (photographs.OUTSIDE in n.lower()) == outside]:
+        names = [name for name in names if (photographs.OUTSIDE in name.lower()) == outside]
+        if unused := [*filter(_IMAGES.search, names)]:
             raise DataError(
-                f"{RAW_DIR} holds {', '.join(unused[:5])}, but no complete set of images, so the "
-                f"phantom does not stand in. Complete it or move it away. {error}"
+                f"There is {', '.join(unused[:3])} ({len(unused):,} such files), but no complete "
+                "set of images in a form that is read (see data/README.md), so the phantom does "
+                f"not stand in. Complete it, move it away, or set HAM10000_DIR=phantom. {error}"
             ) from error
         warnings.warn(f"{error}\nUntil then the phantom stands in.", stacklevel=4)
-        return _phantom(size, stand_in)
+        return _phantom(size, ELSEWHERE if outside else PHANTOM)
     return finder(RAW_DIR, size)
 
 
@@ -199,7 +203,8 @@ def _phantom(size: int, name: str = PHANTOM) -> Source:
     records.require_size(size, (28,), "the phantom")
     draw, seed = (phantom.sample, 0) if name == PHANTOM else (phantom.elsewhere, phantom.ELSEWHERE)
     key = phantom.fingerprint(seed=seed)
-    return Source(name, key, lambda: LesionImages(*draw(seed), name, key))
+    made = own_file(phantom.PARAMETERS)(lambda: LesionImages(*draw(seed), name, key))
+    return Source(name, key, made)
 
 
 def _through_cache(source: Source, size: int) -> LesionImages:

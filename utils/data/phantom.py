@@ -46,6 +46,7 @@ CAMERAS = {  # a cast of red, green and blue, and a blur in pixels
     "vidir_molemax": ((1.0, 0.95, 0.92), 0.6), "vienna_dias": ((0.92, 0.9, 0.95), 0.5),
     "external": ((1.1, 0.92, 0.8), 0.8),
 }  # fmt: skip
+Drawn = tuple[np.ndarray, np.ndarray, pd.DataFrame]  # images, labels and metadata
 TURNS = (0, 6, 3, 5, 4, 2, 7, 1)  # the drawn numbers as `symmetry` counts
 
 
@@ -64,9 +65,7 @@ def fingerprint(*, seed: int = 0, path: Path = PARAMETERS) -> str:
     return digest.hexdigest()[:16]
 
 
-def sample(
-    seed: int = 0, *, path: Path = PARAMETERS
-) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
+def sample(seed: int = 0, *, path: Path = PARAMETERS) -> Drawn:
     """Draw a whole synthetic data set: as many images and lesions per class as HAM10000 has.
 
     The same seed gives the same images on the same computer. The lesions stand in random order
@@ -98,7 +97,7 @@ def sample(
     return images, label[lesion].astype(np.int64), pd.DataFrame(columns)
 
 
-def elsewhere(seed: int = ELSEWHERE) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
+def elsewhere(seed: int = ELSEWHERE) -> Drawn:
     """Draw about 750 images of other lesions as imagined cameras show them, a fifth `external`."""
     images, labels, table = sample(seed)
     here = table["lesion_id"] < table["lesion_id"][750]  # whole lesions, of all classes
@@ -129,10 +128,9 @@ def _draw_images(model, label, dx_type, lesion, rng) -> np.ndarray:
     latent += np.sqrt(1 - shared) * rng.standard_normal(latent.shape, dtype=np.float32)
     loudness = rng.standard_normal(len(lesion)).astype(np.float32)
 
-    lower = np.tril_indices(COMPONENTS)
     for k in np.unique(component):
         factor = np.zeros((COMPONENTS, COMPONENTS), dtype=np.float32)
-        factor[lower] = model["factors"][k]
+        factor[np.tril_indices(COMPONENTS)] = model["factors"][k]
         rows = np.flatnonzero(component == k)
         latent[rows] = latent[rows] @ factor.T + model["means"][k].astype(np.float32)
 

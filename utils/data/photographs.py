@@ -69,10 +69,6 @@ class Photographs(ExitStack):
         """Return the photograph in its full size, RGB."""
         return self._decode(image_id)[0]
 
-    def read(self, image_id: str, size: int) -> np.ndarray:
-        """Return the photograph shrunk with PIL's area filter, uint8 (size, size, 3)."""
-        return np.asarray(self.open(image_id).resize((size, size), Image.Resampling.BOX))
-
     def read_all(self, image_ids: list[str], size: int) -> tuple[np.ndarray, dict[str, int]]:
         """Shrink photographs on all cores: uint8 (n, size, size, 3), and each file's CRC-32."""
         images = np.empty((len(image_ids), size, size, 3), np.uint8)
@@ -100,8 +96,8 @@ class Photographs(ExitStack):
 
 
 def image_id_of(name: str) -> str:
-    """Return the image id that a file's name tells, "" if the file is no JPEG."""
-    told = re.fullmatch(r"(?:.*[/\\])?(ISIC_\d{7})\.jpe?g", name, re.IGNORECASE)
+    """Return the image id that the name of a JPEG, or of its copy (1), tells; else ""."""
+    told = re.fullmatch(r"(?:.*[/\\])?(ISIC_\d{7}) ?(\(\d\))?\.jpe?g", name, re.IGNORECASE)
     return told[1].upper() if told else ""
 
 
@@ -149,10 +145,9 @@ def find_zips(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> S
     places, metadata_path = _complete(folder, ZIPS, "HAM10000_metadata", expected_rows)
     if not places:
         return None
-    official = {file["bytes"] for file in download.registry()["dataverse"]["files"]}
-    form = "the official zips"
-    if not {path.stat().st_size for path in {p.path for p in places.values()}} <= official:
-        form = f"copies of the official zips, {_pixels(places)}"
+    lengths = {path.stat().st_size for path in {p.path for p in places.values()}}
+    official = lengths <= {file["bytes"] for file in download.registry()["dataverse"]["files"]}
+    form = "the official zips" if official else f"copies of the official zips, {_pixels(places)}"
     return _source(f"HAM10000 from {form}", places, metadata_path, size, expected_rows)
 
 
@@ -162,9 +157,8 @@ def find_external(folder: Path, size: int, ids: Collection[str]) -> Source | Non
     if not there:
         return None
     places = {image: place for image, place in there.items() if image in ids}
-    name, pixels = "ISIC 2018 test images (the open half)", _pixels(places)
-    if pixels != OFFICIAL_SIZE:
-        name = f"{name}, copies of {pixels}"
+    copies = f", copies of {pixels}" if (pixels := _pixels(places)) != OFFICIAL_SIZE else ""
+    name = f"ISIC 2018 test images (the open half){copies}"
     return _source(name, places, metadata_path, size, len(ids), ids)
 
 

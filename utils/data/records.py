@@ -172,13 +172,14 @@ def find_table(folder: Path, stem: str = "HAM10000_metadata") -> Path | zipfile.
 
 
 @contextmanager
-def opened(path: Path | zipfile.Path, cure=AGAIN, most=2 * 10**8) -> Iterator[BinaryIO]:
+def opened(path: Path | zipfile.Path, cure=AGAIN, most=12 * 10**7) -> Iterator[BinaryIO]:
     """Open a table, maybe a packed one; what goes wrong while it is read becomes a `DataError`."""
     with readable(f"{path} is not a readable table", cure):
         refuse_html(path)
         with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
-            if file.seek(most) and file.read(1):  # the largest table, Kaggle's, has 10**8
-                raise ValueError(f"it has more than {most:,} bytes")
+            while block := file.read(50_000):  # the largest table, Kaggle's, has 10**8 in all
+                if file.tell() > most or (block[49_999:] and not re.search(rb"[\r\n]", block)):
+                    raise ValueError(f"it has more than {most:,} bytes, or 50,000 in one line")
             file.seek(0)
             yield file
 
@@ -191,7 +192,7 @@ def hash_table(path: Path | zipfile.Path) -> str:
 
 def read_text(path: Path, required: Sequence[str] = REQUIRED, cure: str = AGAIN) -> pd.DataFrame:
     """Read a table, separated by commas, tabs or semicolons, as text."""
-    with opened(path, cure, most=10**7) as file:
+    with opened(path, cure, most=5 * 10**6) as file:
         text = file.read().decode("utf-8-sig")
         separator = max(",\t;", key=text.partition("\n")[0].count)
         lines = csv.reader(io.StringIO(text, ""), delimiter=separator, strict=True)

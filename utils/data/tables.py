@@ -163,7 +163,7 @@ def _own_table(path: Path, group_of: Callable[[Path], str] | None) -> pd.DataFra
         names = [file.relative_to(path.parent).as_posix() for file in files]
         classes = [name.split("/")[1] if name.count("/") > 1 else "" for name in names]
         table = pd.DataFrame({"file": names, "label": classes}, dtype=object)
-        unused = Counter(file.suffix.lower() for file in path.rglob("*") if file.is_file())
+        unused = Counter(file.suffix.lower() for file in path.rglob("[!.]*") if file.is_file())
         if unused := unused - Counter(file.suffix.lower() for file in files):
             kinds = ", ".join(f"{n:,} {_plain(e)[:20] or '?'}" for e, n in unused.most_common(5))
             print(f"Not used: {unused.total():,} file(s), hidden, deep or of other kinds: {kinds}")

@@ -34,17 +34,12 @@ def no_data_and_no_network(tmp_path, monkeypatch):
 
 @pytest.fixture
 def official(tmp_path):
-    folder = tmp_path / "official"
-    datafiles.make(folder, "zips")
-    return folder
+    datafiles.make(tmp_path / "official", "zips")
+    return tmp_path / "official"
 
 
 def load(source="auto", size=28):
     return load_ham10000(size, source, expected_rows=ROWS)
-
-
-def cached():
-    return sorted(data.CACHE_DIR.glob("*")) if data.CACHE_DIR.exists() else []
 
 
 def assert_same(one, other):
@@ -52,10 +47,6 @@ def assert_same(one, other):
     assert np.array_equal(one.labels, other.labels)
     pd.testing.assert_frame_equal(one.metadata, other.metadata)
     assert (one.source, one.fingerprint) == (other.source, other.fingerprint)
-
-
-def no_reading(*_):
-    raise AssertionError("the images were decoded")
 
 
 NAMES = {
@@ -70,7 +61,7 @@ NAMES = {
 def test_the_record_is_the_same_from_source_and_cache(tmp_path, form, capsys, monkeypatch):
     written = datafiles.make(tmp_path, form)
     cold = load(tmp_path)
-    monkeypatch.setattr(Photographs, "read_all", no_reading)
+    monkeypatch.setattr(Photographs, "read_all", "nothing is decoded")
     warm = load(tmp_path)
     assert_same(cold, warm)
     has_lesions = form != "bare csv"
@@ -128,11 +119,22 @@ def test_auto_takes_what_the_variable_names_first(tmp_path, official, monkeypatc
         load()
 
 
-@pytest.mark.parametrize("name", ["x.zip.crdownload", f"{KAGGLE_CSV}.part", "images.7z"])
-def test_the_phantom_does_not_stand_in_beside_what_could_not_be_read(name):
-    (data.RAW_DIR / name).write_bytes(b"x")
-    with pytest.raises(DataError, match=f"holds {name}.*phantom does not stand in.*no network"):
-        load()
+UNREAD = (
+    f"{KAGGLE_CSV}.part hmnist_28_28_L.csv x.crdownload a.7z ISIC_1.png 2.JPG x.npy a/x.parquet"
+)
+
+
+@pytest.mark.parametrize("name", [*UNREAD.split(), "ISIC2018_Task3_Test_Input/ISIC_0034524.jpg"])
+def test_the_phantom_does_not_stand_in_beside_what_could_not_be_read(name, monkeypatch, official):
+    outside, folder = "Test" in name, official if "Test" in name else data.RAW_DIR
+    for file in (folder / name, folder / ".DS_Store"):
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(b"x")
+    monkeypatch.setenv("HAM10000_DIR", str(folder) if outside else "")
+    with pytest.raises(
+        DataError, match=rf"There is \S*{name} \(1 such .*does not stand in.*no net"
+    ):
+        load_external() if outside else load()
 
 
 def test_on_colab_a_folder_of_the_mounted_drive_stands_in_for_data_raw(root):
@@ -158,7 +160,7 @@ def test_auto_ends_at_the_phantom_and_prints_the_manual_route(capsys):
         dataset = load_ham10000()
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("Data: the phantom (synthetic lesions, no patient's image), 10,015")
-    assert dataset.is_phantom and dataset.has_lesions and len(cached()) == 1
+    assert dataset.is_phantom and dataset.has_lesions and len([*data.CACHE_DIR.glob("*")]) == 1
     assert_same(dataset, load_ham10000(source="phantom"))
 
 
@@ -255,7 +257,7 @@ def test_a_cache_that_cannot_be_written_is_told_and_images_come(tmp_path, offici
         patch.setattr(np, "savez", full)
         with pytest.warns(UserWarning, match="No space left on device.*the disk has room"):
             load(official)
-    assert cached() == []
+    assert [*data.CACHE_DIR.glob("*")] == []
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setattr(data, "CACHE_DIR", tmp_path / "file" / "cache")
     with pytest.warns(UserWarning, match=f"{tmp_path / 'file' / 'cache'}.*Make it writable"):

@@ -21,7 +21,8 @@ def folder(tmp_path):
             name = f"more/{kind}{n // 2}-{n}.png" if n % 3 else f"{kind}{n // 2}-{n}.JPG"
             picture = Image.new("L", (40 + n, 30), grey).convert("RGB" if n % 2 else "L")
             picture.save(tmp_path / "leaves" / kind / name)
-    (tmp_path / "leaves" / "rust" / "a.HEIC").touch()
+    for name in ("a.HEIC", ".DS_Store"):
+        (tmp_path / "leaves" / "rust" / name).touch()
     return tmp_path / "leaves"
 
 
@@ -103,7 +104,7 @@ WRONG = {
     "a column of the record": (put("t.csv", b"file,label,lesion_id\na.png,x,1"),
                                "the column lesion_id is called group here"),
     "several": (lambda folder: save_npz(folder / "c.npz", labels=np.eye(5, dtype=int)), "several"),
-    "a giant": (put("t.csv", b"file,label\n" + b"a,x\n" * 3 * 10**6), "than 10,000,000 bytes"),
+    "a giant": (put("t.csv", b"file,label\n" + b"a,x\n" * 3 * 10**6), "than 5,000,000 bytes"),
     "no pictures": (lambda folder: (folder / "new").mkdir() or folder / "new", "of 0 class"),
     "alike": (lambda folder: save_npz(folder / "c.npz", labels=[[3]] * 5), r"of 1 class\(es\)"),
     "parts": (put("t.csv", b"file,label\na.png,Train\nb.png,test\n"), "folder inside"),
