@@ -135,8 +135,7 @@ def open_image(image: object) -> tuple[Image.Image, list[str]]:
         content = bytes(image)
         if not content:
             raise PredictError(f"The file is empty. {INSTEAD}")
-        # Pillow warns from 89 million pixels on (the limit here is higher), and of each odd entry.
-        with warnings.catch_warnings(action="ignore"):
+        with warnings.catch_warnings(action="ignore"):  # Pillow's limit is lower than ours
             file = _InTime(content)
             file.end = time.monotonic() + PATIENCE
             return _rgb(Image.open(file, formats=FORMATS))

@@ -27,7 +27,8 @@ CACHE_DIR = Path(os.path.expanduser(named_source("HAM10000_CACHE") or ROOT / "da
 # Change it when the readers or the form of the cache change: old files are then left alone.
 _CACHE_FORM = "3"
 _VARIABLE = "the environment variable HAM10000_DIR"
-_IMAGES = re.compile(r"(?i)hmnist[^/\\]*\.csv|\.(?!csv|tab|tsv|txt|md|pdf|htm|ini|db|doc|xls)\w+$")
+_ENDINGS = "jpg jpeg png gif bmp tif tiff webp npy npz parquet h5 pkl zip gz tar tgz 7z rar part"
+_IMAGES = re.compile(rf"(?i)hmnist[^/\\]*\.csv|\.({_ENDINGS.replace(' ', '|')}|\w*download)$")
 _BY_NAME = {"kaggle": tables.find_csv, "dataverse": photographs.find_zips}
 
 
