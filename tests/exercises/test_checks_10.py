@@ -63,6 +63,4 @@ MISTAKES = {
         (STEPS + CHOICE + PLANTS, "a small network"),
         ("A number of 97 % on photographs of plant leaves is very good. " * 3, "; that all")],
 }  # fmt: skip
-OTHERWISE = [
-    (1, {"side": 5, "maps": 480, "to": 80}, (50_400, 960_000), True, ""),
-]
+OTHERWISE = [(1, {"side": 5, "maps": 480, "to": 80}, (50_400, 960_000), True, "")]
