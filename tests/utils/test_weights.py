@@ -108,9 +108,9 @@ def test_another_split_or_source_is_refused(saved, dataset, split):
         weights.check_certificate(phantom, dataset, split.test)
     with pytest.raises(CertificateError, match="Load weights that were made for these images"):
         weights.load_weights("tiny", on_phantom, test=split.test, folder=folder)
-    for name in ("original", "original-phantom"):
-        found = weights.load_weights(name, on_phantom, test=split.test)[1]
-        assert found.name == "original-phantom"
+    asked = [("original", dataset), ("original", on_phantom), ("original-phantom", on_phantom)]
+    found = [weights.load_weights(*one, test=split.test)[1].name for one in asked]
+    assert found == ["original", "original-phantom", "original-phantom"]
 
 
 def test_published_weights_fit_their_certificate_and_their_lesions():
