@@ -1,5 +1,7 @@
 """A small data set made of noise, for tests of code that needs classes and lesions."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 
@@ -21,3 +23,10 @@ def small_dataset(
     noise = rng.integers(0, 25, size=(len(rows), 28, 28, 3))
     images = (labels[:, None, None, None] * 30 + noise).astype(np.uint8)
     return LesionImages(images, labels.astype(np.int64), metadata, source, f"noise-{seed}")
+
+
+def chosen(dataset: LesionImages, rows: np.ndarray) -> LesionImages:
+    """Return the data set of these rows, in their order."""
+    metadata = dataset.metadata.iloc[rows].reset_index(drop=True)
+    arrays = {"images": dataset.images[rows], "labels": dataset.labels[rows]}
+    return dataclasses.replace(dataset, metadata=metadata, **arrays)

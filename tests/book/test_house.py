@@ -18,18 +18,9 @@ MOST_FILES_OF_UTILS = 22
 FLOORS = [
     ["classes", "files", "augment", "start"],
     ["data.records", "data.photographs", "data.tables", "data.download", "data.phantom"],
-    ["data"],
-    ["splits"],
-    ["models"],
-    ["weights"],
-    ["training"],
-    ["metrics"],
-    ["calibration"],
-    ["plots", "report"],
-    ["refusal"],
-    ["predict"],
-    ["quiz"],
-]
+    ["data"], ["splits"], ["models"], ["weights"], ["training"], ["metrics"], ["calibration"],
+    ["plots", "report"], ["refusal"], ["predict"], ["quiz"],
+]  # fmt: skip
 
 
 def modules(room):

@@ -55,13 +55,9 @@ def beside_the_course(path: Path) -> bool:
 def problems(notebook, *, dois, beside=False) -> list[str]:
     """Return the rules that a chapter breaks, each with the number of its cell."""
     return [
-        *_frame(notebook, beside),
-        *_cells(notebook),
-        *_length(notebook, 3 if beside else 8),
-        *_parameters(notebook),
-        *_outputs(notebook),
-        *_text(notebook, dois),
-    ]
+        *_frame(notebook, beside), *_cells(notebook), *_length(notebook, 3 if beside else 8),
+        *_parameters(notebook), *_outputs(notebook), *_text(notebook, dois),
+    ]  # fmt: skip
 
 
 def _frame(notebook, beside):

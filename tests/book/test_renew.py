@@ -71,11 +71,9 @@ def test_own_words_for_a_long_run_stay_if_they_are_true_and_no_times_are_named()
     untrue = "says 8 to 30 minutes, the stored run took"
     bare, words = "> **You need** nothing.", BOX.replace("1 minute (CPU)", "some time")
     for first, seconds, why in (
-        (spread, 60 * 7, untrue),
-        (spread, 60 * 31, untrue),
-        (bare, 1, "does not begin with the times"),
-        (words, 1, "no number of minutes"),
-    ):
+        (spread, 60 * 7, untrue), (spread, 60 * 31, untrue),
+        (bare, 1, "does not begin with the times"), (words, 1, "no number of minutes"),
+    ):  # fmt: skip
         with pytest.raises(ChapterError, match=why):
             box(chapter(first=first, seconds=seconds))
 

@@ -75,15 +75,10 @@ DICOM = bytes(128) + b"DICM" + bytes(100)
 WORDS = b"Just some words, no image at all."
 # Name → file and what the page's message has to say.
 UNREADABLE = {
-    "empty.png": (b"", "empty"),
-    "notes.txt": (WORDS, "not an image"),
-    "photo.heic": (HEIC, "HEIC"),
-    "scan.tif": (saved(Image.new("RGB", (8, 8)), "TIFF"), "TIFF"),
-    "paper.pdf": (PDF, "PDF"),
-    "scan.dcm": (DICOM, "DICOM"),
-    "film.mp4": (VIDEO, "video"),
+    "empty.png": (b"", "empty"), "notes.txt": (WORDS, "not an image"),
+    "photo.heic": (HEIC, "HEIC"), "scan.tif": (saved(Image.new("RGB", (8, 8)), "TIFF"), "TIFF"),
+    "paper.pdf": (PDF, "PDF"), "scan.dcm": (DICOM, "DICOM"), "film.mp4": (VIDEO, "video"),
     "broken.png": (saved(Image.new("RGB", (50, 50), "red"))[:60], "broken"),
     "broken.jpg": (b"\xff\xd8\xff\xe0\0\x10JFIF\0" + bytes(40), "broken"),
-    "huge.png": (huge_png(), "400 million"),
-    "huge.jpg": (huge_jpeg(), "225 million"),
-}
+    "huge.png": (huge_png(), "400 million"), "huge.jpg": (huge_jpeg(), "225 million"),
+}  # fmt: skip

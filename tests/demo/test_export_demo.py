@@ -84,12 +84,8 @@ def test_another_answer_is_refused(exported, manifest, images):
         return p[:, ::-1], s
 
     # A difference that is too small to change a class counts too, in either output.
-    for wrong in (
-        other_class,
-        partial(off, probability=2e-4),
-        partial(off, strangeness=2e-4),
-        partial(off, strangeness=np.nan),
-    ):
+    far = {"probability": 2e-4}, {"strangeness": 2e-4}, {"strangeness": np.nan}
+    for wrong in (other_class, *(partial(off, **by) for by in far)):
         with pytest.raises(ChapterError, match="model.onnx does not answer as the mo"):
             compare(by_file, wrong, images)
 

@@ -18,11 +18,9 @@ def count_to_seven(answer):
 @exercise("two shares, (half, quarter)", "'Shares'")
 def halves(answer):
     known = [
-        ((0.5, 0.25), "Right."),
-        ((0.5, None), "The first is right.", 0.1),
-        (answer == "never", "Never."),
-        (..., "Neither."),
-    ]
+        ((0.5, 0.25), "Right."), ((0.5, None), "The first is right.", 0.1),
+        (answer == "never", "Never."), (..., "Neither."),
+    ]  # fmt: skip
     return compare(numbers(answer, 2), known, "two shares", within=(0.01, 0.02), percent=True)
 
 

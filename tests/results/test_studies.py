@@ -28,11 +28,10 @@ def test_a_study_says_when_it_is_out_of_date(tmp_path):
     studies.write_run(certificate, {"test": part}, folder=tmp_path)
     assert study.stale(folder=tmp_path) == ""
     for changes, why in (
-        ({"recipe": {}}, "recipe"),
-        ({"seed": 1}, "recipe"),
+        ({"recipe": {}}, "recipe"), ({"seed": 1}, "recipe"),
         ({"split": lesion_split(dataset, seed=1)}, "split"),
         ({"dataset": small_dataset(lesions_per_class=30, seed=1)}, "data"),
-    ):
+    ):  # fmt: skip
         assert why in dataclasses.replace(study, **changes).stale(folder=tmp_path)
     (tmp_path / "run.npz").write_bytes(b"")
     assert study.stale(folder=tmp_path) == "missing or damaged"

@@ -18,11 +18,9 @@ NAME = "dr-okafor/skin-2027"
 CLASS = f"https://github.com/{NAME}"
 # The cells of an exercise: task, starter, solution, why.
 FORM = [
-    ("markdown", {"exercise"}),
-    ("code", {"exercise", "starter"}),
-    ("code", {"solution", "hide-cell"}),
-    ("markdown", {"solution"}),
-]
+    ("markdown", {"exercise"}), ("code", {"exercise", "starter"}),
+    ("code", {"solution", "hide-cell"}), ("markdown", {"solution"}),
+]  # fmt: skip
 FOLDED = "source_hidden, cellView form, code_prompt_show 'Show the solution'"
 
 

@@ -34,13 +34,13 @@ def test_temperature_divides_logits_and_survives_probabilities_of_zero():
         assert changed == pytest.approx(softmax(logits / temperature, axis=1), abs=1e-9)
     certain = np.array([[1.0, 0, 0], [0.5, 0.5, 0]], "float32")
     changed = calibration.apply_temperature(certain, 2)
-    assert changed.sum(axis=1) == pytest.approx([1, 1]) and changed[0, 0] > 0.999
+    assert changed.sum(axis=1) == pytest.approx(1) and 0 < changed[0, 1] == changed[0, 2] < 1e-18
     for temperature in (0, -1, float("nan")):
         with pytest.raises(ValueError, match="temperature must be above 0"):
             calibration.apply_temperature(certain, temperature)
 
 
-@pytest.mark.parametrize("sharpened", [0.4, 1.0, 2.0])
+@pytest.mark.parametrize("sharpened", [0.1, 1.0, 20.0])
 def test_fit_recovers_a_known_temperature(sharpened):
     """Labels are drawn from probabilities; these are judged at another temperature."""
     rng = np.random.default_rng(0)
@@ -59,17 +59,14 @@ def test_fit_recovers_a_known_temperature(sharpened):
 FIFTY = np.arange(50) % 7
 
 
-@pytest.mark.parametrize(
-    "labels, probabilities, message",
-    [
-        (FIFTY, 0.05 + 0.65 * np.eye(7)[FIFTY], "these 50 images do not fix"),  # all right
-        (FIFTY, 0.05 + 0.65 * np.eye(7)[(FIFTY + 1) % 7], "these 50 images do not fix"),
-        ([0, 1], [[0.5, 0.5]], None),  # a row short
-        ([2, 1], [[0.5, 0.5], [0.2, 0.8]], None),  # no such class
-        ([0, 1], [[0.5, 0.5], [2.0, 3.0]], "sum to 1"),  # logits
-        ([0, 1], [[0.5, 0.5], [np.nan, 0.5]], "sum to 1"),
-    ],
-)
+@pytest.mark.parametrize("labels, probabilities, message", [
+    (FIFTY, 0.05 + 0.65 * np.eye(7)[FIFTY], "these 50 images do not fix"),  # all right
+    (FIFTY, 0.05 + 0.65 * np.eye(7)[(FIFTY + 1) % 7], "these 50 images do not fix"),
+    ([0, 1], [[0.5, 0.5]], None),  # a row short
+    ([2, 1], [[0.5, 0.5], [0.2, 0.8]], None),  # no such class
+    ([0, 1], [[0.5, 0.5], [0.6, 0.41]], "sum to 1"),  # nor do logits
+    ([0, 1], [[0.5, 0.5], [np.nan, 0.5]], "sum to 1"),
+])  # fmt: skip
 def test_answers_that_fix_no_temperature_are_refused(labels, probabilities, message):
     with pytest.raises(ValueError, match=message):
         calibration.fit_temperature(np.array(labels), np.array(probabilities))
@@ -80,8 +77,8 @@ def test_answers_that_fix_no_temperature_are_refused(labels, probabilities, mess
 def test_threshold_reaches_the_sensitivity_and_no_larger_one_does(sensitivity, form):
     labels, probabilities, _ = RANDOM
     probabilities = probabilities.round(2) if form == "two decimals" else probabilities.astype(form)
-    find = calibration.threshold_for_sensitivity
-    threshold = find(labels, probabilities, sensitivity=sensitivity)
+    find, wanted = calibration.threshold_for_sensitivity, {"sensitivity": sensitivity}
+    threshold = find(labels, probabilities, **({} if sensitivity == 0.9 else wanted))
     scores = probabilities[:, MEL].astype(float)
     own = scores[labels == MEL]
     assert (own >= threshold).mean() >= sensitivity

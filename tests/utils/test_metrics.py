@@ -10,7 +10,7 @@ from utils import metrics
 from utils.classes import DX
 
 MEL = DX.index("mel")
-PER_CLASS = (12, 15, 20, 10, 60, 11, 40)  # lesions
+PER_CLASS = (12, 12, 31, 2, 60, 11, 40)  # lesions
 SHARES = np.array([0.05, 0.05, 0.1, 0.05, 0.6, 0.05, 0.1])
 
 
@@ -126,27 +126,30 @@ def test_weighted_auc_is_scikit_learns(decimals):
 
 def test_resamples_keep_lesions_whole_and_classes_full():
     labels, _, lesions = judged(images_per_lesion=3)
-    weights = drawn_weights(labels, lesions, resamples=50)
-    assert weights.shape == (len(labels), 50)
-    for lesion in np.unique(lesions):
-        assert (np.ptp(weights[lesions == lesion], axis=0) == 0).all()
+    weights = drawn_weights(labels, lesions)
+    assert weights.shape == (len(labels), 2000)
+    assert np.array_equal(weights[:, :9], drawn_weights(labels, lesions, resamples=9, seed=0))
+    assert (np.ptp(weights.reshape(-1, 3, 2000), axis=1) == 0).all()
     for label, count in enumerate(PER_CLASS):
         assert (weights[labels == label].sum(axis=0) == 3 * count).all()
+    first, second = (np.sort(weights[labels == label], axis=0) for label in (0, 1))
+    assert not np.array_equal(first, second), "two classes are drawn alike"
 
 
 def test_draws_do_not_depend_on_the_size_of_blocks_but_on_the_seed(monkeypatch):
     given = judged()
     whole, other = (metrics.bootstrap(*given, resamples=70, seed=s).draws for s in (0, 1))
     monkeypatch.setattr(metrics, "BLOCK", 13 * len(given[0]))
-    pieces = metrics.bootstrap(*given, resamples=70).draws
-    assert np.allclose(whole, pieces, atol=1e-12) and not np.allclose(whole, other)
+    pieces = metrics.bootstrap(*given).draws
+    assert len(pieces) == 2000 and np.allclose(whole, pieces[:70], atol=1e-12)
+    assert not np.allclose(whole, other)
 
 
 def test_undefined_resamples_are_left_out_or_make_the_interval_undefined():
     whole = metrics.interval(50, np.arange(101))
     assert (whole.value, whole.low, whole.high) == (50, pytest.approx(2.5), pytest.approx(97.5))
-    some = metrics.interval(48, np.r_[np.full(4, np.nan), np.arange(96)])
-    assert (some.low, some.high) == pytest.approx((0.025 * 95, 0.975 * 95))
+    some = metrics.interval(48, np.r_[np.full(5, np.nan), np.arange(95)])
+    assert (some.low, some.high) == pytest.approx((0.025 * 94, 0.975 * 94))
     assert math.isnan(metrics.interval(48, np.r_[np.full(6, np.nan), np.arange(94)]).low)
 
 
@@ -161,7 +164,8 @@ BAD = {
     "one entry per image": {"lesions": lambda lesions, labels: lesions[:-1]},
     r"shape \(168, 7\); got": {"probabilities": lambda answers, labels: answers[:, :6]},
     "shares must be numbers above 0, one per class": {"shares": lambda _, labels: SHARES[:6]},
-    "shares must be numbers above 0": {"shares": lambda _, labels: np.zeros(7)},
+    "shares must be numbers above 0": {"shares": lambda _, labels: np.arange(7)},
+    "got .* nan": {"shares": lambda _, labels: np.where(SHARES > 0.5, np.nan, 1)},
     "no image of class df": {"labels": lambda _, labels: np.where(labels == 3, 4, labels)},
     "class df has a single lesion": {
         "lesions": lambda lesions, labels: np.where(labels == 3, "the same", lesions)

@@ -19,16 +19,23 @@ def changed(images, **options) -> np.ndarray:
     return keras.ops.convert_to_numpy(layer(images, training=True))
 
 
-@pytest.mark.parametrize(
-    "build, parameters, trained",
-    [(original_cnn, 504_103, 502_983), (small_resnet, 305_143, 303_767)],
-)
-def test_networks_have_their_published_sizes(build, parameters, trained):
+@pytest.mark.parametrize("build, name, parameters, trained, rates, said", [
+    (original_cnn, "original", 504_103, 502_983, {0.2, 0.99}, {1: 0.8542, 4: 0.1390}),
+    (small_resnet, "best", 305_143, 303_767, {0.3, 0.9}, {2: 0.3088, 4: 0.6574}),
+])  # fmt: skip
+def test_networks_are_the_published_ones(build, name, parameters, trained, rates, said):
     network = build()
+    network.load_weights(models.IMAGENET.with_name(f"{name}.weights.h5"))
+    answer = network.predict(3 * np.indices((1, 28, 28, 3)).sum(axis=0), verbose=0)[0]
+    assert answer[list(said)] == pytest.approx(list(said.values()), abs=1e-3)
+    kept = {getattr(one, "rate", getattr(one, "momentum", None)) for one in network.layers}
+    assert kept == {None, *rates}  # of dropout and of batch normalisation
     assert network.count_params() == parameters
     assert sum(int(np.prod(w.shape)) for w in network.trainable_weights) == trained
     assert network.input_shape == (None, 28, 28, 3) and network.output_shape == (None, 7)
-    assert small_resnet(size=64).input_shape == (None, 64, 64, 3)
+    deep = small_resnet((8, 16), blocks=(2, 1), size=64)
+    ends = [one.output.shape[1:] for one in deep.layers if isinstance(one, keras.layers.Add)]
+    assert ends == [(32, 32, 8), (32, 32, 8), (16, 16, 16)]
 
 
 def test_the_pretrained_network_has_its_published_size_and_a_new_head(monkeypatch, tmp_path):
@@ -69,6 +76,7 @@ def test_symmetries_alone_only_turn_and_mirror():
 def test_shift_moves_a_point_by_no_more_than_it_says():
     dot = np.zeros((64, 28, 28, 3), dtype=np.uint8)
     dot[:, 14, 10] = 255
+    np.testing.assert_allclose(changed(np.full_like(dot, 200), shift=9), 200, rtol=1e-5)  # no rim
     moved = changed(dot, shift=2, seed=0)[..., 0]
     np.testing.assert_allclose(moved.sum(axis=(1, 2)), 255, rtol=1e-4)
     for axis, place in ((1, 10), (2, 14)):  # columns, rows
@@ -80,14 +88,20 @@ def test_shift_moves_a_point_by_no_more_than_it_says():
 def test_zoom_changes_sizes_both_ways():
     square = np.zeros((200, 28, 28, 3), dtype=np.uint8)
     square[:, 8:20, 8:20] = 255
-    area = changed(square, zoom=0.5, seed=0)[..., 0].sum(axis=(1, 2)) / 255
+    zoomed = changed(square, zoom=0.5, seed=0)[..., 0]
+    np.testing.assert_allclose(zoomed, zoomed[:, ::-1, ::-1], atol=0.01)  # about the middle
+    area = zoomed.sum(axis=(1, 2)) / 255
     assert [area.min(), area.max()] == pytest.approx([144 / 1.5**2, 144 * 1.5**2], rel=0.1)
 
 
 def test_light_and_colour_leave_shapes_and_stay_in_range():
-    other = changed(np.full((500, 28, 28, 3), 120, dtype=np.uint8), colour=1, seed=0)
-    assert other.std(axis=(1, 2)).max() < 0.01  # one colour stays one colour
-    ratio = other[:, 0, 0] / 120
+    halves = np.full((500, 28, 28, 3), 100, dtype=np.uint8)
+    halves[:, 14:] = 140
+    other = changed(halves, colour=1, seed=0)
+    assert other.reshape(1000, -1, 3).std(axis=1).max() < 0.01  # one colour stays one colour
+    ratio = other.mean(axis=(1, 2)) / 120
+    contrast = (other[:, 14, 0] - other[:, 0, 0]) / ratio / 40
+    assert [contrast.mean(), contrast.std()] == pytest.approx([1, 0.1], abs=0.01)
     assert ratio.mean() == pytest.approx(1, abs=0.03)
     assert 0.09 < ratio.std() < 0.16  # 10 % of brightness with 8 % of each colour: 12.8 %
     between = ratio / ratio.mean(axis=1, keepdims=True)

@@ -52,9 +52,11 @@ def test_the_same_picture_from_everywhere_and_turned_as_the_camera_was(tmp_path)
 
 
 def test_preprocessing_is_that_of_the_training_images():
-    model, asked = answerer()
-    for square, part in ((False, PICTURE), (True, PICTURE[:, 7:52])):
-        answer = predict.predict(saved(IMAGE), model=model, square=square)
+    (model, asked), tall, middle = answerer(), PICTURE.transpose(1, 0, 2), {"square": True}
+    for how, whole, part in (
+        ({}, PICTURE, PICTURE), (middle, PICTURE, PICTURE[:, 7:52]), (middle, tall, tall[7:52])
+    ):  # fmt: skip
+        answer = predict.predict(saved(Image.fromarray(whole)), model=model, **how)
         wanted = Image.fromarray(part).resize((28, 28), Image.Resampling.BOX)
         assert np.array_equal(answer.image, np.asarray(wanted))
     assert asked[0].dtype == np.float32 and asked[0].shape == (8, 28, 28, 3)
@@ -71,7 +73,7 @@ def test_transparent_grey_print_and_sixteen_bits():
     assert opened(saved(palette))[0][0, 0].tolist() == [255] * 3
     grey, notes = opened(saved(Image.fromarray(PICTURE[..., 0])))
     assert np.array_equal(grey, np.repeat(PICTURE[..., :1], 3, axis=2)) and notes == []
-    deep = PICTURE[..., 0].astype(np.uint16) * 257
+    deep = np.maximum(PICTURE[..., 0] * 257.0 - 120, 0).astype(np.uint16)  # rounded up again
     for source in (deep, saved(Image.fromarray(deep)), saved(Image.fromarray(deep), "TIFF")):
         assert np.array_equal(opened(source)[0], grey)
     assert "CMYK" in opened(saved(IMAGE.convert("CMYK"), "JPEG"))[1][0]
@@ -85,7 +87,8 @@ def test_an_animation_and_a_tiny_picture_are_answered_with_a_note():
     for source in (content, moved):
         array, notes = opened(source)
         assert array[0, 0].tolist() == [255, 0, 0] and "first" in notes[0]
-    assert "smaller than the 28" in opened(np.zeros((5, 4, 3), np.uint8))[1][0]
+    assert "smaller than the 28" in opened(np.zeros((60, 27, 3), np.uint8))[1][0]
+    assert opened(np.zeros((28, 28, 3), np.uint8))[1] == []
 
 
 REFUSED = {
@@ -111,7 +114,7 @@ def test_what_cannot_be_read_is_told_in_plain_words(source, message):
 
 def test_probabilities_are_averaged_and_calibrated():
     share = np.array([0.05, 0.05, 0.1, 0.05, 0.5, 0.05, 0.2])
-    model, asked = answerer(share, temperature=0.5)
+    model, asked = answerer(share, 2.0, temperature=0.5)  # just as strange as is allowed
     answer = predict.predict(PICTURE, model=model)
     assert np.allclose(list(answer.probabilities.values()), share**2 / (share**2).sum())
     assert [c.dx for c, _ in answer.ranked][:2] == ["nv", "mel"] and not answer.refused
@@ -119,11 +122,13 @@ def test_probabilities_are_averaged_and_calibrated():
 
 
 def test_the_answer_says_what_it_is_and_what_it_is_not():
-    answer = predict.predict(PICTURE, model=answerer([0.1, 0.1, 0.1, 0.1, 0.4, 0.1, 0.1])[0])
+    answer = predict.predict(PICTURE[:9], model=answerer([0.1, 0.1, 0.1, 0.1, 0.4, 0.1, 0.1])[0])
     page, parts = answer._repr_html_(), ("nv", "1,234", "50%", "40% to 60%", "56 of them were mel")
     for text in (str(answer), repr(answer), page):
-        assert all(part in text for part in (*parts, "NOT A DEVICE.", "SEE A DOCTOR."))
+        assert all(part in text for part in (*parts, "NOT A DEVICE.", "SEE A DOCTOR.", "smaller"))
     assert "plain <nv>" in str(answer) and "plain &lt;nv&gt;" in page and "plain <nv>" not in page
+    assert all(f" 10.0%  {dx:5}  plain <{dx}>\n" in str(answer) for dx in DX if dx != "nv")
+    assert "of them" not in str(predict.predict(PICTURE, model=answerer(np.eye(7)[6])[0]))
 
 
 def test_a_stranger_gets_no_diagnosis():

@@ -7,6 +7,7 @@ import matplotlib
 matplotlib.use("agg")
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 from small_dataset import small_dataset
 
@@ -19,6 +20,7 @@ def test_class_codings_are_the_published_ones():
     dermamnist = {c.dx: c.dermamnist_label for c in classes.CLASSES}
     assert dermamnist == dict(akiec=0, bcc=1, bkl=2, df=3, nv=5, vasc=6, mel=4)
     assert [c.kaggle_label for c in classes.CLASSES] == list(range(7))
+    assert [c.dx for c in classes.CLASSES if c.malignant] == ["akiec", "bcc", "mel"]
     assert len(set(classes.COLOURS.values())) == len(set(classes.CLASSES)) == 7
     with pytest.raises(KeyError, match="akiec, bcc"):
         classes.by_dx("mole")
@@ -35,7 +37,7 @@ def test_class_table_counts_images_and_lesions():
 
 
 def test_table_writes_numbers_for_people():
-    rows = [("a", 12345, 0.12345, None), ("b", True, float("nan"), 1)]
+    rows = [("a", np.int64(12345), np.float32(0.12345), None), ("b", True, np.float32("nan"), 1)]
     text = report.table(rows, ["x", "count", "share", "n"], title="all").get_string()
     assert "|          all           |" in text
     assert "| a | 12,345 | 0.123 | – |" in text and "| b |   True |     – | 1 |" in text
@@ -44,11 +46,17 @@ def test_table_writes_numbers_for_people():
     assert re.search(r"(?s)align: left[^>]*>a &lt; b<br>c<.*align: right[^>]*>1<", html)
 
 
-@pytest.mark.parametrize("source, word", [(None, "HAM10000"), (PHANTOM, "phantom")])
-def test_phantom_figures_carry_the_word(source, word):
-    dataset = small_dataset(**({"source": source} if source else {}))
-    figure = plots.lesion_grid(dataset.images[:3], ["a", "b", "c"], columns=2)
+@pytest.mark.parametrize("source, words", [
+    ("test noise", "HAM10000, © ViDIR Group"), (PHANTOM, "Synthetic lesions (phantom)"),
+    ("ISIC 2018 test images (the open half)", "ISIC 2018 test images, © ViDIR Group"),
+])  # fmt: skip
+def test_figures_say_what_they_show_and_each_image_has_its_own_title(source, words):
+    dataset, colours = small_dataset(source=source), list(classes.COLOURS.values())
+    figure = plots.lesion_grid(dataset.images[:3], ["a", "b", "c"], columns=2, colours=colours)
     plots.label_source(figure, dataset, part="3 images")
-    assert any(word in t.get_text() and "3 images" in t.get_text() for t in figure.texts)
+    assert [text.get_text() for text in figure.texts] == [f"{words}, 3 images"]
     assert sum(bool(axis.images) for axis in figure.axes) == 3
+    for k, axis in enumerate(figure.axes[:3]):
+        assert np.array_equal(axis.images[0].get_array(), dataset.images[k])
+        assert (axis.get_title(), axis.lines[0].get_color()) == ("abc"[k], colours[k])
     plt.close(figure)

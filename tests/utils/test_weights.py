@@ -27,7 +27,7 @@ def dataset():
 
 @pytest.fixture(scope="module")
 def split(dataset):
-    return lesion_split(dataset)
+    return lesion_split(dataset, seed=2)
 
 
 def certificate(dataset, split, name="tiny", keep="best"):
@@ -49,8 +49,10 @@ def test_a_certificate_says_what_the_weights_have_seen(saved, dataset, split):
     _, born, folder = saved
     assert sorted(p.name for p in folder.iterdir()) == ["tiny.json", "tiny.weights.h5"]
     assert born == weights.read_certificate("tiny", folder=folder)
-    assert born.split["fingerprint"] == split.fingerprint
-    assert born.data["fingerprint"] == dataset.fingerprint
+    sizes = {part: len(getattr(split, part)) for part in ("train", "validation", "test")}
+    assert born.split == {"fingerprint": split.fingerprint, "seed": 2, **sizes}
+    data = {"source": "test noise", "fingerprint": dataset.fingerprint, "phantom": False}
+    assert born.data == data | {"images": len(dataset.labels)}
     groups = lesion_groups(dataset.metadata)
     assert set(born.train_lesions) == set(groups[split.train])
     assert set(born.validation_lesions) == set(groups[split.validation])
@@ -85,13 +87,11 @@ def test_weights_alone_are_saved_and_predict_as_before(saved, dataset, split):
         np.testing.assert_allclose(again, expected, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "part, message", [("train", "were trained on"), ("validation", "were chosen by")]
-)
-def test_one_lesion_that_was_seen_is_enough_to_refuse(saved, dataset, split, part, message):
+@pytest.mark.parametrize("part, how", [("train", "trained on"), ("validation", "chosen by")])
+def test_one_lesion_that_was_seen_is_enough_to_refuse(saved, dataset, split, part, how):
     row = getattr(split, part)[-1]
     test = np.append(split.test, row)
-    with pytest.raises(CertificateError, match=f"{message} 1 of the") as refusal:
+    with pytest.raises(CertificateError, match=f"were {how} 1 of the") as refusal:
         weights.load_weights("tiny", dataset, test=test, folder=saved[2])
     assert lesion_groups(dataset.metadata)[row] in str(refusal.value)
 
@@ -104,9 +104,13 @@ def test_another_split_or_source_is_refused(saved, dataset, split):
         weights.load_weights("tiny", dataset, test=other.test, folder=folder)
     phantom = dataclasses.replace(born, data={**born.data, "phantom": not dataset.is_phantom})
     on_phantom = dataclasses.replace(dataset, source=PHANTOM)
-    for given, images in ((phantom, dataset), (born, on_phantom)):
-        with pytest.raises(CertificateError, match="Load weights that were made for these images"):
-            weights.check_certificate(given, images, split.test)
+    with pytest.raises(CertificateError, match="Load weights that were made for these images"):
+        weights.check_certificate(phantom, dataset, split.test)
+    with pytest.raises(CertificateError, match="Load weights that were made for these images"):
+        weights.load_weights("tiny", on_phantom, test=split.test, folder=folder)
+    asked = [("original", dataset), ("original", on_phantom), ("original-phantom", on_phantom)]
+    found = [weights.load_weights(*one, test=split.test)[1].name for one in asked]
+    assert found == ["original", "original-phantom", "original-phantom"]
 
 
 def test_published_weights_fit_their_certificate_and_their_lesions():
