@@ -3,14 +3,13 @@
 import re
 import shutil
 import threading
-from argparse import Namespace
 from urllib.parse import unquote
 
 import pytest
 from filelock import FileLock
 
 from tools.book import render as rendering
-from tools.book.course import ROOT, ChapterError, chapters, emptied
+from tools.book.course import ROOT, ChapterError, chapters, emptied, run_python
 from tools.book.render import MENDED, lighten, render, stage
 from tools.book.set_repository import address
 
@@ -40,7 +39,7 @@ def test_a_book_that_cannot_be_finished_leaves_the_one_before(tmp_path, monkeypa
     (html / "before.html").touch()
     for step in ("render_fitted", "lighten", "install_mathjax"):
         monkeypatch.setattr(rendering, step, lambda *_: None)
-    monkeypatch.setattr(rendering, "run_python", lambda *_, **__: Namespace(returncode=1))
+    monkeypatch.setattr(rendering, "run_python", lambda *_, **__: run_python(["-c", "exit(1)"]))
     with pytest.raises(ChapterError, match="tools.demo.install failed"):
         rendering.publish_html(tmp_path, html=html)
     assert (html / "before.html").exists()
@@ -51,6 +50,7 @@ def page(book, name):
 
 
 def test_every_page_is_there(book):
+    assert chapters() == sorted((ROOT / "chapters").glob("*.ipynb"))
     names = [f"chapters/{path.stem}" for path in chapters()]
     names += [f"teaching/{path.stem}" for path in (ROOT / "teaching").glob("*.md")]
     for name in [*names, "intro", "data-and-licence", "how-long-things-take", "search"]:

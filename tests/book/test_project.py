@@ -173,10 +173,6 @@ def test_the_book_is_published_after_the_tests_and_only_where_pages_is_on(tmp_pa
     assert output.read_text() == f"pages={answer or 'off'}\n"
 
 
-def test_every_chapter_is_in_the_book():
-    assert course.chapters() == sorted((ROOT / "chapters").glob("*.ipynb"))
-
-
 def test_help_lists_every_command():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     commands = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split()

@@ -113,13 +113,10 @@ def test_a_cell_that_cannot_be_a_slide_is_named(cell, why):
         slides.deck(book(cell), name="03_x")
 
 
-def tagged(path):
-    return [c for c in nbformat.read(path, 4).cells if "slide" in c.metadata.get("tags", ())]
-
-
 @pytest.mark.parametrize("path", TAUGHT, ids=lambda path: path.stem[:2])
 def test_slides_of_a_chapter_are_few_and_short(path):
-    cells, deck = tagged(path), slides.deck(nbformat.read(path, 4), name=path.stem)
+    cells = [c for c in nbformat.read(path, 4).cells if "slide" in c.metadata.get("tags", ())]
+    deck = slides.deck(nbformat.read(path, 4), name=path.stem)
     assert 10 <= len(cells) + 1 <= 15, f"{len(cells)} cells and the first slide"
     assert len(deck["objectives"]) >= 3
     assert any("<img" in part for slide in deck["slides"] for part in slide["shown"])
