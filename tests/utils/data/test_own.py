@@ -64,15 +64,16 @@ def test_folders_give_classes_groups_and_pictures(folder, capsys, monkeypatch):
 def test_a_table_gives_the_same_record_and_keeps_its_other_columns(folder, separator):
     whole = dataset_from_folders(folder, group_of=plant)
     table = (whole.metadata[["image_id", "dx", "lesion_id"]] + " ").assign(camera="old", age="45")
-    table.columns = ["file", "label", "group", "camera", "age"]
-    table.to_csv(folder.parent / "leaves.csv", sep=separator, index=False)
-    dataset = dataset_from_folders(folder.parent / "leaves.csv")
+    table.columns, leaves = ["file", "label", "group", "camera", "age"], folder.with_suffix(".csv")
+    table.to_csv(leaves, sep=separator, index=False)
+    dataset = dataset_from_folders(leaves, group_of=lambda _: "not asked")
     assert (dataset.images == whole.images).all() and (dataset.labels == whole.labels).all()
     assert set(dataset.metadata.pop("camera")) == {"old"}
     pd.testing.assert_frame_equal(dataset.metadata, whole.metadata.assign(age=45.0))
-    table.drop(columns="group").to_csv(folder.parent / "leaves.csv", sep=separator, index=False)
-    metadata = dataset_from_folders(folder.parent / "leaves.csv", group_of=plant).metadata
-    assert (metadata["lesion_id"] == whole.metadata["lesion_id"]).all()
+    table[::-1].drop(columns="group").to_csv(leaves, sep=separator, index=False)
+    turned = dataset_from_folders(leaves, group_of=plant)
+    assert (turned.metadata["lesion_id"][::-1] == whole.metadata["lesion_id"].to_numpy()).all()
+    assert (turned.labels[::-1] == whole.labels).all(), "classes are in the order of their names"
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (64, 64, 3)])
