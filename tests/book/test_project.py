@@ -79,10 +79,7 @@ def test_lock_fits_pyproject():
         name = canonicalize_name(requirement.name)
         assert name in entries, f"{name} is not in requirements.lock; run `make lock`"
         for version, _ in entries[name]:
-            assert version in requirement.specifier, (
-                f"requirements.lock has {name} {version}, pyproject.toml asks for "
-                f"{requirement.specifier}; run `make lock`"
-            )
+            assert version in requirement.specifier, f"{requirement}, not {version}: `make lock`"
 
 
 def test_lock_has_a_hash_for_every_entry_and_names_no_host_or_path():
