@@ -19,7 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 __all__: list[str] = []
 
 SCHEMAS = Path(__file__).with_name("schemas.json")  # what JSON files must hold, by their names
-SIZE, PATIENCE = 28, 8  # pixels that the network sees; seconds to decode a picture
+SIZE, PATIENCE = 28, 15  # pixels that the network sees; seconds to decode a picture
 MOST_PIXELS, MOST_MEMORY, MOST_BYTES = 10**8, 26 * 10**7, 2 * 10**8  # of a picture, of a file
 # Others are not even tried: Pillow would hand PostScript to a program that runs it.
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")
@@ -130,8 +130,7 @@ def open_image(image: object) -> tuple[Image.Image, list[str]]:
         if isinstance(image, str | Path):
             image = _content(image)
         if not isinstance(image, bytes | bytearray | memoryview):
-            usable = "a path, bytes, a Pillow image or an array"
-            raise PredictError(f"this is {type(image).__name__}; an image is {usable}")
+            raise PredictError(f"{type(image).__name__} is no path, bytes, Pillow image or array.")
         content = bytes(image)
         if not content:
             raise PredictError(f"The file is empty. {INSTEAD}")
@@ -150,7 +149,8 @@ def open_image(image: object) -> tuple[Image.Image, list[str]]:
     except Image.DecompressionBombError:  # far beyond, so Pillow does not even say the size
         raise PredictError(HUGE) from None
     except Exception as error:  # decoders of damaged files have many kinds
-        problem = f"The file is broken or incomplete ({str(error) or type(error).__name__})."
+        why = str(error.__cause__ or error) or type(error).__name__
+        problem = f"The file is broken or incomplete ({why})."
         raise PredictError(f"{problem} Save it elsewhere as JPEG or PNG.") from error
 
 

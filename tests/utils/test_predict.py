@@ -95,7 +95,7 @@ REFUSED = {
     "no file": ("nothing/here.png", r"nothing/here\.png cannot be read: No such file"),
     "web": ("https://example.org/a", "Download the image"), "no home": ("~nobody-here/a", "cannot"),
     "endless": ("/dev/zero", "no file of at most"), "NUL": ("a\0b", "cannot be read: embedded"),
-    "floats": (PICTURE / 255, "float64.*uint8"), "a number": (7, "int; an image is"),
+    "floats": (PICTURE / 255, "float64.*uint8"), "a number": (7, "int is no path"),
     "many pictures": (np.zeros((2, 28, 28, 3), np.uint8), r"shape \(2, 28, 28, 3\)"),
     "huge array": (np.broadcast_to(np.float32(0), (10_001, 10_000)), "100 million"),
     "long": (np.zeros((100_001, 1), np.uint8), "side"), "La": (Image.new("La", (9, 9)), "La to"),

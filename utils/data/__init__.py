@@ -184,9 +184,9 @@ def _download(group: str, size: int, finder: Callable[..., Source], folders=()) 
     try:
         download.fetch_source(group, RAW_DIR, size)
     except download.DownloadError as error:
-        names = [str(path) for folder in folders or [RAW_DIR] for path in records.files(folder)]
+        there = {str(p.absolute()) for f in folders or [RAW_DIR] for p in records.files(f)}
         outside = group == "external"  # images of HAM10000 need no outside test, and the reverse
-        names = [name for name in names if (photographs.OUTSIDE in name.lower()) == outside]
+        names = [name for name in sorted(there) if (photographs.OUTSIDE in name.lower()) == outside]
         if unused := [*filter(_IMAGES.search, names)]:
             raise DataError(
                 f"There is {', '.join(unused[:3])} ({len(unused):,} such files), but no complete "

@@ -192,7 +192,7 @@ def hash_table(path: Path | zipfile.Path) -> str:
 
 def read_text(path: Path, required: Sequence[str] = REQUIRED, cure: str = AGAIN) -> pd.DataFrame:
     """Read a table, separated by commas, tabs or semicolons, as text."""
-    with opened(path, cure, most=5 * 10**6) as file:
+    with opened(path, cure, most=10**7) as file:
         text = file.read().decode("utf-8-sig")
         separator = max(",\t;", key=text.partition("\n")[0].count)
         lines = csv.reader(io.StringIO(text, ""), delimiter=separator, strict=True)

@@ -105,7 +105,7 @@ WRONG = {
     "a column of the record": (put("t.csv", b"file,label,lesion_id\na.png,x,1"),
                                "the column lesion_id is called group here"),
     "several": (lambda folder: save_npz(folder / "c.npz", labels=np.eye(5, dtype=int)), "several"),
-    "a giant": (put("t.csv", b"file,label\n" + b"a,x\n" * 3 * 10**6), "than 5,000,000 bytes"),
+    "a giant": (put("t.csv", b"file,label\n" + b"a,x\n" * 3 * 10**6), "than 10,000,000 bytes"),
     "no pictures": (lambda folder: (folder / "new").mkdir() or folder / "new", "of 0 class"),
     "alike": (lambda folder: save_npz(folder / "c.npz", labels=[[3]] * 5), r"of 1 class\(es\)"),
     "parts": (put("t.csv", b"file,label\na.png,Train\nb.png,test\n"), "folder inside"),
