@@ -149,7 +149,7 @@ def open_image(image: object) -> tuple[Image.Image, list[str]]:
     except Image.DecompressionBombError:  # far beyond, so Pillow does not even say the size
         raise PredictError(HUGE) from None
     except Exception as error:  # decoders of damaged files have many kinds
-        why = str(error.__cause__ or error) or type(error).__name__
+        why = str(error.__cause__ if type(error) is SystemError else error) or type(error).__name__
         problem = f"The file is broken or incomplete ({why})."
         raise PredictError(f"{problem} Save it elsewhere as JPEG or PNG.") from error
 
