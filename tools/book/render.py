@@ -134,7 +134,7 @@ def publish_html(folder: Path, *options: str, html: Path = ROOT / "_build" / "ht
     for step in ("tools.demo.install", "tools.teach.slides"):
         if run_python(["-m", step, ready], capture=False).returncode:
             raise ChapterError(f"python -m {step} failed; its message stands above.")
-    with FileLock(f"{html}.lock"):  # of two commands, the later book stays
+    with FileLock(ROOT / "_build" / "html.lock"):  # of two commands, the later book stays
         shutil.rmtree(html, ignore_errors=True)
         ready.rename(html)
     return html / "index.html"
