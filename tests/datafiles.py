@@ -10,12 +10,14 @@ import pandas as pd
 from PIL import Image
 
 from utils.classes import DX
+from utils.data import records
 from utils.data.photographs import EXTERNAL_TABLE, EXTERNAL_ZIP, ZIPS
 from utils.data.tables import KAGGLE_CSV
 
 ROWS = 14
 JPEG_FOLDERS = (".", "HAM10000_images_part_1", "HAM10000_images_part_2")
 METADATA, NPZ = "HAM10000_metadata.csv", "dermamnist.npz"
+LISTED = records.digest(*(f"ISIC_{24306 + i:07d}" for i in range(ROWS - 4)))  # the open half
 
 
 def make_metadata(rows: int = ROWS) -> pd.DataFrame:

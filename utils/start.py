@@ -58,11 +58,14 @@ def need(*modules: str) -> None:
 def leave_settings_aside() -> None:
     """Keep Keras and matplotlib from the settings of other work; tell of any that would hurt."""
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    if backend not in ("tensorflow", "torch", "jax"):
+    if backend != "tensorflow" and not (backend in ("torch", "jax") and find_spec(backend)):
         os.environ["KERAS_BACKEND"] = "tensorflow"
-        print(f"Settings: KERAS_BACKEND, {backend!r}, is left aside: Keras has no such backend.")
+        print(
+            f"Settings: KERAS_BACKEND, {backend!r}, is left aside: Keras has no such backend here."
+        )
     drawn = os.environ.get("MPLBACKEND", "")
-    if "ipykernel" in sys.modules and not re.search("^$|inline|widget|ipympl|nbagg", drawn):
+    shows = "^$|inline|nbagg" + "|widget|ipympl" * bool(find_spec("ipympl"))
+    if "ipykernel" in sys.modules and not re.search(shows, drawn):
         os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
         print(f"Settings: MPLBACKEND, {drawn!r}, is left aside: it shows no figures here.")
     os.environ["KERAS_HOME"] = str(Path(__file__).resolve().parents[1] / "runs" / "keras")

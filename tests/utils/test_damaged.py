@@ -45,7 +45,7 @@ CURES = re.compile(
 AGAIN, TABLE, JPEGS = "ownload it again", f"{EXTERNAL_TABLE}.csv", datafiles.make_jpegs()
 IMAGE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (45, 60, 3), dtype=np.uint8))
 FIRST, ODD, MODELS = "ISIC_0024306", "ISIC_0024315", data.ROOT / "models"
-PACKED = ".gz", ".zip"
+PACKED = ".gz", ".zip", ".gz.zip"
 
 
 # --- Doors: how an original is made, and how one asks for what is in it
@@ -273,11 +273,12 @@ def moved(old, new):
         path, content = folder / new, (folder / old).read_bytes()
         (folder / old).unlink()
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(gzip.compress(content) if new.endswith(".gz") else content)
-        if new.endswith(".csv.zip"):
+        content = gzip.compress(content) if ".csv.gz" in new else content
+        path.write_bytes(content)
+        if ".csv" in new and new.endswith(".zip"):
             with zipfile.ZipFile(path, "w") as archive:
                 archive.writestr(f"__MACOSX/._{old}", b"")
-                archive.writestr(f"x/{old}", content)
+                archive.writestr(f"x\\{path.name[:-4]}", content)
 
     return move
 
@@ -344,7 +345,7 @@ CELLS = [
     ("dx", "nevus", "the diagnosis is none of akiec, bcc"), ("dx", "", "('';"),
     ("dx", "NV", "the diagnosis is none of"), ("image_id", "", "there is no image id"),
     ("image_id", FIRST, "an earlier line has the same image id"),
-    *(("lesion_id", none, f"there is no lesion id ({none!r}") for none in ("", "#N/A", "nan")),
+    *(("lesion_id", none, f"there is no lesion id ({none!r}") for none in ("", "#N/A", "NA")),
     ("age", "forty", "this is no age in years ('forty'"),
     *(("age", bad, f"({bad!r}") for bad in ("-5", "400", "120.5", "1e400", "-inf", "4 0", "0x20")),
 ]  # fmt: skip
@@ -444,13 +445,16 @@ CASES = [
       for content in (b"no picture", JPEGS[ODD][:400], b"", saved(IMAGE), PDF, huge_jpeg())),
     *(("zips", zips(ISIC_0024315=saved(picture, "JPEG")), ANY)
       for picture in (IMAGE.convert("L"), IMAGE.convert("CMYK"), IMAGE.resize((1, 2000)))),
-    ("zips", zips(ISIC_0024310=None), "ISIC_0024310|has metadata but no image|1 such image(s)"),
+    ("zips", zips(ISIC_0024310=None), "ISIC_0024310|has metadata but no image; 1 such|unpack both"),
     ("jpegs", change(f"{ODD}.jpg", JPEGS[ODD][:400]), f"{ODD}.jpg|cannot be decoded|{AGAIN}"),
     ("jpegs", lambda f: shutil.copytree(f, f / "b") and (f / f"b/{FIRST}.jpg").write_bytes(b""),
      f"{FIRST}|is there twice"),
     *(("zips", add(name, f"{FIRST}.jpg", other), f"{FIRST}|{name}|is there twice")
       for name in ZIPS for other in (b"", JPEGS[FIRST][::-1])),
-    *(("zips", add(ZIPS[0], f"{at}{FIRST}.jpg", JPEGS[FIRST]), IDENTICAL) for at in ("", "x/")),
+    *(("zips", add(ZIPS[0], name, JPEGS[FIRST]), IDENTICAL)
+      for name in (f"{FIRST}.jpg", f"x/{FIRST}.jpg", "isic2018 task3 test/ISIC_0034525.jpg")),
+    ("zips", change("thesis.zip", b"PK"), f"thesis.zip|Move it away if it is no part|{AGAIN}"),
+    ("one", both(form("jpegs"), lambda f: (f / ZIPS[1]).unlink(), change(ZIPS[0], b"PK")), SAME),
     *(("zips", zips(rename.format), IDENTICAL)
       for rename in ("/{}", "../../{}", "a/b/{}", "C:\\a\\{}", "__MACOSX/../{}")),
     *(("zips", zips(packed=kind), IDENTICAL)
@@ -503,6 +507,9 @@ CASES = [
     ("zips", FEWER, f"{METADATA}|13 rows where 14 were expected"),
     ("zips", MORE, f"{METADATA}|15 rows where 14 were expected"),
     *(("zips", change(METADATA, b), METADATA) for b in (b"\xff\xfe\0\1", b'image_id,dx\n"a,b\nc')),
+    *(("csv", change(METADATA, edit), comes) for edit, comes in (
+        (gzip.compress, SAME), (lambda b: b"PK" + b, "zip under another name"),
+        (lambda b: b + b" \t\n\xc2\xa0\n", SAME))),
     *(("csv", change(name, b"<html>"), f"{name}|a web page") for name in (METADATA, KAGGLE_CSV)),
     *(("csv", cell(KAGGLE_CSV, 8, "pixel1234", value), "line 10, column pixel1234|0 to 255")
       for value in NO_PIXELS),
@@ -527,7 +534,7 @@ CASES = [
     ("external", table(TABLE, lambda t: t[1:]), f"{FIRST}|image without metadata"),
     ("external", lambda f: (f / TABLE).unlink(), f"not {TABLE}. Put the missing file"),
     ("external", lambda f: datafiles.make_external(f, leave_out=[FIRST]),
-     f"{FIRST} has metadata but no image; 1 such|see data/README.md"),
+     f"{FIRST} has metadata but no image; 1 such|Use both of one version"),
     ("external", both(lambda f: datafiles.make_external(f, leave_out=[FIRST]),
                       table(TABLE, lambda t: t[1:])), f"9 rows where 10 were expected|{AGAIN[1:]}"),
     ("external", cell(TABLE, 12, "dx", "unknown"), SAME),  # of the closed half
@@ -569,7 +576,8 @@ CASES = [
     *(("drawn", arrays("phantom.npz", np.savez, **{name: edit}), "phantom.npz is missing")
       for name, edit in (("lesions", None), ("lesions", np.ravel), ("sex_kind", None))),
     *(("ids", change("ids.csv", new), "ids.csv is missing or damaged|git checkout")
-      for new in (b"", b"a\n1\n", b"\xff\xfe", lambda _: lambda path: None, header((4, 1)))),
+      for new in (b"", b"a\n1\n", b"\xff\xfe", lambda _: lambda path: None, header((4, 1)),
+                  b"image_id\n", lambda b: b[:-13], lambda b: b.replace(b"06", b"60"))),
 ]
 # fmt: on
 
@@ -605,6 +613,7 @@ def computer(tmp_path, monkeypatch):
     monkeypatch.setattr(download, "fetch_source", no_network)
     for name, value in {"CACHE_DIR": "cache", "RAW_DIR": "raw", "EXTERNAL_IDS": "none"}.items():
         monkeypatch.setattr(data, name, tmp_path / value)
+    monkeypatch.setattr(data, "_LISTED", datafiles.LISTED)
     monkeypatch.setattr(quiz, "FOLDER", quiz.FOLDER)
     monkeypatch.setattr(phantom, "load", phantom.load)
     monkeypatch.setattr(files, "PATIENCE", 2)

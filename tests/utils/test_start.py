@@ -110,10 +110,12 @@ def test_keras_settings_of_other_work_are_left_aside(root, tmp_path, capsys, set
     assert (said in capsys.readouterr().out) == told
 
 
-def test_backends_that_would_show_nothing_are_left_aside(monkeypatch, capsys):
+@pytest.mark.parametrize("keras, drawn", [("theano", "Agg"), ("torch", "widget")])
+def test_backends_that_would_show_nothing_are_left_aside(monkeypatch, capsys, keras, drawn):
     monkeypatch.setitem(sys.modules, "ipykernel", sys)
-    for name, value in (("KERAS_BACKEND", "theano"), ("MPLBACKEND", "Agg")):
-        monkeypatch.setenv(name, value)
+    lacks(monkeypatch, "torch", "ipympl")
+    monkeypatch.setenv("KERAS_BACKEND", keras)
+    monkeypatch.setenv("MPLBACKEND", drawn)
     start.prepare()
     assert os.environ["KERAS_BACKEND"] == "tensorflow" and "inline" in os.environ["MPLBACKEND"]
     assert capsys.readouterr().out.count("is left aside") == 2

@@ -16,20 +16,22 @@ from utils.data import download, photographs, records, tables
 from utils.data.records import ELSEWHERE, PHANTOM, DataError, IncompleteError, LesionImages, Source
 from utils.files import named_source, own_file, replace_file
 
-__all__ = ["RAW_DIR", "dataset_from_folders", "load_external", "load_ham10000"]
+__all__ = ["data_folder", "dataset_from_folders", "load_external", "load_ham10000"]
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTERNAL_IDS = ROOT / "data" / "external_ids.csv"
+_LISTED = "1ccef85fb45449d6b6cbab0c63f78964"  # the digest of the ids there
 DRIVE = Path("/content/drive/MyDrive/ham10000")  # on Colab, if the reader made and mounted it
 RAW_DIR = DRIVE if DRIVE.is_dir() else ROOT / "data" / "raw"
 # A classroom can share one cache folder; once it is filled it may be read-only.
-CACHE_DIR = Path(os.path.expanduser(named_source("HAM10000_CACHE") or ROOT / "data" / "cache"))
+CACHE_DIR = ROOT / os.path.expanduser(named_source("HAM10000_CACHE") or "data/cache")
 # Change it when the readers or the form of the cache change: old files are then left alone.
 _CACHE_FORM = "3"
 _VARIABLE = "the environment variable HAM10000_DIR"
-_ENDINGS = "jpg jpeg png gif bmp tif tiff webp npy npz parquet h5 pkl zip gz tar tgz 7z rar part"
-_IMAGES = re.compile(rf"(?i)hmnist[^/\\]*\.csv|\.({_ENDINGS.replace(' ', '|')}|\w*download)$")
-_BY_NAME = {"kaggle": tables.find_csv, "dataverse": photographs.find_zips}
+# Small files that hold no images; the last are what a download leaves that was broken off.
+_OTHER = r"(?i)(?!.*hmnist).*(\.(csv|tab|tsv|txt|md|pdf|docx|html|json|py|ini|db)|\Wtmp\w{8})"
+_FINDERS = {"kaggle": [tables.find_csv]}
+_FINDERS["dataverse"] = [photographs.find_zips, photographs.find_jpegs]
 
 
 def load_ham10000(
@@ -116,25 +118,27 @@ def _told(dataset: LesionImages) -> LesionImages:
 
 def _choose(size: int, source: str | Path, rows: int) -> Source:
     """Return the source that is asked for, or with "auto" the best there is."""
-    if source in _BY_NAME:
+    if finders := _FINDERS.get(source):
+        with contextlib.suppress(IncompleteError):
+            if records.find_table(RAW_DIR) and (there := find(RAW_DIR, size, rows, finders)):
+                return there
         download.fetch_source(str(source), RAW_DIR, size)
-        return _BY_NAME[source](RAW_DIR, size, expected_rows=rows)
+        return find(RAW_DIR, size, rows, finders)
     asked_by = "source"
     if source == "auto" and (named := named_source()):
         source, asked_by = named, _VARIABLE
     if source == "phantom":
         return _phantom(size)
     if source == "auto":
-        if chosen := find(RAW_DIR, size, expected_rows=rows):
+        if chosen := find(RAW_DIR, size, rows):
             return chosen
-        records.require_size(size, (28,), "what 'auto' downloads")
         return _download("kaggle", size, partial(tables.find_csv, expected_rows=rows))
     folder = _folder(source, asked_by)
-    if chosen := find(folder, size, expected_rows=rows):
+    if chosen := find(folder, size, rows):
         return chosen
-    there = ", ".join(str(path.relative_to(folder)) for path in records.files(folder)[:5])[:300]
+    there = ", ".join(str(path.relative_to(folder)) for path in records.files(folder, 6)[:5])[:300]
     raise DataError(
-        f"The folder {folder} (from {asked_by}) holds no complete source. Looked for: "
+        f"The folder {folder} (from {asked_by}) holds no complete source. Looked for, three deep: "
         f"{' and '.join(photographs.ZIPS)} with HAM10000_metadata.csv (or .tab); the unpacked "
         f"JPEGs with the same metadata; {tables.KAGGLE_CSV}. There is: "
         f"{there or 'nothing'}. Complete it as data/README.md says; unpack a zip that holds zips."
@@ -153,23 +157,32 @@ def _folder(path: str | Path, asked_by: str) -> Path:
     raise DataError(f"The folder {str(path)[:300]} (from {asked_by}) {what}")
 
 
+def data_folder() -> Path:
+    """Return the folder where images are looked for first: what HAM10000_DIR names, `RAW_DIR`."""
+    return _folder(named, _VARIABLE) if (named := named_source()) else RAW_DIR
+
+
 def _choose_external(size: int) -> Source:
     """Return the test images of other clinics, or synthetic ones."""
-    if (named := named_source()) == "phantom":
+    if named_source() == "phantom":
         return _phantom(size, ELSEWHERE)
     with own_file(EXTERNAL_IDS):
         ids = set(records.read_text(EXTERNAL_IDS, ["image_id"])["image_id"])
-    folders = [*([_folder(named, _VARIABLE)] if named else []), RAW_DIR]
+        if records.digest(*sorted(ids)) != _LISTED:
+            raise ValueError(f"its {len(ids)} ids are not those that were published")
+    folders = [data_folder(), RAW_DIR]
     for folder in folders:
         if source := photographs.find_external(folder, size, ids):
             return source
     return _download("external", size, partial(photographs.find_external, ids=ids), folders)
 
 
-def find(folder: Path, size: int = 28, *, expected_rows: int = records.IMAGES) -> Source | None:
+def find(
+    folder: Path, size: int = 28, expected_rows: int = records.IMAGES, finders=None
+) -> Source | None:
     """Return the best complete source in a folder; None, or an error, if it is not complete."""
     incomplete = None
-    for finder in (photographs.find_zips, photographs.find_jpegs, tables.find_csv):
+    for finder in finders or [*_FINDERS["dataverse"], *_FINDERS["kaggle"]]:
         try:
             if source := finder(folder, size, expected_rows=expected_rows):
                 return source
@@ -183,16 +196,20 @@ def _download(group: str, size: int, finder: Callable[..., Source], folders=()) 
     """Download a source; where that fails and nothing like it is there, warn, take the phantom."""
     try:
         download.fetch_source(group, RAW_DIR, size)
-    except download.DownloadError as error:
-        there = {str(p.absolute()) for f in folders or [RAW_DIR] for p in records.files(f)}
+    except (download.DownloadError, IncompleteError) as error:
         outside = group == "external"  # images of HAM10000 need no outside test, and the reverse
-        names = [name for name in sorted(there) if (photographs.OUTSIDE in name.lower()) == outside]
-        if unused := [*filter(_IMAGES.search, names)]:
+        there = {str(p.absolute()) for f in folders or [RAW_DIR] for p in records.files(f, 6)}
+        names = [n for n in sorted(there) if bool(photographs.OUTSIDE.search(n)) == outside]
+        if unused := [
+            n for n in names if os.path.getsize(n) > 10**6 or not re.fullmatch(_OTHER, n)
+        ]:
             raise DataError(
                 f"There is {', '.join(unused[:3])} ({len(unused):,} such files), but no complete "
                 "set of images in a form that is read (see data/README.md), so the phantom does "
                 f"not stand in. Complete it, move it away, or set HAM10000_DIR=phantom. {error}"
             ) from error
+        if isinstance(error, IncompleteError):  # of another size than is asked for
+            raise
         warnings.warn(f"{error}\nUntil then the phantom stands in.", stacklevel=4)
         return _phantom(size, ELSEWHERE if outside else PHANTOM)
     return finder(RAW_DIR, size)

@@ -86,6 +86,8 @@ def fetch(file: dict, folder: Path, group: dict) -> Path:
             # In a classroom thirty kernels start over one folder in the same minute: one of them
             # downloads, the others wait for what it brings.
             with FileLock(folder / ".download.lock"):
+                for broken_off in folder.glob("tmp????????"):  # as pooch names what it writes
+                    broken_off.unlink()
                 if not target.exists():
                     if address == group["page"]:
                         _from_kaggle(group["handle"], target)
@@ -138,7 +140,7 @@ def _is_published(target: Path, file: dict) -> bool:
 def fetch_source(name: str, folder: Path, size: int = 28, group: dict | None = None) -> list[Path]:
     """Download what is missing of a group of `registry`: "kaggle", "dataverse", "external"."""
     if name == "kaggle":
-        records.require_size(size, (28,), "the Kaggle CSV")
+        records.require_size(size, (28,), "the Kaggle CSV, which 'auto' downloads,")
     group = group or registry()[name]
     files = group["files"]
     if records.find_table(folder):

@@ -23,7 +23,10 @@ __all__ = ["Photographs"]
 ZIPS = ("HAM10000_images_part_1.zip", "HAM10000_images_part_2.zip")
 EXTERNAL_ZIP, EXTERNAL_TABLE = "ISIC2018_Task3_Test_Images.zip", "ISIC2018_Task3_Test_GroundTruth"
 OFFICIAL_SIZE = "600 × 450 pixels"
-OUTSIDE = "isic2018_task3_test"  # in names of what holds images of the outside test
+OUTSIDE = re.compile(r"(?i)isic.?2018.?task.?3.?test")  # what holds images of the outside test
+
+
+OTHER = f"Move it away if it is no part of HAM10000. Or: {records.AGAIN}"
 
 
 class _Place(NamedTuple):
@@ -48,8 +51,11 @@ class Photographs(ExitStack):
     def __init__(self, folder: Path, places: dict[str, _Place] | None = None) -> None:
         super().__init__()
         self.folder = folder
-        self.places = places or _by_id(in_zips(zips_in(folder))) or _by_id(in_folders(folder))
-        if not self.places:
+        if not places:
+            zips = filter(zipfile.is_zipfile, zips_in(folder))  # some may still be downloading
+            places = _by_id(in_folders(folder)) | _by_id(in_zips(zips))
+        self.places = places
+        if not places:
             what = f"neither {' nor '.join(ZIPS)} nor any JPEG"
             raise DataError(f"The folder {folder} holds {what}: see data/README.md.")
         zips = {place.path for place in self.places.values() if place.member}
@@ -104,23 +110,24 @@ def image_id_of(name: str) -> str:
 def zips_in(folder: Path, outside: bool = False) -> list[Path]:
     """Return the zips in a folder, of whatever names: HAM10000's, or those of the outside test."""
     zips = (path for path in records.files(folder) if path.suffix.lower() == ".zip")
-    return [path for path in zips if (OUTSIDE in path.name.lower()) == outside]
+    return [path for path in zips if bool(OUTSIDE.search(path.name)) == outside]
 
 
 def in_zips(zips: list[Path]) -> Iterator[_Place]:
     for path in zips:
-        with records.readable(f"{path} cannot be opened as a zip"):
+        with records.readable(f"{path} cannot be opened as a zip", OTHER):
             records.refuse_html(path)
             with zipfile.ZipFile(path) as archive:
                 entries = archive.infolist()
-        for entry in entries:
+        outside = bool(OUTSIDE.search(path.name))
+        for entry in (e for e in entries if outside or not OUTSIDE.search(e.filename)):
             yield _Place(path, entry.filename, f"{entry.CRC:08x}", entry.file_size)
 
 
 def in_folders(folder: Path) -> Iterator[_Place]:
     """Yield the JPEGs in the folder itself and in folders within, but for the outside test's."""
     for path in records.files(folder):
-        if image_id_of(path.name) and OUTSIDE not in str(path)[len(str(folder)) :].lower():
+        if image_id_of(path.name) and not OUTSIDE.search(str(path)[len(str(folder)) :]):
             stat = path.stat()
             yield _Place(path, "", str(stat.st_mtime_ns), stat.st_size)
 
@@ -209,7 +216,7 @@ def _source(name, places, metadata_path, size, expected_rows, ids=()) -> Source:
             what = here or "has metadata but no image"
             raise DataError(
                 f"{image[:80]} {what}; {len(lonely):,} such image(s) in all. The metadata is "
-                f"{metadata_path}. Use images and metadata of one version, see data/README.md."
+                f"{metadata_path}. Use both of one version; unpack both zips, or none."
             )
         records.require_rows(metadata_path, len(metadata), expected_rows)
         with Photographs(metadata_path.parent, places) as photographs:

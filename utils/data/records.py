@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import re
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -26,7 +27,8 @@ __all__: list[str] = []
 IMAGES = 10_015
 REQUIRED = ("image_id", "lesion_id", "dx", "dx_type", "age", "sex", "localization")
 COLUMNS = (*REQUIRED, "dataset")  # Kaggle's copy of the metadata lacks the last
-NO_ID = ("", "nan", "#n/a", "n/a", "<na>", "none", "null")  # what programs write for none
+NO_ID = ["", *"nan #n/a n/a na <na> nat none null unknown missing - ? .".split()]  # for none
+PUBLISHED = "21e9574571c4804943df1fac14707420"  # the digest of all ids and diagnoses
 PHANTOM = "the phantom (synthetic lesions, no patient's image)"
 ELSEWHERE = "the phantom with other cameras (synthetic lesions, imagined cameras and clinics)"
 AGAIN = "Download it again (see data/README.md)."
@@ -115,7 +117,9 @@ def readable(problem: object, cure: str = AGAIN) -> Iterator[None]:
     except DAMAGE as error:
         why = f"{type(error).__name__}: {error}"[:300].rstrip(".\n")
         what = f"it is truncated or damaged. {cure}"
-        if isinstance(error, NotImplementedError) or "encrypted" in why:
+        if isinstance(error, PermissionError):
+            what = "Give yourself the right to read it, or move it away."
+        elif isinstance(error, NotImplementedError) or "encrypted" in why:
             what = "Python cannot unpack it. Use another program for that, then move it away."
         raise DataError(f"{problem} ({why}): {what}") from error
 
@@ -146,11 +150,17 @@ def metadata_frame(columns: dict[str, Sequence]) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def files(folder: Path) -> list[Path]:
-    """Return the visible files in a folder and in folders within, three deep, the nearest first."""
+def files(folder: Path, deepest: int = 3) -> list[Path]:
+    """Return the visible files in a folder and in folders within, so deep, the nearest first."""
+
+    def refuse(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            cure = "Give yourself the right to read it, or move it away."
+            raise DataError(f"{error.filename} cannot be read ({error.strerror}). {cure}")
+
     found = []
-    for here, inner, names in os.walk(folder, followlinks=True):
-        deep = len(Path(here).relative_to(folder).parts) > 2
+    for here, inner, names in os.walk(folder, onerror=refuse, followlinks=True):
+        deep = len(Path(here).relative_to(folder).parts) >= deepest
         inner[:] = [] if deep else sorted(name for name in inner if name[0] not in "._")
         found += [Path(here, name) for name in sorted(names) if name[0] not in "._"]
     return sorted(filter(os.path.isfile, found), key=lambda path: len(path.parts))
@@ -158,7 +168,7 @@ def files(folder: Path) -> list[Path]:
 
 def find_table(folder: Path, stem: str = "HAM10000_metadata") -> Path | zipfile.Path | None:
     """Return the file that holds a table: under its official name or nearly so, or in a zip."""
-    told = re.compile(rf"(?i)(?:.*/)?{stem}( ?\(\d\))?((?:\.(?:csv|tab|tsv|txt))*)(\.gz)?")
+    told = re.compile(rf"(?i)(?:.*[/\\])?{stem}( ?\(\d\))?((?:\.(?:csv|tab|tsv|txt))*)(\.gz)?")
     paths = files(folder)
     named = [(path, name) for path in paths if (name := told.fullmatch(path.name))]
     named.sort(key=lambda p: (bool(p[1][3]), len(p[0].parts), p[1][1] or "", not p[1][2]))
@@ -176,7 +186,11 @@ def opened(path: Path | zipfile.Path, cure=AGAIN, most=12 * 10**7) -> Iterator[B
     """Open a table, maybe a packed one; what goes wrong while it is read becomes a `DataError`."""
     with readable(f"{path} is not a readable table", cure):
         refuse_html(path)
-        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+        with path.open("rb") as raw:
+            start, _ = raw.read(2), raw.seek(0)
+            if start == b"PK":
+                raise DataError(f"{path} is a zip under another name. Give it the ending .zip.")
+            file = gzip.GzipFile(fileobj=raw) if start == b"\x1f\x8b" else raw
             while block := file.read(50_000):  # the largest table, Kaggle's, has 10**8 in all
                 if file.tell() > most or (block[49_999:] and not re.search(rb"[\r\n]", block)):
                     raise ValueError(f"it has more than {most:,} bytes, or 50,000 in one line")
@@ -196,7 +210,9 @@ def read_text(path: Path, required: Sequence[str] = REQUIRED, cure: str = AGAIN)
         text = file.read().decode("utf-8-sig")
         separator = max(",\t;", key=text.partition("\n")[0].count)
         lines = csv.reader(io.StringIO(text, ""), delimiter=separator, strict=True)
-        columns, *rows = [[cell.strip() for cell in line] for line in lines if line] or [[]]
+        columns, *rows = [
+            [cell.strip() for cell in line] for line in lines if any(map(str.strip, line))
+        ] or [[]]
         for number, row in enumerate(rows, 2):
             if len(row) != len(columns):
                 raise ValueError(f"line {number} has {len(row)} cells, the first {len(columns)}")
@@ -217,6 +233,10 @@ def hash_metadata(path: Path) -> str:
 def read_metadata(path: Path, ids: Collection[str] = ()) -> pd.DataFrame:
     """Return the metadata of all images, or of some; refuse what it cannot hold."""
     raw = read_text(path)
+    told = digest(*sorted(raw["image_id"] + raw["lesion_id"] + raw["dx"]))
+    if len(raw) == IMAGES and told != PUBLISHED:
+        what = "its ids or diagnoses are not as published, so results will be others"
+        warnings.warn(f"{path}: {what}. Is that meant? If not: {AGAIN}", stacklevel=4)
     raw = raw[raw["image_id"].isin(ids)] if ids else raw
 
     def refuse(bad: pd.Series, column: str, what: str) -> None:
@@ -229,7 +249,7 @@ def read_metadata(path: Path, ids: Collection[str] = ()) -> pd.DataFrame:
     refuse(raw["image_id"].duplicated(), "image_id", "an earlier line has the same image id")
     refuse(raw["lesion_id"].str.lower().isin(NO_ID), "lesion_id", "there is no lesion id")
     refuse(~raw["dx"].isin(DX), "dx", f"the diagnosis is none of {', '.join(DX)}")
-    empty = raw["age"].str.lower().isin(["", "nan", "unknown"])
+    empty = raw["age"].str.lower().isin(NO_ID)
     age = pd.to_numeric(raw["age"].mask(empty, "nan"), errors="coerce")
     refuse((age.isna() & ~empty) | (age < 0) | (age > 120), "age", "this is no age in years")
     return metadata_frame({name: raw[name] for name in COLUMNS if name in raw} | {"age": age})

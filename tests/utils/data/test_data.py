@@ -4,6 +4,7 @@ import dataclasses
 import shutil
 import subprocess
 import sys
+import warnings
 
 import datafiles
 import numpy as np
@@ -16,6 +17,8 @@ from utils.classes import DX
 from utils.data import DataError, download, load_external, load_ham10000, phantom, photographs
 from utils.data.photographs import ZIPS, Photographs
 from utils.data.tables import KAGGLE_CSV
+
+FETCH = download.fetch_source
 
 
 @pytest.fixture(autouse=True)
@@ -114,27 +117,30 @@ def test_auto_takes_what_the_variable_names_first(tmp_path, official, monkeypatc
     monkeypatch.setenv("HAM10000_DIR", form.format(official))
     wanted = data.PHANTOM if "Phantom" in form else NAMES["zips"]
     assert data._choose(28, "auto", ROWS).name == wanted
+    assert "Phantom" in form or data.data_folder() == official
     monkeypatch.setenv("HAM10000_DIR", "~nobody-of-that-name/x")
     with pytest.raises(DataError, match="~nobody.*does not exist"):
         load()
 
 
-UNREAD = (
-    f"{KAGGLE_CSV}.part hmnist_28_28_L.csv x.crdownload a.7z ISIC_1.png 2.JPG x.npy a/x.parquet"
-)
+UNREAD = f"{KAGGLE_CSV}.part hmnist_28_28_L.csv x.crdownload a.zip.001 ISIC_1.png a/b/c/d/x.parquet"
+UNREAD += " HAM10000_images_part_1 large.csv ISIC2018-Task3-Test-Input/ISIC_0034524.jpg"
 
 
-@pytest.mark.parametrize("name", [*UNREAD.split(), "ISIC2018_Task3_Test_Input/ISIC_0034524.jpg"])
+@pytest.mark.parametrize("name", UNREAD.split())
 def test_the_phantom_does_not_stand_in_beside_what_could_not_be_read(name, monkeypatch, official):
     outside, folder = "Test" in name, official if "Test" in name else data.RAW_DIR
     for file in (folder / name, folder / ".DS_Store"):
-        file.parent.mkdir(exist_ok=True)
-        file.write_bytes(b"x")
+        file.parent.mkdir(exist_ok=True, parents=True)
+        file.write_bytes(bytes(2 * 10**6 if "large" in name else 9))
     monkeypatch.setenv("HAM10000_DIR", str(folder) if outside else "")
-    with pytest.raises(
-        DataError, match=rf"There is \S*{name} \(1 such .*does not stand in.*no net"
-    ):
+    told = rf"There is \S*{name} \(1 such .*does not stand in"
+    with pytest.raises(DataError, match=f"{told}.*no net"):
         load_external() if outside else load()
+    if not outside:
+        monkeypatch.setattr(download, "fetch_source", FETCH)
+        with pytest.raises(DataError, match=f"{told}.*pixels, not 64"):
+            load(size=64)
 
 
 def test_on_colab_a_folder_of_the_mounted_drive_stands_in_for_data_raw(root):
@@ -156,6 +162,8 @@ def test_auto_does_not_pass_over_a_variable_to_nowhere(tmp_path, official, monke
 
 
 def test_auto_ends_at_the_phantom_and_prints_the_manual_route(capsys):
+    for harmless in ("notes.pdf", "tmp1a2b3c4d", ".DS_Store"):
+        (data.RAW_DIR / harmless).touch()
     with pytest.warns(UserWarning, match="no network in this test. By hand"):
         dataset = load_ham10000()
     (line,) = capsys.readouterr().out.splitlines()
@@ -174,6 +182,12 @@ def test_a_source_that_is_not_there_is_fetched(monkeypatch, source, form):
     assert load(source).source == NAMES[form]
 
 
+@pytest.mark.parametrize("source, form", [("kaggle", "csv"), ("dataverse", "jpegs in two folders")])
+def test_a_source_that_is_there_in_another_form_is_not_fetched(source, form):
+    datafiles.make(data.RAW_DIR, form)
+    assert load(source).source == NAMES[form]
+
+
 def test_a_source_folder_or_size_that_cannot_be_had_is_no_phantom(tmp_path, monkeypatch):
     with pytest.raises(download.DownloadError, match="By hand"):
         load("kaggle")
@@ -186,7 +200,8 @@ def test_a_source_folder_or_size_that_cannot_be_had_is_no_phantom(tmp_path, monk
     monkeypatch.delenv("HAM10000_DIR")
     with pytest.raises(DataError, match="the phantom has images of 28 × 28 pixels, not 64 × 64"):
         load("phantom", size=64)
-    with pytest.raises(DataError, match="'auto' downloads has .*source='dataverse'"):
+    monkeypatch.setattr(download, "fetch_source", FETCH)
+    with pytest.raises(DataError, match="'auto' downloads, has .*source='dataverse'"):
         load(size=64)
     for size in (0, -1, 28.0, "28", True):
         with pytest.raises(ValueError, match="size must be a whole number"):
@@ -198,6 +213,7 @@ def open_half(tmp_path, monkeypatch):
     """The official files in a folder that HAM10000_DIR names; all images but four are listed."""
     listed = datafiles.make_external(tmp_path / "clinics", more=4)
     monkeypatch.setattr(data, "EXTERNAL_IDS", tmp_path / "ids.csv")
+    monkeypatch.setattr(data, "_LISTED", datafiles.LISTED)
     listed[["image_id"]].to_csv(tmp_path / "ids.csv", index=False)
     monkeypatch.setenv("HAM10000_DIR", str(tmp_path / "clinics"))
     return listed
@@ -288,6 +304,15 @@ def test_images_and_lesions_are_as_many_as_published(complete):
     unknown = (metadata == "unknown").sum()[["sex", "localization"]].tolist()
     near = 0.4 if dataset.is_phantom else 0
     assert [metadata["age"].isna().sum(), *unknown] == pytest.approx([57, 57, 234], rel=near)
+
+
+def test_a_table_with_other_diagnoses_than_published_is_told(real_data_folder, tmp_path):
+    path = data.records.find_table(real_data_folder)
+    with warnings.catch_warnings(action="error"):
+        real = data.records.read_metadata(path)
+    other = real[::-1].assign(dx=real["dx"].where(real.index != 7, "df"))
+    with pytest.warns(UserWarning, match="ids or diagnoses are not as published"):
+        data.records.read_metadata(datafiles.write_metadata(tmp_path, other))
 
 
 def test_the_real_external_images(complete):

@@ -1,6 +1,7 @@
 """Every form of the data is read right, and every bad input is refused with a helpful message."""
 
 import io
+import os
 import zipfile
 
 import datafiles
@@ -45,6 +46,20 @@ def test_photographs_are_box_filtered_in_metadata_order_and_alike_one_by_one(tmp
             photographs.open("ISIC_9999999")
     with pytest.raises(DataError, match=f"neither {ZIPS[0]}.*nor any JPEG"):
         Photographs(tmp_path / "empty")
+
+
+def test_a_folder_that_may_not_be_read_is_not_passed_over(tmp_path, monkeypatch):
+    datafiles.make(tmp_path, "jpegs in two folders")
+    refused, scandir = str(tmp_path / "HAM10000_images_part_2"), os.scandir
+
+    def scan(path):
+        if str(path) == refused:
+            raise PermissionError(13, "Permission denied", refused)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    with pytest.raises(DataError, match=f"{refused} cannot be read .Perm.*the right to read it"):
+        data.find(tmp_path)
 
 
 @pytest.mark.parametrize("rows", [ROWS, 1030])  # more than the reader takes at a time
