@@ -50,7 +50,6 @@ def predict_averaged(
 ) -> np.ndarray:
     """Predict images (n, size, size, 3) in all eight orientations; return means, float32 (n, 7).
 
-    A lesion photographed upside down is the same lesion; the averaged answer is the same too.
     Called test-time augmentation; the symmetries are those of Cohen and Welling, ICML 2016.
     `batch_size` counts pictures per step, all orientations; a single image takes one step.
     """

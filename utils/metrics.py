@@ -105,10 +105,7 @@ def _checked(labels, probabilities) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class Interval:
-    """A number and its 95 % interval; prints as ``0.519 (0.470 to 0.566)``.
-
-    A format such as ``f"{interval:.1f}"`` applies to all three; NaN prints as a dash.
-    """
+    """A number and its 95 % interval; ``f"{interval:.1f}"`` writes ``0.5 (0.4 to 0.6)``."""
 
     value: float
     low: float

@@ -108,10 +108,7 @@ def pretrained_body(size: int = 128) -> keras.Model:
 
 
 def efficientnet_lite0(size: int = 128, *, dropout: float = 0.2) -> keras.Model:
-    """Build `pretrained_body` with a new head for the seven classes, not compiled.
-
-    3,421,991 parameters. Output: seven probabilities per image, as `original_cnn` has them.
-    """
+    """Build `pretrained_body` with a head that answers as `original_cnn` does, not compiled."""
     body = pretrained_body(size)
     x = layers.Dropout(dropout)(body.output)
     x = layers.Dense(7, activation="softmax", name="probabilities")(x)

@@ -34,11 +34,7 @@ def prepare() -> None:
 
 
 def need(*modules: str) -> None:
-    """Install on Colab those of the `modules`, named as they are imported, that are missing.
-
-    Elsewhere that is the reader's own decision: a ModuleNotFoundError names what is missing, and
-    says what to do.
-    """
+    """Install on Colab what is missing of `modules`; elsewhere a ModuleNotFoundError names it."""
     missing = [PACKAGES.get(m, m) for m in modules if find_spec(m) is None]
     if missing and on_colab():
         wanted = [ON_COLAB.get(package, package) for package in missing]

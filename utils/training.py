@@ -105,11 +105,7 @@ def oversampled_indices(labels: np.ndarray, indices: np.ndarray, *, seed: int = 
 
 @keras.saving.register_keras_serializable("reading_skin")
 class BalancedAccuracy(keras.metrics.Metric):
-    """Mean over the classes present of the share of their images that are recognised.
-
-    The same number as ``sklearn.metrics.balanced_accuracy_score``, computed while training; Keras
-    itself has recall of one class, and F1 as a mean over classes, but no mean recall.
-    """
+    """``sklearn.metrics.balanced_accuracy_score`` while training; Keras has no mean recall."""
 
     def __init__(self, name: str = "balanced_accuracy", **kwargs) -> None:
         super().__init__(name=name, **kwargs)
@@ -132,10 +128,7 @@ class BalancedAccuracy(keras.metrics.Metric):
 
 
 class EpochLine(keras.callbacks.Callback):
-    """Show one line that is renewed after every epoch, in a notebook as in a terminal.
-
-    `watch` names the number that says how good an epoch is. (``tqdm.keras`` shows no best epoch.)
-    """
+    """Show one line, renewed after every epoch; `watch` names what says how good an epoch is."""
 
     def __init__(self, watch: str = "val_balanced_accuracy") -> None:
         super().__init__()
@@ -161,10 +154,7 @@ class EpochLine(keras.callbacks.Callback):
 
 
 class Rows(keras.utils.PyDataset):
-    """Hand the network a batch of images at a time, by row number; no pixel is stored twice.
-
-    `rows`, (n,), are for training; the recipe says how many make a batch and how they are drawn.
-    """
+    """Hand over images of the training `rows`, (n,), in batches as a recipe says, uncopied."""
 
     def __init__(self, dataset: LesionImages, rows: np.ndarray, recipe: Recipe, *, seed: int):
         super().__init__(workers=1, max_queue_size=8)
@@ -248,9 +238,7 @@ class TwoRates(keras.optimizers.AdamW):
 
 
 def compiled(network: keras.Model, recipe: Recipe, *, steps: int, seed: int = 0) -> keras.Model:
-    """Put a recipe's augmentation before a network and its optimiser, loss and metrics behind.
-
-    What is returned is ready for ``fit`` with raw images and one-hot labels.
+    """Make a network ready for ``fit`` with raw images and one-hot labels, as a recipe says.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ def course(tmp_path, monkeypatch):
     subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
     datafiles.make(tmp_path / "images", "zips")
     monkeypatch.setenv("HAM10000_DIR", str(tmp_path / "images"))
-    images = find(tmp_path / "images", expected_rows=datafiles.ROWS).read()
+    images = find(tmp_path / "images", rows=datafiles.ROWS).read()
     monkeypatch.setattr(usb.course, "best_images", lambda: images)
     monkeypatch.setattr(usb, "_wheels", lambda folder, lock: None)
     monkeypatch.setattr(usb, "loaded", lambda place, phantom: "HAM10000 from here")
@@ -78,13 +78,13 @@ def test_images_of_every_form_are_carried_photographs_smaller(form, tmp_path, mo
     if form == "zips":  # as a browser names a second download
         (tmp_path / "all" / datafiles.ZIPS[0]).rename(tmp_path / "all" / "part 1 (1).ZIP")
     usb.copy_images(tmp_path / "all", tmp_path / "raw")
-    images = find(tmp_path / "raw", expected_rows=datafiles.ROWS).read()
+    images = find(tmp_path / "raw", rows=datafiles.ROWS).read()
     assert "20 × 15 pixels" in images.source or form == "csv"
     assert not list((tmp_path / "raw").glob("thesis.*"))
     monkeypatch.setattr(usb, "WIDTH", 60)  # small enough: the same bytes, so the same fingerprint
     usb.copy_images(tmp_path / "all", tmp_path / "raw")
-    again = find(tmp_path / "raw", expected_rows=datafiles.ROWS).read()
-    before = find(tmp_path / "all", expected_rows=datafiles.ROWS).read()
+    again = find(tmp_path / "raw", rows=datafiles.ROWS).read()
+    before = find(tmp_path / "all", rows=datafiles.ROWS).read()
     assert again.fingerprint == before.fingerprint
 
 

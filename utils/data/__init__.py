@@ -25,13 +25,11 @@ DRIVE = Path("/content/drive/MyDrive/ham10000")  # on Colab, if the reader made 
 RAW_DIR = DRIVE if DRIVE.is_dir() else ROOT / "data" / "raw"
 # A classroom can share one cache folder; once it is filled it may be read-only.
 CACHE_DIR = ROOT / os.path.expanduser(named_source("HAM10000_CACHE") or "data/cache")
-# Change it when the readers or the form of the cache change: old files are then left alone.
-_CACHE_FORM = "3"
+_CACHE_FORM = "3"  # change it with the readers or the cache's form: old files are left alone
 _VARIABLE = "the environment variable HAM10000_DIR"
 # Small files that hold no images; the last are what a download leaves that was broken off.
 _OTHER = r"(?i)(?!.*hmnist).*(\.(csv|tab|tsv|txt|md|pdf|docx|html|json|py|ini|db)|\Wtmp\w{8})"
-_FINDERS = {"kaggle": [tables.find_csv]}
-_FINDERS["dataverse"] = [photographs.find_zips, photographs.find_jpegs]
+_JPEGS, _CSV = [photographs.find_zips, photographs.find_jpegs], [tables.find_csv]
 
 
 def load_ham10000(
@@ -118,7 +116,8 @@ def _told(dataset: LesionImages) -> LesionImages:
 
 def _choose(size: int, source: str | Path, rows: int) -> Source:
     """Return the source that is asked for, or with "auto" the best there is."""
-    if finders := _FINDERS.get(source):
+    if source in ("dataverse", "kaggle"):
+        finders = _JPEGS if source == "dataverse" else _CSV
         with contextlib.suppress(IncompleteError):
             if records.find_table(RAW_DIR) and (there := find(RAW_DIR, size, rows, finders)):
                 return there
@@ -177,14 +176,12 @@ def _choose_external(size: int) -> Source:
     return _download("external", size, partial(photographs.find_external, ids=ids), folders)
 
 
-def find(
-    folder: Path, size: int = 28, expected_rows: int = records.IMAGES, finders=None
-) -> Source | None:
+def find(folder: Path, size: int = 28, rows: int = records.IMAGES, finders=()) -> Source | None:
     """Return the best complete source in a folder; None, or an error, if it is not complete."""
     incomplete = None
-    for finder in finders or [*_FINDERS["dataverse"], *_FINDERS["kaggle"]]:
+    for finder in finders or _JPEGS + _CSV:
         try:
-            if source := finder(folder, size, expected_rows=expected_rows):
+            if source := finder(folder, size, expected_rows=rows):
                 return source
         except IncompleteError as error:
             incomplete = incomplete or error
@@ -199,10 +196,8 @@ def _download(group: str, size: int, finder: Callable[..., Source], folders=()) 
     except (download.DownloadError, IncompleteError) as error:
         outside = group == "external"  # images of HAM10000 need no outside test, and the reverse
         there = {str(p.absolute()) for f in folders or [RAW_DIR] for p in records.files(f, 6)}
-        names = [n for n in sorted(there) if bool(photographs.OUTSIDE.search(n)) == outside]
-        if unused := [
-            n for n in names if os.path.getsize(n) > 10**6 or not re.fullmatch(_OTHER, n)
-        ]:
+        there = {n for n in there if os.path.getsize(n) > 10**6 or not re.fullmatch(_OTHER, n)}
+        if unused := sorted(n for n in there if bool(photographs.OUTSIDE.search(n)) == outside):
             raise DataError(
                 f"There is {', '.join(unused[:3])} ({len(unused):,} such files), but no complete "
                 "set of images in a form that is read (see data/README.md), so the phantom does "
@@ -218,7 +213,7 @@ def _download(group: str, size: int, finder: Callable[..., Source], folders=()) 
 def _phantom(size: int, name: str = PHANTOM) -> Source:
     from utils.data import phantom  # it needs SciPy, which takes its time to start
 
-    records.require_size(size, (28,), "the phantom")
+    records.require_28(size, "the phantom")
     draw, seed = (phantom.sample, 0) if name == PHANTOM else (phantom.elsewhere, phantom.ELSEWHERE)
     key = phantom.fingerprint(seed=seed)
     made = own_file(phantom.PARAMETERS)(lambda: LesionImages(*draw(seed), name, key))
@@ -252,7 +247,7 @@ def _read_cache(path: Path, name: str) -> LesionImages | None:
             raise ValueError("it is not as it was written")
         images, labels, fingerprint = map(arrays.pop, ("images", "labels", "fingerprint"))
         metadata = records.metadata_frame(arrays)
-    except records.DAMAGE as why:
+    except Exception as why:  # of many kinds
         warnings.warn(f"The cache file {path} is damaged ({why}); it is made again.", stacklevel=4)
         return None
     return LesionImages(images, labels, metadata, name, str(fingerprint))

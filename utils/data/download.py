@@ -31,15 +31,13 @@ def registry(path: Path = REGISTRY) -> dict[str, dict]:
         return read_json(path)["groups"]
 
 
-def manual_route(group: dict, names: list[str] | None = None, size: int = 28) -> str:
+def manual_route(group: dict, names: list[str]) -> str:
     """Return in words how to get files by hand: from where, into which folder, what next."""
-    names = names or [file["name"] for file in group["files"]]
     loader = "load_external" if names[0].startswith("ISIC2018") else "load_ham10000"
-    call = f"{loader}({size})" if size != 28 else f"{loader}()"
     return (
         f"By hand: open {group['page']} in a browser, download {' and '.join(names)} (unpack a CSV "
         "that comes in a zip, leave the zips of images packed), put what you got into the folder "
-        f"data/raw of this repository under the same name, and call {call} again."
+        f"data/raw of this repository under the same name, and call {loader}() again."
         + (ON_COLAB if on_colab() else "")
     )
 
@@ -140,7 +138,7 @@ def _is_published(target: Path, file: dict) -> bool:
 def fetch_source(name: str, folder: Path, size: int = 28, group: dict | None = None) -> list[Path]:
     """Download what is missing of a group of `registry`: "kaggle", "dataverse", "external"."""
     if name == "kaggle":
-        records.require_size(size, (28,), "the Kaggle CSV, which 'auto' downloads,")
+        records.require_28(size, "the Kaggle CSV, which 'auto' downloads,")
     group = group or registry()[name]
     files = group["files"]
     if records.find_table(folder):

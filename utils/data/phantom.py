@@ -1,10 +1,8 @@
 """The phantom: synthetic 28x28 lesions with metadata, drawn from a small model of HAM10000.
 
-How it works. Pixels become logits, so that every draw is a valid picture. The leading principal
-components of the logits carry colour, size, shape and place of a lesion; in this space each class
-is a mixture of normal distributions. What the components leave out is fine texture, drawn as
-noise with the spectrum of the class. A lesion's images share a part of their random numbers.
-`tools.results.phantom` fits the parameters, and says how it keeps patients out of them.
+Principal components of the pixels' logits carry colour, size, shape and place of a lesion; there
+each class is a mixture of normal distributions. Texture is noise with the spectrum of the class;
+images of a lesion share random numbers. `tools.results.phantom` fits it, and keeps patients out.
 """
 
 import hashlib
@@ -68,9 +66,8 @@ def fingerprint(*, seed: int = 0, path: Path = PARAMETERS) -> str:
 def sample(seed: int = 0, *, path: Path = PARAMETERS) -> Drawn:
     """Draw a whole synthetic data set: as many images and lesions per class as HAM10000 has.
 
-    The same seed gives the same images on the same computer. The lesions stand in random order
-    of classes, the images of a lesion in adjacent rows. Returns images, uint8 (10015, 28, 28, 3),
-    labels, int64 (10015,), and metadata as in `utils.data.LesionImages`; unknown: NaN or "unknown".
+    The same seed gives the same images on the same computer; images of a lesion are neighbours.
+    Returns images, uint8 (10015, 28, 28, 3), labels, int64 (10015,), and metadata.
     """
     model = load(path)
     rng = np.random.default_rng(seed)

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from utils.data import download, records
+from utils.data import records
 from utils.data.records import IMAGES, DataError, IncompleteError, LesionImages, Source
 
 __all__ = ["Photographs"]
@@ -24,9 +24,6 @@ ZIPS = ("HAM10000_images_part_1.zip", "HAM10000_images_part_2.zip")
 EXTERNAL_ZIP, EXTERNAL_TABLE = "ISIC2018_Task3_Test_Images.zip", "ISIC2018_Task3_Test_GroundTruth"
 OFFICIAL_SIZE = "600 × 450 pixels"
 OUTSIDE = re.compile(r"(?i)isic.?2018.?task.?3.?test")  # what holds images of the outside test
-
-
-OTHER = f"Move it away if it is no part of HAM10000. Or: {records.AGAIN}"
 
 
 class _Place(NamedTuple):
@@ -51,11 +48,9 @@ class Photographs(ExitStack):
     def __init__(self, folder: Path, places: dict[str, _Place] | None = None) -> None:
         super().__init__()
         self.folder = folder
-        if not places:
-            zips = filter(zipfile.is_zipfile, zips_in(folder))  # some may still be downloading
-            places = _by_id(in_folders(folder)) | _by_id(in_zips(zips))
-        self.places = places
-        if not places:
+        zips = () if places else filter(zipfile.is_zipfile, zips_in(folder))  # the whole ones
+        self.places = places or _by_id(in_folders(folder)) | _by_id(in_zips(zips))
+        if not self.places:
             what = f"neither {' nor '.join(ZIPS)} nor any JPEG"
             raise DataError(f"The folder {folder} holds {what}: see data/README.md.")
         zips = {place.path for place in self.places.values() if place.member}
@@ -115,7 +110,8 @@ def zips_in(folder: Path, outside: bool = False) -> list[Path]:
 
 def in_zips(zips: list[Path]) -> Iterator[_Place]:
     for path in zips:
-        with records.readable(f"{path} cannot be opened as a zip", OTHER):
+        cure = f"Move it away if it is no part of HAM10000. Or: {records.AGAIN}"
+        with records.readable(f"{path} cannot be opened as a zip", cure):
             records.refuse_html(path)
             with zipfile.ZipFile(path) as archive:
                 entries = archive.infolist()
@@ -152,10 +148,9 @@ def find_zips(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> S
     places, metadata_path = _complete(folder, ZIPS, "HAM10000_metadata", expected_rows)
     if not places:
         return None
-    lengths = {path.stat().st_size for path in {p.path for p in places.values()}}
-    official = lengths <= {file["bytes"] for file in download.registry()["dataverse"]["files"]}
-    form = "the official zips" if official else f"copies of the official zips, {_pixels(places)}"
-    return _source(f"HAM10000 from {form}", places, metadata_path, size, expected_rows)
+    copies = f", {pixels}" if (pixels := _pixels(places)) != OFFICIAL_SIZE else ""
+    name = f"HAM10000 from {'copies of ' * bool(copies)}the official zips{copies}"
+    return _source(name, places, metadata_path, size, expected_rows)
 
 
 def find_external(folder: Path, size: int, ids: Collection[str]) -> Source | None:

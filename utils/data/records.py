@@ -8,7 +8,6 @@ import os
 import re
 import warnings
 import zipfile
-import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from utils.classes import DX
 
@@ -32,13 +30,6 @@ PUBLISHED = "21e9574571c4804943df1fac14707420"  # the digest of all ids and diag
 PHANTOM = "the phantom (synthetic lesions, no patient's image)"
 ELSEWHERE = "the phantom with other cameras (synthetic lesions, imagined cameras and clinics)"
 AGAIN = "Download it again (see data/README.md)."
-
-# What decoders and readers of zips and tables raise on damaged bytes.
-DAMAGE = (
-    OSError, SyntaxError, ValueError, EOFError, RuntimeError, KeyError, zipfile.BadZipFile,
-    zlib.error, Image.DecompressionBombError, MemoryError, csv.Error, pd.errors.ParserWarning,
-    TypeError, AttributeError,
-)  # fmt: skip
 
 
 class DataError(ValueError):
@@ -114,23 +105,21 @@ def readable(problem: object, cure: str = AGAIN) -> Iterator[None]:
         yield
     except DataError:
         raise
-    except DAMAGE as error:
+    except Exception as error:  # decoders and readers of zips and tables have many kinds
         why = f"{type(error).__name__}: {error}"[:300].rstrip(".\n")
-        what = f"it is truncated or damaged. {cure}"
-        if isinstance(error, PermissionError):
-            what = "Give yourself the right to read it, or move it away."
-        elif isinstance(error, NotImplementedError) or "encrypted" in why:
+        mine = isinstance(error, PermissionError)
+        what = "get the right to read it" if mine else f"it is truncated or damaged. {cure}"
+        if isinstance(error, NotImplementedError) or "encrypted" in why:
             what = "Python cannot unpack it. Use another program for that, then move it away."
         raise DataError(f"{problem} ({why}): {what}") from error
 
 
-def require_size(size: int, sizes: tuple[int, ...], what: str) -> None:
-    """Raise unless the size asked for is one that a source has."""
-    if size not in sizes:
+def require_28(size: int, what: str) -> None:
+    """Raise if another size is asked for than 28, of a source that has no other."""
+    if size != 28:
         raise IncompleteError(
-            f"{what} has images of {' or '.join(f'{s} × {s}' for s in sizes)} pixels, not {size} × "
-            f"{size}. Ask for size={sizes[0]}, or use the official zips, which give any size "
-            "(load_ham10000(size, source='dataverse') downloads them)."
+            f"{what} has images of 28 × 28 pixels, not {size} × {size}. Ask for size=28, or use "
+            "the official zips (load_ham10000(size, source='dataverse') downloads them)."
         )
 
 
@@ -154,9 +143,9 @@ def files(folder: Path, deepest: int = 3) -> list[Path]:
     """Return the visible files in a folder and in folders within, so deep, the nearest first."""
 
     def refuse(error: OSError) -> None:
-        if not isinstance(error, FileNotFoundError | NotADirectoryError):
-            cure = "Give yourself the right to read it, or move it away."
-            raise DataError(f"{error.filename} cannot be read ({error.strerror}). {cure}")
+        with readable(f"{error.filename} cannot be read"):
+            if not isinstance(error, FileNotFoundError | NotADirectoryError):
+                raise error
 
     found = []
     for here, inner, names in os.walk(folder, onerror=refuse, followlinks=True):
@@ -175,7 +164,7 @@ def find_table(folder: Path, stem: str = "HAM10000_metadata") -> Path | zipfile.
     for path, _ in named:
         return path
     for path in (path for path in paths if path.suffix.lower() == ".zip"):
-        with suppress(*DAMAGE), zipfile.ZipFile(path) as archive:
+        with suppress(Exception), zipfile.ZipFile(path) as archive:
             for member in filter(told.fullmatch, archive.namelist()):
                 return zipfile.Path(path, member)
     return None

@@ -71,7 +71,7 @@ def find_csv(folder: Path, size: int = 28, *, expected_rows: int = IMAGES) -> So
     """Find the Kaggle CSV; ids come from the metadata beside it, if all labels are the same."""
     if not (path := records.find_table(folder, KAGGLE_CSV[:-4])):
         return None
-    records.require_size(size, (28,), str(path))
+    records.require_28(size, str(path))
     metadata_path = records.find_table(folder)
     told = records.hash_metadata(metadata_path) if metadata_path else ""
     key = records.hash_table(metadata_path) if metadata_path else ""

@@ -17,7 +17,7 @@ from utils.data.tables import KAGGLE_CSV
 
 
 def read(folder, size=28, rows=ROWS):
-    return data.find(folder, size, expected_rows=rows).read()
+    return data.find(folder, size, rows).read()
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,9 @@ def test_a_folder_that_may_not_be_read_is_not_passed_over(tmp_path, monkeypatch)
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", scan)
-    with pytest.raises(DataError, match=f"{refused} cannot be read .Perm.*the right to read it"):
+    with pytest.raises(
+        DataError, match=f"{refused} cannot be read .Perm.*get the right to read it"
+    ):
         data.find(tmp_path)
 
 
