@@ -472,6 +472,7 @@ CASES = [
         both(table(METADATA, lambda t: t, sep="\t"), moved(METADATA, "HAM10000_metadata.tab")),
         lambda folder: (folder / "gone.zip").symlink_to("nowhere"),
         lambda folder: (folder / "loop").symlink_to("."))),
+    ("zips", change("HAM10000_metadata (1).csv", b"<html>"), IDENTICAL),
     *(("csv", moved(KAGGLE_CSV, f"archive/{KAGGLE_CSV}{end}"), IDENTICAL) for end in PACKED),
     *(("jpegs", moved(f"{FIRST}.jpg", name), IDENTICAL) for name in (
         "all images/b/isic_0024306.JPEG", f"{FIRST} .jpg", f"{FIRST}(1).jpg", f"{FIRST} (1).JPG")),

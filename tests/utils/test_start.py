@@ -94,6 +94,7 @@ def test_elsewhere_nothing_is_installed_and_the_error_names_it(monkeypatch, comm
 def test_device_is_what_the_driver_names(commands, says, error, device):
     commands.side_effect, commands.return_value.stdout = error, says
     assert start.device() == device and commands.call_args.args == (ASK,)
+    assert commands.call_args.kwargs["capture_output"]
 
 
 @pytest.mark.parametrize("settings, told", [
