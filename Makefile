@@ -11,6 +11,9 @@ RUN := $(BIN)/python
 # Windows, too, shall write and read UTF-8.
 export PYTHONUTF8 := 1
 export PYTHONIOENCODING := utf-8
+# Packages go into .venv, and its Python is its own, whatever else this shell works with.
+export PIP_USER := 0
+unexport PIP_TARGET PIP_PREFIX PYTHONHOME
 # Keras does not read the settings of other work in the home folder.
 export KERAS_HOME := $(CURDIR)/runs/keras
 # Linux keeps what TensorFlow frees after a step; giving it back can take half of the time.
@@ -93,11 +96,15 @@ phantom: $(STAMP) ## fit the synthetic stand-in data set again (needs the real i
 # PYTHON=/path/to/python chooses the interpreter; otherwise the newest suitable one is taken.
 # TensorFlow has no packages for Intel Macs and for Windows on Arm; onnxruntime wants macOS 14.
 CANNOT := import platform as p, sysconfig; mac = p.system() == "Darwin"; old = mac and (p.machine() != "arm64" or int(p.mac_ver()[0].split(".")[0]) < 14); raise SystemExit(not old and sysconfig.get_platform() != "win-arm64")
-SUITABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+VERSION := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+SUITABLE := import venv, ensurepip; $(VERSION)
+# A .venv whose Python is gone, or is one of another version, is made anew.
+WORKS := $(shell unset PYTHONHOME; $(RUN) -c '$(VERSION)' 2>/dev/null && echo yes)
 
-$(STAMP): requirements.lock
+.PHONY: anew
+$(STAMP): requirements.lock $(if $(WORKS),,anew)
 	@set -e; \
-	if ! $(RUN) -m pip --version >/dev/null 2>&1; then \
+	if test -z "$(WORKS)" || ! $(RUN) -m pip --version >/dev/null 2>&1; then \
 	  found=; \
 	  for python in $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3 python); do \
 	    if "$$python" -c '$(SUITABLE)' >/dev/null 2>&1; then found=$$python; break; fi; \

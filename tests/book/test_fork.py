@@ -12,6 +12,7 @@ import yaml
 from tools.book import stamp
 from tools.book.course import ROOT, ChapterError, chapters, copy_working_tree
 from tools.book.set_repository import address, pages_address, set_address
+from utils.files import replace_file
 
 FORK, PAGES = "https://github.com/somebody/skin-in-class", "somebody.github.io/skin-in-class"
 NOTEBOOKS = [path.relative_to(ROOT).as_posix() for path in chapters()]
@@ -85,15 +86,20 @@ def test_set_up_cell_ends_with_a_sentence_and_asks_for_no_password(tmp_path, own
     env = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
     command = [sys.executable, "-c", cell]
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, encoding="utf-8")
-    assert f"No course in {tmp_path}" in done.stdout and done.stderr.startswith(
-        "Not fetched. OWNER"
-    )
-    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert f"No course in {tmp_path}" in done.stdout and "Traceback" not in done.stderr
+    assert done.returncode == 1 and done.stderr.startswith("Not fetched. OWNER")
     assert (tmp_path / "asked").read_text() == asked, "git ran with that GIT_TERMINAL_PROMPT"
 
 
-def test_links_go_to_the_pages_of_the_fork_at_either_kind_of_address(fork):
+def test_links_go_to_either_kind_of_pages_and_who_is_interrupted_can_go_on(fork, monkeypatch):
+    def stop(path, text):
+        assert path.suffix != ".ipynb"
+        replace_file(path, text)
+
     for name, pages in [("other/other.github.io", "other.github.io"), (FORK[19:], PAGES)]:
+        with monkeypatch.context() as patch, pytest.raises(AssertionError):
+            patch.setattr("tools.book.set_repository.replace_file", stop)
+            set_address(f"https://github.com/{name}", fork)
         set_address(f"https://github.com/{name}", fork)
         assert pages_address(fork) == f"https://{pages}"
         assert f"<https://{pages}>" in texts(fork)[NOTEBOOKS[1]]

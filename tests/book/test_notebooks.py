@@ -199,10 +199,8 @@ def _bare(doi: str) -> str:
 def appears(value: str, shown: str) -> bool:
     """Say whether a number stands in the outputs, alone and with or without its commas."""
     value = value.replace("−", "-")
-    return any(
-        re.search(rf"(?<![\d.,]){re.escape(form)}(?![\d]|[.,]\d)", shown)
-        for form in {value, value.replace(",", "")}
-    )
+    forms = "|".join(map(re.escape, (value, value.replace(",", ""))))
+    return bool(re.search(rf"(?<![\d.,])(?:{forms})(?![\d]|[.,]\d)", shown))
 
 
 def known_dois() -> set[str]:
@@ -262,10 +260,8 @@ def test_network_of_chapter_4_is_that_of_utils():
     exec("\n".join(cells), names)
 
     def described(model):
-        return [
-            (type(x).__name__, {k: v for k, v in x.get_config().items() if k != "name"})
-            for x in model.layers
-        ]
+        layers = ((type(x).__name__, x.get_config()) for x in model.layers)
+        return [(kind, {k: v for k, v in own.items() if k != "name"}) for kind, own in layers]
 
     assert names["model"].count_params() == 504_103
     assert described(names["model"]) == described(original_cnn())

@@ -39,10 +39,8 @@ def test_formulas_come_from_the_book_or_it_is_said(html, tmp_path, monkeypatch, 
 
 
 def test_a_page_keeps_the_scripts_that_it_uses_and_no_other(html):
-    scripts = "".join(
-        f'<script defer src="_static/{name}.js?v=1"></script>'
-        for name in ("tex-mml-chtml", "scripts/fontawesome", "searchindex", "doctools")
-    )
+    names = ("tex-mml-chtml", "scripts/fontawesome", "searchindex", "doctools")
+    scripts = "".join(f'<script defer src="_static/{n}.js?v=1"></script>' for n in names)
     scripts += '<script>const THEBE_JS_URL = "x"</script>'
     formula = '<span class="math notranslate">x</span>'
     for name, text in (("index", ""), ("search", ""), ("formula", formula)):

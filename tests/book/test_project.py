@@ -4,10 +4,13 @@ import errno
 import os
 import platform
 import re
+import runpy
 import shutil
 import subprocess
 import sys
 import tomllib
+import types
+from contextlib import nullcontext
 from importlib import metadata
 
 import nbformat
@@ -18,8 +21,9 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from tools.book import course, publish, stamp
+from tools.book import course, publish, render, stamp
 from tools.book.course import ROOT
+from tools.book.run_tests import trial_copy
 from utils.files import replace_file
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -38,10 +42,8 @@ COLAB = (
 
 
 def requirements(*extras: str) -> list[Requirement]:
-    listed = list(PROJECT["dependencies"])
-    for extra in extras:
-        listed += PROJECT["optional-dependencies"][extra]
-    return [Requirement(line) for line in listed]
+    more = (PROJECT["optional-dependencies"][extra] for extra in extras)
+    return [Requirement(line) for line in sum(more, PROJECT["dependencies"])]
 
 
 def locked() -> dict[str, list[tuple[str, Marker | None]]]:
@@ -49,8 +51,7 @@ def locked() -> dict[str, list[tuple[str, Marker | None]]]:
     entries: dict[str, list[tuple[str, Marker | None]]] = {}
     for line in re.findall(r"^[a-zA-Z0-9].*$", LOCK, re.MULTILINE):
         requirement = Requirement(line.rstrip(" \\"))
-        version = next(iter(requirement.specifier)).version
-        entry = (version, requirement.marker)
+        entry = next(iter(requirement.specifier)).version, requirement.marker
         entries.setdefault(canonicalize_name(requirement.name), []).append(entry)
     return entries
 
@@ -98,13 +99,9 @@ def test_lock_has_a_hash_for_every_entry_and_names_no_host_or_path():
 def test_lock_installs_one_tensorflow_everywhere(system, platform, machine, expected, python):
     there = {"platform_system": system, "sys_platform": platform, "platform_machine": machine}
     there |= {"python_version": python, "python_full_version": f"{python}.5"}
-    installed = [
-        name
-        for name in ("tensorflow", "tensorflow-cpu")
-        for _, marker in locked()[name]
-        if marker is None or marker.evaluate(there)
-    ]
-    assert installed == [expected]
+    names = ("tensorflow", "tensorflow-cpu")
+    markers = [(name, marker) for name in names for _, marker in locked()[name]]
+    assert [name for name, m in markers if m is None or m.evaluate(there)] == [expected]
 
 
 def test_ranges_admit_the_versions_on_colab():
@@ -185,10 +182,8 @@ def test_citation_has_the_version_of_the_project():
 
 
 def write(path, *cells):
-    notebook = nbformat.v4.new_notebook(cells=list(cells))
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     path.parent.mkdir(exist_ok=True)
-    nbformat.write(notebook, path)
+    nbformat.write(nbformat.v4.new_notebook(cells=list(cells), metadata=course.KERNEL), path)
     return path
 
 
@@ -207,9 +202,8 @@ def test_parameter_reaches_the_copy_whose_outputs_are_kept_without_what_changes(
     before, copy = path.read_bytes(), tmp_path / "out" / "01_x.ipynb"
     course.execute(path, copy, parameters={"EPOCHS": 3})
     assert path.read_bytes() == before
-    shown = ["3", "chapters", "done", "7"]
     notebook = publish.tidy(path, copy)
-    assert course.text_output(notebook).split() == shown
+    assert course.text_output(notebook).split() == ["3", "chapters", "done", "7"]
     assert notebook.cells[2].execution_count == 4  # after the parameters of this run
     assert "papermill" not in str(notebook) and "timestamp" not in str(notebook)
 
@@ -226,6 +220,8 @@ def test_failing_chapter_is_named_with_its_cell(tmp_path):
 
 def test_on_windows_a_clone_has_the_same_bytes_and_python_writes_utf8(tmp_path):
     """There git turns line ends unless it is told not to, and pipes have another encoding."""
+    temporary = "models/.best.json.17.4.tmp"  # which a killed command leaves
+    subprocess.run(["git", "check-ignore", "--quiet", temporary], cwd=ROOT, check=True)
     git = ["git", "-c", "core.autocrlf=true", "-c", "core.eol=crlf"]
     subprocess.run([*git, "clone", "--quiet", str(ROOT), str(tmp_path / "clone")], check=True)
     for name in ("README.md", "models/imagenet.json", "data/external_ids.csv", "demo/app.js"):
@@ -242,8 +238,9 @@ def test_tools_and_loader_read_the_folders_name_alike(monkeypatch, named):
     assert course.real_data() is None and course.environment()["HAM10000_DIR"] == "phantom"
     monkeypatch.setenv("HAM10000_DIR", f" {ROOT / 'data'!s} ")
     assert course.real_data() == str(ROOT / "data")
-    monkeypatch.setenv("HAM10000_DIR", "~nobody-here/x")
-    assert course.real_data().endswith("nobody-here/x")
+    for name in ("HAM10000_DIR", "HAM10000_CACHE"):
+        monkeypatch.setenv(name, "~nobody-here/x")
+        assert course.environment()[name] == str(ROOT / "~nobody-here" / "x")
 
 
 @pytest.mark.parametrize("system, machine, version, can", [
@@ -270,11 +267,13 @@ def test_data_raw_counts_when_a_file_is_in_it(monkeypatch, tmp_path):
 
 
 def test_a_disk_that_refuses_ends_a_command_in_a_sentence(capsys, tmp_path):
-    numbers = errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EROFS
-    ones = [OSError(number, os.strerror(number), "models/x") for number in numbers]
-    for error in (*ones, *(shutil.Error([("from", "to", str(one))]) for one in ones)):
-        with pytest.raises(SystemExit, match=r"\[Errno \d+\] .*'models/x'\nMake room"):
-            course.end(type(error), error, None)
+    cures = dict.fromkeys((errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EROFS), "Make room")
+    cures |= dict.fromkeys((errno.ENOLCK, errno.EOPNOTSUPP), "This disk keeps no locks")
+    for number, cure in cures.items():
+        one = OSError(number, os.strerror(number), "models/x")
+        for error in (one, shutil.Error([("from", "to", str(one))])):
+            with pytest.raises(SystemExit, match=rf"\[Errno \d+\] .*'models/x'\n{cure}"):
+                course.end(type(error), error, None)
     course.end(ValueError, ValueError("another"), None)
     assert "ValueError: another" in capsys.readouterr().err
     assert sys.excepthook is course.end
@@ -283,3 +282,67 @@ def test_a_disk_that_refuses_ends_a_command_in_a_sentence(capsys, tmp_path):
         replace_file(tmp_path / "x", "text")
     assert "Make room on the disk" in caught.value.__notes__[0]
     assert os.listdir(tmp_path) == ["x"]
+
+
+def test_without_git_or_a_clone_it_says_so_and_what_git_says(monkeypatch, tmp_path):
+    for said in ("know its files. Git says:\n.*not a git repository", "to know its files.$"):
+        with pytest.raises(course.ChapterError, match=said):
+            course.copy_working_tree(tmp_path, root=tmp_path)
+        monkeypatch.setenv("PATH", str(tmp_path))
+
+
+@pytest.mark.parametrize("quick, said", [("1", "run small"), ("true", "epochs")])
+def test_it_says_small_only_where_chapters_run_so(monkeypatch, capsys, quick, said):
+    monkeypatch.setenv("COURSE_QUICK", quick)
+    monkeypatch.setenv("KERAS_BACKEND", "theano")  # which is left aside, as in chapters
+    found = {"chapters": [], "best_images": course, "publish_html": ROOT, "stage": None}
+    monkeypatch.setattr(course, "is_phantom", False, raising=False)
+    for name, it in found.items():
+        place = course if name in vars(course) else render
+        monkeypatch.setattr(place, name, lambda *_, it=it, **__: it)
+    runpy.run_module("tools.book.run_course", run_name="__main__")
+    assert said in capsys.readouterr().out
+
+
+def test_a_venv_of_no_use_is_made_anew_whatever_the_shell_works_with(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    new = "case $* in *platform*) exit 1;; '-m venv'*) cp $0 .venv/bin/python;; esac\n"
+    new += 'echo "$1 $2 $3:$PYTHONHOME$PIP_TARGET$PIP_USER" >> log'
+    for name, script in (("new", new), (".venv/bin/python", "exit 1"), ("requirements.lock", "")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / ".venv" / ".installed").touch()  # as a whole installation leaves it
+    env = {**os.environ, "PYTHONHOME": "x", "PIP_TARGET": "x", "PIP_USER": "1"}
+    words = ["make", ".venv/.installed", "PYTHON=./new"]
+    said = [subprocess.check_output(words, cwd=tmp_path, env=env, text=True) for _ in "12"]
+    assert "Creating .venv" in said[0] and "up to date" in said[1]
+    assert "-m pip install:0" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize(
+    "starter, solution, passes", [(None, 7, True), (7, 7, False), (None, 8, False), (8, 7, True)]
+)
+def test_wrong_verdicts_stop_the_copy_that_nbval_runs(starter, solution, passes):
+    def cell(answer, tag):
+        return code(f"answer_1 = {answer}  # é\ncheck.exercise_1(\n    answer_1, 7\n)", tag)
+
+    def check(answer, right):
+        return types.SimpleNamespace(passed=None if answer is None else answer == right)
+
+    cells = [cell(solution, "solution"), cell(starter, "starter")]
+    cells = trial_copy(nbformat.v4.new_notebook(cells=cells)).cells
+    assert [cell.metadata["tags"] for cell in cells] == [["starter"], ["solution"]]
+    program = "\n".join(cell.source for cell in cells)
+    with nullcontext() if passes else pytest.raises(AssertionError):
+        exec(program, {"check": types.SimpleNamespace(exercise_1=check)})
+
+
+def test_outputs_stay_only_where_nbval_compares_them():
+    notebook = nbformat.v4.new_notebook(cells=[code("1", "nbval-check-output"), code("1")])
+    for cell in notebook.cells:
+        cell.outputs = [nbformat.v4.new_output("stream", text="1")]
+    notebook.metadata.kernelspec = {"name": "my-env"}  # of an editor
+    trial = trial_copy(notebook)
+    assert [len(cell.outputs) for cell in trial.cells] == [1, 0]
+    assert trial.metadata.kernelspec.name == "python3"

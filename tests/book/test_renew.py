@@ -65,9 +65,8 @@ def test_box_is_brought_up_to_date_and_keeps_the_rest():
 
 def test_own_words_for_a_long_run_stay_if_they_are_true_and_no_times_are_named():
     spread = BOX.replace("1 minute (CPU); stored", "8 to 30 minutes for 50 epochs; less with a GPU")
-    assert "8 to 30 minutes for 50 epochs; less with a GPU" in box(
-        chapter(seconds=487.5, first=spread)
-    )
+    fresh = box(chapter(seconds=487.5, first=spread))
+    assert "8 to 30 minutes for 50 epochs; less with a GPU" in fresh
     untrue = "says 8 to 30 minutes, the stored run took"
     bare, words = "> **You need** nothing.", BOX.replace("1 minute (CPU)", "some time")
     for first, seconds, why in (
@@ -81,6 +80,4 @@ def test_own_words_for_a_long_run_stay_if_they_are_true_and_no_times_are_named()
 @pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)
 def test_box_of_a_chapter_says_what_is_measured(path):
     notebook = nbformat.read(path, as_version=4)
-    assert notebook.cells[1].source == box(notebook), (
-        f"{path.name}: run `python -m tools.book.renew`"
-    )
+    assert notebook.cells[1].source == box(notebook), "run `python -m tools.book.renew`"

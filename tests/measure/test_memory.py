@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from tools.book.course import chapters
+from tools.book.course import KERNEL, chapters
 from tools.measure import harness, memory
 from utils.data import LesionImages
 
@@ -41,8 +41,7 @@ def test_measurement_sees_the_kernel_and_the_processes_it_starts(tmp_path):
     def run(*sources, **settings):
         cells = [nbformat.v4.new_code_cell(source) for source in sources]
         cells[0].metadata["tags"] = ["parameters"]
-        notebook = nbformat.v4.new_notebook(cells=cells)
-        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+        notebook = nbformat.v4.new_notebook(cells=cells, metadata=KERNEL)
         nbformat.write(notebook, tmp_path / "03_x.ipynb")
         return harness.apart("memory.run", chapter=str(tmp_path / "03_x.ipynb"), **settings)
 
@@ -63,9 +62,8 @@ def test_streaming_runs_small(monkeypatch):
     monkeypatch.setattr("utils.data.load_ham10000", {32: made_up}.__getitem__)
 
     def apart(task, **settings):
-        return (memory.write if task == "memory.write" else partial(harness.apart, task))(
-            **settings
-        )
+        run = memory.write if task == "memory.write" else partial(harness.apart, task)
+        return run(**settings)
 
     found = memory.streamed(sizes=[32], apart=apart)
     (size,) = found["sizes"]
@@ -81,10 +79,8 @@ def test_streaming_needs_batches_that_are_the_same():
 
 def test_stored_measurement_is_bounded_and_complete():
     stored = harness.stored("streaming")
-    assert stored["data"] == {
-        "source": "HAM10000 from copies of the official zips, 200 × 150 pixels",
-        "images": 10_015,
-    }
+    source = "HAM10000 from copies of the official zips, 200 × 150 pixels"
+    assert stored["data"] == {"source": source, "images": 10_015}
     assert [size["size"] for size in stored["sizes"]] == [64, 128, 224]
     base = stored["nothing"]["peak_mb"]
     for size in stored["sizes"]:

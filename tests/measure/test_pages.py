@@ -1,13 +1,16 @@
-"""What was measured and the pages: each shows what is stored."""
+"""What was measured and the pages: each shows what is stored, and nothing else in it changes."""
 
 import copy
 
 import pytest
 
+from tools.book.course import ChapterError
 from tools.book.splice import filled, sections
 from tools.measure import harness
 
 TEMPLATE = harness.ROOT / "tools" / "measure" / "pages" / "how-long-things-take.j2"
+START, END = "<!-- counted: seconds -->", "<!-- end of seconds -->"
+PAGE = f"before\n\n{START}\n\nold\n\n{END}\n\nafter\n"
 
 
 def test_pages_show_what_is_stored():
@@ -59,3 +62,21 @@ def test_a_command_stores_and_writes_the_pages(tmp_path, monkeypatch):
     with pytest.raises(SystemExit, match="must stand once"):
         run("--page")
     assert harness.stored("sum") == {"sum": 7} and page.read_text() == "no markers"
+
+
+def test_only_the_section_changes(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(PAGE)
+    assert filled(page, {"seconds": r"new \1"}) == PAGE.replace("old", r"new \1")
+    page.write_text(f"{PAGE}<!-- counted: more -->\n<!-- end of more -->\n")
+    with pytest.raises(ChapterError, match=r"page.md: .* \['more'\]"):
+        filled(page, {"seconds": ""})
+
+
+@pytest.mark.parametrize("page", [
+    "", PAGE.replace(START, ""), PAGE.replace(END, ""), PAGE + PAGE, f"{END}\n{START}\n",
+])  # fmt: skip
+def test_missing_and_doubled_markers_are_refused(page: str, tmp_path):
+    (tmp_path / "page.md").write_text(page)
+    with pytest.raises(ChapterError, match="page.md: the section 'seconds' must stand once"):
+        filled(tmp_path / "page.md", {"seconds": "new"})

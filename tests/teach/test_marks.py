@@ -103,10 +103,14 @@ def test_every_submission_gets_its_rows(tmp_path, course, monkeypatch):
     (folder / "Report_2_assignsubmission_file_a.pdf").write_text("%PDF")
     (folder / "Text_2_assignsubmission_file_00_first.ipynb").write_text("I did it")
     (folder / "Broken_2_assignsubmission_file_a.zip").write_text("PK")
+    (folder / "Empty_2_assignsubmission_file_a.zip").write_bytes(b"PK\5\6" + bytes(18))
     right = next(folder.glob("Right*")).read_bytes()
     monkeypatch.setattr(marks, "IN_ALL", 10_000_000)
+    (long := tmp_path / ("long" * 20)).mkdir()
+    monkeypatch.setattr(marks.tempfile, "tempdir", str(long))
     for name, file, content in (
         ("all", "Zipped_3_assignsubmission_file/00_first_steps.ipynb", right),
+        ("Above_2_assignsubmission_file", "../00_first_steps.ipynb", right),
         ("Bomb_2_assignsubmission_file", "00_first_steps.ipynb", bytes(20_000_000)),
     ):
         with zipfile.ZipFile(folder / f"{name}.zip", "w", zipfile.ZIP_LZMA) as archive:
@@ -120,13 +124,14 @@ def test_every_submission_gets_its_rows(tmp_path, course, monkeypatch):
         assert name != "Memory" or "there is no network" in messages
     assert found.pop("Zipped_3")[0] == ["right", "right"]
     for name, said in {"Other_2": "no copy", "Report_2": "no notebook", "Text_2": "no notebook",
-                       "Broken_2": "cannot be opened", "Bomb_2": "gigabytes"}.items():  # fmt: skip
+                       "Broken_2": "cannot be opened", "Bomb_2": "gigabytes",
+                       "Empty_2": "holds no notebook", "Above_2": "holds no"}.items():  # fmt: skip
         got, messages = found.pop(name)
         assert got == ["not marked"] and said in messages
     assert not found
     assert {path: path.read_bytes() for path in course.rglob("*.*")} == before
     table = pd.read_csv(out / "marks.csv")
-    assert len(table) == 2 * (len(CASES) + 1) + 5 and tuple(table) == marks.COLUMNS
+    assert len(table) == 2 * (len(CASES) + 1) + 7 and tuple(table) == marks.COLUMNS
     assert "exercise 1: **not yet**. No: &lt;b&gt;all" in (out / "Wrong_1.md").read_text("utf-8")
     assert not [path for path in out.iterdir() if path.suffix not in (".md", ".csv")]
 
@@ -151,17 +156,25 @@ def test_loops_without_end_are_stopped(tmp_path, course):
     ("all.zip/Doe Jane_12_assignsubmission_file/x.zip/A1_late.ipynb", "Doe Jane_12", "A1"),
     ("doejane_LATE_123_456_05_training_on_a_gpu-1.ipynb", "doejane", "05"),
     ("doe/jane/Copy of 13_putting.ipynb", "doe", "13"), ("doe.zip/homework.ipynb", "doe", None),
+    ("doe.zip/homework/03_x.ipynb", "doe", "03"), ("doe_LATE_1_2_x.zip/mine/03.ipynb", "doe", None),
+    ("doe_1_2_x.zip/03_splitting.ipynb", "doe", "03"), ("all.zip/Roe/A1_late.ipynb", "Roe", "A1"),
+    ("all.zip/doe_1_2_x.zip/Roe_9_assignsubmission_file_/03.ipynb", "doe", None),
 ])  # fmt: skip
 def test_names_say_who_and_which_chapter(file, student, number):
-    assert marks.student_of(file) == student
+    files = ["all.zip/Doe.zip/1.ipynb", "all.zip/Roe/A1_late.ipynb", "doe.zip/homework/03_x.ipynb"]
+    assert marks.student_of(file, files) == student
     chapter = marks.chapter_of(v4.new_notebook(), file, ROOT)
     assert number == (chapter and chapter.name[:2])
 
 
 def test_a_spreadsheet_sees_no_formula_and_an_empty_folder_is_named(tmp_path):
-    row = dict.fromkeys(marks.COLUMNS, "") | {"student": "=1+1", "message": "\ud800"}
-    marks.write([row, row | {"student": "Anna B"}, row | {"student": "Anna_B"}], tmp_path)
+    names = ["=1+1", "Anna B", "Anna_B", "Anna@B", "anna+b", "\U00020000" * 84, "\U00020000" * 85]
+    row = dict.fromkeys(marks.COLUMNS, "") | {"message": "\ud800"}
+    marks.write([row | {"student": name} for name in names], tmp_path)
     assert "'=1+1" in (tmp_path / "marks.csv").read_text("utf-8-sig")
-    assert len(list(tmp_path.glob("*.md"))) == 3
-    with pytest.raises(ChapterError, match="FOLDER="):
-        marks.mark(tmp_path / "none")
+    assert len(list(tmp_path.glob("*.md"))) == len(names), "a report for each"
+    marks.replace_file(tmp_path / "in" / "__MACOSX" / ".DS_Store", "")
+    for place in ("none", "in", "marks.csv"):
+        with pytest.raises(ChapterError, match="FOLDER="):
+            marks.mark(tmp_path / place, out=tmp_path)
+    assert (tmp_path / "marks.csv").exists()

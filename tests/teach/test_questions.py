@@ -7,6 +7,7 @@ import zipfile
 from xml.etree import ElementTree as xml
 
 import pytest
+from markupsafe import escape
 
 from tools.teach import questions
 from utils import quiz
@@ -26,6 +27,19 @@ def test_the_exam_bank_is_read_whole_or_the_question_is_named(tmp_path, monkeypa
     questions.BANK.write_text(text, "utf-8")
     with pytest.raises(questions.ChapterError, match="bank.md: this question has another form: 1."):
         questions.exam_questions()
+
+
+def test_a_sheet_has_no_answer_and_its_key_has_them_all():
+    bank = questions.exam_questions()
+    made = questions.exam([str(question.number) for question in bank])
+    for number, question in enumerate(bank, start=1):
+        begin = questions.MarkdownIt().renderInline(question.answer.split("\n")[0])
+        assert begin not in made["sheet"] and begin in made["key"], question.number
+        assert f"{number}. {escape(question.title)}" in made["sheet"]
+    options = sum(len(question.options) for question in bank)
+    assert made["sheet"].count("<li>☐ ") == options > 40
+    with pytest.raises(questions.ChapterError, match="no question 99; it has 1 to 32"):
+        questions.exam(["3", "99"])
 
 
 def plain(text: str) -> str:

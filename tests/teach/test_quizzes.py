@@ -33,15 +33,12 @@ def good() -> list[dict]:
     """A quiz that keeps every rule, with each kind of question."""
     many = choice("Many", 0, "many_choice")
     many["answers"][2]["correct"] = True
-    number = {
-        "question": "How many of each hundred?",
-        "type": "numeric",
-        "answers": [
-            {"type": "value", "value": 25, "correct": True, "feedback": f"{WHY} Right."},
-            {"type": "range", "range": [0, 1], "correct": False, "feedback": f"{WHY} A share."},
-            {"type": "default", "feedback": f"{WHY} Default."},
-        ],
-    }
+    answers = [
+        {"type": "value", "value": 25, "correct": True, "feedback": f"{WHY} Right."},
+        {"type": "range", "range": [0, 1], "correct": False, "feedback": f"{WHY} A share."},
+        {"type": "default", "feedback": f"{WHY} Default."},
+    ]
+    number = {"question": "How many of each hundred?", "type": "numeric", "answers": answers}
     return [choice("One", 0), choice("Two", 2), many, number, choice("Three", 1)]
 
 

@@ -35,12 +35,9 @@ def picture(width, height):
 
 
 def code(source, show, outputs=(), *, points=(), alt="A grey field."):
-    metadata = {
-        "tags": ["slide"],
-        "mystnb": {"image": {"alt": alt}},
-        "slide": {"title": "Short", "points": list(points), "notes": "Say it.", "show": show},
-    }
-    return v4.new_code_cell(source, outputs=list(outputs), metadata=metadata)
+    metadata = {"tags": ["slide"], "mystnb": {"image": {"alt": alt}}}
+    told = {"title": "Short", "points": list(points), "notes": "Say it.", "show": show}
+    return v4.new_code_cell(source, outputs=list(outputs), metadata=metadata | {"slide": told})
 
 
 def book(*cells, box="> box"):
@@ -50,10 +47,8 @@ def book(*cells, box="> box"):
 
 @pytest.fixture
 def notebook():
-    box = (
-        "> **Time to read** 5 minutes\n>\n> **You will be able to**\n"
-        "> - count *images* and\n>   lesions;\n> - read a [table](x.ipynb)."
-    )
+    box = "> **Time to read** 5 minutes\n>\n> **You will be able to**\n"
+    box += "> - count *images* and\n>   lesions;\n> - read a [table](x.ipynb)."
     points = [f"Point {n} has **fourteen** words, which is as many as one point may have here"
               for n in range(4)]  # fmt: skip
     long = "value = some_function_with_a_long_name(number_one, second=2, x=33)"
@@ -230,3 +225,14 @@ def test_made_up_slides_can_be_read_and_printed(notebook, modules, new_page, tmp
     page.wait_for_function("document.querySelectorAll('.pdf-page').length > 0")
     pdf = page.pdf(prefer_css_page_size=True, print_background=True)
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == len(notebook.cells) - 2
+
+
+def test_a_book_encloses_slides_and_the_students_zip_and_no_solution(tmp_path, monkeypatch):
+    def fail(folder):
+        raise NpmError("no network")
+
+    monkeypatch.setattr(slides, "build", lambda folder: folder.mkdir())
+    assert slides.enclose(tmp_path).startswith("The book has")
+    assert [path.name for path in tmp_path.rglob("*.*")] == ["reading-skin-student.zip"]
+    monkeypatch.setattr(slides, "build", fail)
+    assert slides.enclose(tmp_path).endswith("no network")

@@ -9,7 +9,7 @@ import zipfile
 import nbformat
 import pytest
 
-from tools.book.course import ROOT, ChapterError, chapters, execute, text_output
+from tools.book.course import ROOT, ChapterError, chapters, execute, run_python, text_output
 from tools.book.set_repository import pages_address
 from tools.teach import student
 
@@ -224,8 +224,20 @@ def test_another_run_renews_a_class_and_keeps_what_is_not_its_own(class_folder, 
     student.classroom(class_folder, CLASS)
     assert (class_folder / "data/raw/x.zip").exists() and (class_folder / "plan.md").exists()
     assert not (class_folder / "chapters/99_old.ipynb").exists()
-    with pytest.raises(ChapterError, match="FOLDER="):
-        student.classroom(ROOT)  # the course itself
     with pytest.raises(ChapterError, match="not of the form"):
         student.classroom(class_folder.with_name("other"), "https://example.org/x")
     assert PATHS[0].exists() and not class_folder.with_name("other").exists()
+
+
+def test_what_was_interrupted_goes_on_and_no_other_folder_is_written_to(tmp_path, monkeypatch):
+    page, write, part = student.README.read_bytes(), student.replace_file, tmp_path / "new" / "x"
+    monkeypatch.setattr(student, "_write", lambda place, *_: write(place / "README.md", page))
+    monkeypatch.setattr(student.shutil, "copytree", lambda *_, **__: write(part, ""))
+    for _ in range(2):  # copies a part, and then goes on
+        student.classroom(part.parent)
+    (tmp_path / "README.md").write_bytes(b"\xff")
+    for place in (ROOT, tmp_path, tmp_path / "README.md", tmp_path / "README.md" / "x"):
+        with pytest.raises(ChapterError, match="FOLDER="):
+            student.classroom(place)
+    said = run_python(["-m", "tools.teach.student", "~nobody-here/x"]).stdout
+    assert "FOLDER=" in said and "Traceback" not in said

@@ -41,9 +41,12 @@ class ChapterError(SystemExit):
 def end(kind: type, error: BaseException, trace: types.TracebackType | None) -> None:
     """End a command in a sentence where the disk refused it; print all other errors in full."""
     why = error.args[0][0][2] if isinstance(error, shutil.Error) else str(error)  # of copytree
-    codes = (errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EROFS)
+    cure = "Make room, or make the folder writable"
+    if any(f"[Errno {code}]" in why for code in (errno.ENOLCK, errno.EOPNOTSUPP)):
+        cure = "This disk keeps no locks: copy the course to a disk of this computer"
+    codes = (errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EROFS, errno.ENOLCK, errno.EOPNOTSUPP)
     if isinstance(error, OSError) and any(f"[Errno {code}]" in why for code in codes):
-        sys.exit(f"{why}\nMake room, or make the folder writable; then type the command again.")
+        sys.exit(f"{why}\n{cure}; then type the command again.")
     sys.__excepthook__(kind, error, trace)
 
 
@@ -60,9 +63,11 @@ def chapters(root: Path = ROOT) -> list[Path]:
 def environment() -> dict[str, str]:
     """Return the environment in which chapters run: `os.environ` with what the kernels need.
 
-    A relative ``HAM10000_DIR`` is made absolute, because kernels start in ``chapters/``.
+    Relative folders are made absolute, because kernels start in ``chapters/``.
     """
     env = dict(os.environ)
+    if cache := named_source("HAM10000_CACHE"):
+        env["HAM10000_CACHE"] = str(ROOT / os.path.expanduser(cache))
     if folder := named_source():
         whole = str(Path(os.path.expanduser(folder)).resolve())
         env["HAM10000_DIR"] = folder if folder == "phantom" else whole
@@ -261,9 +266,12 @@ def emptied(folder: Path) -> Path:
 def copy_working_tree(folder: Path, *parts: str, root: Path = ROOT) -> None:
     """Copy into `folder` the files that git knows or does not ignore: all, or those of `parts`."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *parts]
+    needs = "This needs git and a clone of the course, to know its files."
+    if not shutil.which("git"):
+        raise ChapterError(needs)
     done = subprocess.run(listed, cwd=root, capture_output=True)
     if done.returncode:
-        raise ChapterError("This needs git and a clone of the course, to know its files.")
+        raise ChapterError(f"{needs} Git says:\n{done.stderr.decode(errors='replace').strip()}")
     for name in filter(None, done.stdout.decode().split("\0")):
         if (root / name).is_file():  # a file that was removed is listed until that is committed
             (folder / name).parent.mkdir(parents=True, exist_ok=True)

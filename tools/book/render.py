@@ -41,6 +41,8 @@ MENDED = {
 
 def stage(folder: Path, *, with_chapters: bool = True) -> None:
     """Put what the book is made of into `folder`, emptied before, where no other command works."""
+    if set("[]") & set(str(folder)):
+        raise ChapterError(f"Sphinx finds no page below {folder}: rename the folder with brackets.")
     HELD.append(FileLock(f"{folder}.lock"))
     try:
         HELD[-1].acquire(timeout=0)

@@ -15,7 +15,8 @@ CPU_EPOCHS = 10  # the training chapter's own number is for GPUs and for `make p
 def gpu_name() -> str | None:
     """Return the name of the GPU that Keras would use, or None where there is none."""
     # In a process of its own: TensorFlow would keep the GPU's memory while the chapters run.
-    code = "from utils.weights import device_name; print('DEVICE', device_name())"
+    code = "from utils.start import leave_settings_aside; leave_settings_aside(); "
+    code += "from utils.weights import device_name; print('DEVICE', device_name())"
     done = run_python(["-c", code])
     if done.returncode:
         raise ChapterError(f"Keras cannot be imported:\n{done.stdout[-1500:]}")
@@ -32,7 +33,7 @@ if __name__ == "__main__":
 
     print("2. Chapters", flush=True)
     parameters = {}
-    if os.environ.get("COURSE_QUICK"):
+    if os.environ.get("COURSE_QUICK") == "1":
         print("   COURSE_QUICK is set: the chapters run small, to try them out.", flush=True)
     elif gpu := gpu_name():
         print(f"   GPU found ({gpu}): the training runs its full number of epochs.", flush=True)

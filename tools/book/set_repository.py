@@ -14,8 +14,9 @@ import yaml
 from tools.book.course import ROOT, ChapterError
 from utils.files import replace_file
 
-FOLLOWERS = ("_config.yml", "README.md", "CITATION.cff", "intro.md", "troubleshooting.md",
-             "data/croissant*.json", "chapters/*.ipynb")  # fmt: skip
+# The last is read for the old address: whoever is interrupted finds it there again.
+FOLLOWERS = ("README.md", "CITATION.cff", "intro.md", "troubleshooting.md", "data/croissant*.json",
+             "chapters/*.ipynb", "_config.yml")  # fmt: skip
 GITHUB = "https://github.com/"
 
 

@@ -173,10 +173,6 @@ def make(notebook: nbformat.NotebookNode, dataset, seconds: float) -> dict[str, 
     installed = {d.name.lower().replace("_", "-"): d.version for d in metadata.distributions()}
     versions = {"python": platform.python_version()}
     versions |= {name: installed.get(name) or installed[f"{name}-cpu"] for name in PACKAGES}
-    return {
-        "code": code_hash(notebook),
-        "data": {"source": dataset.source, "fingerprint": dataset.fingerprint},
-        "weights": weights_of(notebook),
-        "versions": versions,
-        "seconds": round(seconds, 1),
-    }
+    data = {"source": dataset.source, "fingerprint": dataset.fingerprint}
+    made_from = {"code": code_hash(notebook), "data": data, "weights": weights_of(notebook)}
+    return made_from | {"versions": versions, "seconds": round(seconds, 1)}

@@ -93,18 +93,14 @@ def judge(both, threshold, validation, test, lesions, labels) -> dict:
     draws = metrics.resample_weights(labels, lesions)
     shares = np.concatenate([refused @ weights / weights.sum(axis=0) for weights in draws])
     share = metrics.interval(refused.mean(), shares)
-    return {
-        "auc": round(_auc(test, strange), 4),
-        "refused_real": int(refused.sum()),
-        "n_real": len(refused),
-        **_rounded(share, tuple(f"refused_real_{part}" for part in ("share", "low", "high"))),
-        "refused_validation": int((validation > threshold).sum()),
-        "n_validation": len(validation),
-        "refused_strangers": int((strange > threshold).sum()),
-        "n_strangers": len(strange),
-        "by_kind": {kind: _share(strange[kinds == kind] > threshold) for kind in chapter.KINDS},
-        "per_kind": PER_KIND,
-    }
+    named = tuple(f"refused_real_{part}" for part in ("share", "low", "high"))
+    found = {"auc": round(_auc(test, strange), 4)}
+    for name, values in (("real", test), ("validation", validation), ("strangers", strange)):
+        found[f"refused_{name}"] = int((values > threshold).sum())
+        found[f"n_{name}"] = len(values)
+        found |= _rounded(share, named) if name == "real" else {}
+    by_kind = {kind: _share(strange[kinds == kind] > threshold) for kind in chapter.KINDS}
+    return found | {"by_kind": by_kind, "per_kind": PER_KIND}
 
 
 def alter(both, threshold, test: np.ndarray) -> dict[str, float]:
@@ -172,12 +168,9 @@ if __name__ == "__main__":
         "refusal": refused | chosen_by | {"threshold": threshold},
     }
     # Nine digits give back the same float32 numbers.
-    refusal = {
-        "weights_sha256": certificate.weights_sha256,
-        "threshold": threshold,
-        "centre": [float(f"{v:.9g}") for v in centre],
-        "whiten": [[float(f"{v:.9g}") for v in row] for row in whiten],
-    }
+    refusal = {"weights_sha256": certificate.weights_sha256, "threshold": threshold}
+    refusal["centre"] = [float(f"{v:.9g}") for v in centre]
+    refusal["whiten"] = [[float(f"{v:.9g}") for v in row] for row in whiten]
     manifest = json.loads((MODELS / "best-manifest.json").read_bytes())  # as far as it is whole
     replace_file(MODELS / "best-refusal.json", json.dumps(refusal, separators=(",", ":")) + "\n")
     write_json(MODELS / "best-manifest.json", filled(manifest, certificate, says, measured))

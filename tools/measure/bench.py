@@ -19,16 +19,11 @@ SHORT = {"epochs": 2, "batch_size": 64, "learning_rate": 3e-3, "average": 0.97}
 # The measurement, the function and its settings. What the page compares stands side by side, so
 # that a change of the machine's pace touches both.
 ROWS = (
-    ("original", ORIGINAL, {"epochs": 50}),
-    ("recipe", COURSE, {}),
-    ("short", COURSE, SHORT),
-    ("original epoch", ORIGINAL, ONCE),
-    ("course epoch", COURSE, ONCE),
-    ("nothing", "bench.nothing", {}),
-    ("csv pandas", "bench.read_csv", {}),
-    ("cold", "bench.load", {}),
-    ("warm", "bench.load", {}),
-)
+    ("original", ORIGINAL, {"epochs": 50}), ("recipe", COURSE, {}), ("short", COURSE, SHORT),
+    ("original epoch", ORIGINAL, ONCE), ("course epoch", COURSE, ONCE),
+    ("nothing", "bench.nothing", {}), ("csv pandas", "bench.read_csv", {}),
+    ("cold", "bench.load", {}), ("warm", "bench.load", {}),
+)  # fmt: skip
 
 
 def measure(*, apart=harness.apart) -> None:

@@ -48,11 +48,10 @@ def compared(found: dict[str, dict]) -> dict:
             f"The two backends differ by {largest:.1e} on {data} and {other}; {TOLERANCE:.0e} on "
             "the same data is allowed. The comparison was not stored."
         )
-    backends = {
-        backend: {"device": one["row"]["device"], "seconds_per_epoch": one["row"]["seconds"]}
-        | {"versions": one["versions"]}
-        for backend, one in found.items()
-    }
+    backends = {}
+    for backend, one in found.items():
+        row, more = one["row"], {"versions": one["versions"]}
+        backends[backend] = {"device": row["device"], "seconds_per_epoch": row["seconds"]} | more
     same = float((first.argmax(axis=1) == second.argmax(axis=1)).mean())
     numbers = {"images": len(first), "largest_difference": largest, "same_answer": same}
     return harness.occasion() | {"data": data} | numbers | {"backends": backends}

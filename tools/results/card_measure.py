@@ -50,6 +50,7 @@ def describe(dataset: LesionImages) -> dict:
     missing = columns.isna() | (columns == "unknown")
     number, times = np.unique(several, return_counts=True)
     kinds = pd.crosstab(metadata["dx_type"], metadata["dx"])
+    sites = metadata["localization"].value_counts().index
     return {
         "source": dataset.source,
         "fingerprint": dataset.fingerprint,
@@ -69,10 +70,7 @@ def describe(dataset: LesionImages) -> dict:
         "dataset": by_source(dataset),
         "age": {age: _counts(rows) for age, rows in metadata.groupby(ages, observed=False)},
         "sex": {sex: _counts(rows) for sex, rows in metadata.groupby("sex")},
-        "site": {
-            site: _counts(metadata[metadata["localization"] == site])
-            for site in metadata["localization"].value_counts().index
-        },
+        "site": {site: _counts(metadata[metadata["localization"] == site]) for site in sites},
         "missing": missing.sum().to_dict() | {"any of the three": int(missing.any(axis=1).sum())},
         "age given as 0": int((metadata["age"] == 0).sum()),
         "images of a lesion": dict(zip(map(str, number), map(int, times), strict=True)),
@@ -108,6 +106,7 @@ def judge(name: str, dataset: LesionImages) -> dict:
         for way, given in ways.items()
     }
     first = next(iter(ways))
+    rows = judged[first].per_class.to_dict("records")
     called = metrics.decide(answers, ways[first])
     threshold = calibration.threshold_for_sensitivity(own, chosen_by, sensitivity=SENSITIVITY)
     alarm = {"threshold": threshold, "resamples": RESAMPLES}
@@ -121,10 +120,7 @@ def judge(name: str, dataset: LesionImages) -> dict:
         "resamples": RESAMPLES, "images": len(labels), "lesions": len(set(lesions)),
         "decision": first,
         "headline": {way: _shown(one.headline) for way, one in judged.items()},
-        "classes": {
-            row.pop("dx"): _shown(row, BY_CLASS)
-            for row in judged[first].per_class.to_dict("records")
-        },
+        "classes": {row.pop("dx"): _shown(row, BY_CLASS) for row in rows},
         "confusion": confusion_matrix(labels, called, labels=range(len(DX))).tolist(),
         "alarm": {
             "wanted": SENSITIVITY, "threshold": round(threshold, 6), **_shown(vars(point), ALARM),
@@ -159,12 +155,9 @@ def _shown(numbers: dict, keys: list[str] | None = None) -> dict:
 
 def _counts(rows: pd.DataFrame) -> dict[str, int]:
     melanoma = rows[rows["dx"] == "mel"]
-    return {
-        "images": len(rows),
-        "lesions": int(rows["lesion_id"].nunique()),
-        "melanoma images": len(melanoma),
-        "melanomas": int(melanoma["lesion_id"].nunique()),
-    }
+    lesions, melanomas = (int(some["lesion_id"].nunique()) for some in (rows, melanoma))
+    counts = {"images": len(rows), "lesions": lesions, "melanoma images": len(melanoma)}
+    return counts | {"melanomas": melanomas}
 
 
 def as_record(number: Interval, *, digits: int = 6) -> dict[str, float | None]:

@@ -44,12 +44,9 @@ def measure() -> None:
             write_json(COUNTS, counts)
     outside = load_external()
     if not outside.is_phantom:
-        counts["external"] = {
-            "fingerprint": outside.fingerprint,
-            "images": len(outside.labels),
-            "lesions": outside.metadata["lesion_id"].nunique(),
-            "dataset": card_measure.by_source(outside),
-        }
+        known = {"fingerprint": outside.fingerprint, "images": len(outside.labels)}
+        known["lesions"] = outside.metadata["lesion_id"].nunique()
+        counts["external"] = known | {"dataset": card_measure.by_source(outside)}
         write_json(COUNTS, counts)
     # Larger images are made from the same files, and are loaded only when they are judged.
     others = dataset.fingerprint != read_certificate("best").data["fingerprint"]

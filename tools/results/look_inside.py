@@ -128,11 +128,8 @@ def maps(m: Material) -> dict:
     dark = grey.max(axis=(1, 2), keepdims=True) - grey
     shares["darkness of the pixel"] = _mean(inside.share_inside(dark, masks))
     shares["chance (share of the area)"] = _mean(masks.mean(axis=(1, 2)))
-    return {
-        "chosen on validation": {"agreement with occlusion": chosen},
-        "inside": shares,
-        "rank correlation by stages kept": sanity,
-    }
+    made = {"chosen on validation": {"agreement with occlusion": chosen}, "inside": shares}
+    return made | {"rank correlation by stages kept": sanity}
 
 
 def _mean(values: np.ndarray) -> dict:
@@ -192,10 +189,8 @@ def subgroups(m: Material) -> dict:
     home, abroad = (predict_averaged(network, i) for i in (larger.images[rows], outside.images))
     judged[name] = m.labels, home, *judged["best"][2:]
     judged[f"{name}, outside"] = outside.labels, abroad, *judged["best, outside"][2:]
-    return {
-        "tables": {name: _table(*given, m.shares) for name, given in judged.items()},
-        "contrasts": _contrasts(*judged["cross-validation"], m.shares),
-    }
+    tables = {name: _table(*given, m.shares) for name, given in judged.items()}
+    return {"tables": tables, "contrasts": _contrasts(*judged["cross-validation"], m.shares)}
 
 
 def _table(labels, answers, lesions, groups, shares) -> list[dict]:

@@ -316,13 +316,10 @@ def check(real: LesionImages) -> bool:
     found = membership(real, split, data.images)
     copies = membership(real, split, noisy_copies(real.images[split.train]))
     aucs = [trained_on_phantom(real, split, data, seed) for seed in range(SEEDS)]
-    report = {
-        "fingerprint": data.fingerprint,
-        "bytes": phantom.PARAMETERS.stat().st_size,
-        "membership AUC": as_record(found, digits=4),
-        "membership AUC of noisy copies": as_record(copies, digits=4),
-        "macro AUC on real test images, each seed": aucs,
-    }
+    report = {"fingerprint": data.fingerprint, "bytes": phantom.PARAMETERS.stat().st_size}
+    for name, auc in (("membership AUC", found), ("membership AUC of noisy copies", copies)):
+        report[name] = as_record(auc, digits=4)
+    report["macro AUC on real test images, each seed"] = aucs
     print(json.dumps(report, indent=1))
     write_json(DATA / "phantom.json", report)
     return min(aucs) >= LEAST_AUC and found.high <= MOST_MEMBERSHIP < copies.low

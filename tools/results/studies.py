@@ -132,13 +132,10 @@ def judged(dataset: LesionImages, model: keras.Model, rows: np.ndarray, *, mean:
     """Ask a network about some rows of a data set."""
     images = dataset.images[rows]
     single = model.predict(images, batch_size=512, verbose=0).astype(np.float32)
-    return Judged(
-        image_ids=dataset.metadata["image_id"].to_numpy(dtype=str)[rows],
-        lesions=lesion_groups(dataset.metadata)[rows].astype(str),
-        labels=dataset.labels[rows],
-        probabilities=predict_averaged(model, images) if mean else single,
-        single=single,
-    )
+    ids = dataset.metadata["image_id"].to_numpy(dtype=str)[rows]
+    lesions = lesion_groups(dataset.metadata)[rows].astype(str)
+    asked = {"probabilities": predict_averaged(model, images) if mean else single, "single": single}
+    return Judged(image_ids=ids, lesions=lesions, labels=dataset.labels[rows], **asked)
 
 
 def write_run(
@@ -287,12 +284,10 @@ def all_studies(dataset: LesionImages) -> list[Study]:
     main, to_choose = lesion_split(dataset), lesion_split(dataset, validation=TO_CHOOSE_BY)
     assert np.array_equal(main.test, to_choose.test)
     both, chosen_by = {"validation": main.validation, "test": main.test}, to_choose.validation
+    folds = lesion_folds(dataset, folds=FOLDS)
     return [
         *(Study(f"best-seed-{n}", dataset, BEST, main, both, seed=n) for n in range(SEEDS)),
-        *(
-            Study(f"best-fold-{k}", dataset, BEST, fold, {"test": fold.test})
-            for k, fold in enumerate(lesion_folds(dataset, folds=FOLDS))
-        ),
+        *(Study(f"best-fold-{k}", dataset, BEST, f, {"test": f.test}) for k, f in enumerate(folds)),
         *(
             Study(name, dataset, recipe, to_choose, {"validation": chosen_by}, seeds=seeds)
             for name, recipe in ablation().items()
@@ -338,15 +333,11 @@ def train_older(dataset, rows: np.ndarray, epochs: int, seed: int) -> tuple[kera
         best = Path(folder) / "best_model.weights.h5"
         watch = {"monitor": OLDER["monitor"], "mode": "max", "save_best_only": True}
         checkpoint = keras.callbacks.ModelCheckpoint(best, save_weights_only=True, **watch)
-        history = model.fit(
-            dataset.images[rows],
-            dataset.labels[rows],
-            validation_split=OLDER["validation_split"],  # the last: copies of the rare classes
-            batch_size=OLDER["batch_size"],
-            epochs=epochs,
-            verbose=0,
-            callbacks=[checkpoint, EpochLine(watch=OLDER["monitor"])],
-        ).history
+        # Held back are the last rows: copies of the rare classes.
+        fit = {key: OLDER[key] for key in ("validation_split", "batch_size")}
+        fit |= {"callbacks": [checkpoint, EpochLine(watch=OLDER["monitor"])], "verbose": 0}
+        images, labels = dataset.images[rows], dataset.labels[rows]
+        history = model.fit(images, labels, epochs=epochs, **fit).history
         model.load_weights(best)
     return model, history
 

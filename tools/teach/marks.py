@@ -20,8 +20,9 @@ import sys
 import tempfile
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Collection, Iterator, Mapping
+from functools import partial
+from pathlib import Path, PurePath
 
 import nbformat
 import psutil
@@ -29,7 +30,7 @@ from tqdm import tqdm
 
 from tools.book import course
 from tools.book.course import ROOT, ChapterError, chapters, small
-from utils.files import named_source, replace_file
+from utils.files import replace_file
 
 OUT = ROOT / "_build" / "marks"
 COLUMNS = ("student", "file", "chapter", "exercise", "result", "message")
@@ -159,10 +160,21 @@ def run(file: str, path: Path, copy: Path, root: Path, limits: Mapping[str, int]
 # --- In the process that marks -------------------------------------------------------------------
 
 
+def handed_in(folder: Path) -> list[Path]:
+    """Return the files of a folder, those aside that systems hide in it; ChapterError without."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    if files := [path for path in files if not hidden(path.relative_to(folder))]:
+        return files
+    raise ChapterError(f"{folder} is no folder with files in it. Name one: make marks FOLDER=path")
+
+
+def hidden(path: PurePath) -> bool:
+    """Say whether a file, or a folder around it, is one that systems write beside the reader's."""
+    return any(part.startswith((".", "__MACOSX")) for part in path.parts)
+
+
 def unpacked(name: str, file: io.BufferedIOBase, place: Path, depth: int = 0) -> Iterator[tuple]:
     """Yield (name, path) of each notebook in a file, zips opened, or (name, what is wrong)."""
-    if any(part.startswith((".", "__MACOSX")) for part in Path(name).parts):
-        return
     kind, path = Path(name).suffix.lower(), place / f"{len(os.listdir(place))}.ipynb"
     if kind == ".ipynb":
         path.write_bytes(content := file.read(LARGEST + 1))
@@ -170,16 +182,18 @@ def unpacked(name: str, file: io.BufferedIOBase, place: Path, depth: int = 0) ->
     elif kind != ".zip" or depth > 1:
         yield name, "This is no notebook (.ipynb), and no zip with one."
     else:
+        found = []
         try:
             with zipfile.ZipFile(file) as archive:
                 parts = [info for info in archive.infolist() if not info.is_dir()]
                 if sum(info.file_size + 10_000 for info in parts) > IN_ALL:
                     raise ValueError("it says that it holds gigabytes")
-                for info in parts:
+                for info in (i for i in parts if not hidden(PurePath(i.filename))):
                     whole = io.BytesIO(archive.open(info).read(LARGEST + 1))
-                    yield from unpacked(f"{name}/{info.filename}", whole, place, depth + 1)
+                    found += unpacked(f"{name}/{info.filename}", whole, place, depth + 1)
         except Exception as error:  # whatever a zip can hold
-            yield name, f"This zip cannot be opened: {error}."
+            found.append((name, f"This zip cannot be opened: {error}."))
+        yield from found or [(name, "This zip holds no notebook.")]
 
 
 def marked(file: str, path: Path | str, root: Path, limits: Mapping[str, int]) -> list[dict]:
@@ -187,26 +201,28 @@ def marked(file: str, path: Path | str, root: Path, limits: Mapping[str, int]) -
     told = [{"problem": path}] if isinstance(path, str) else _told(file, path, root, limits)
     verdicts = {record["exercise"]: record for record in told if "exercise" in record}
     first = {key: value for record in told[::-1] for key, value in record.items()}
-    row = dict.fromkeys(COLUMNS, "") | {"student": student_of(file), "file": file}
-    row |= {"chapter": first.get("chapter", ""), "result": "not marked"}
-    row |= {"message": first.get("problem", "")}
+    row = dict.fromkeys(COLUMNS, "") | {"file": file, "chapter": first.get("chapter", "")}
+    row |= {"result": "not marked", "message": first.get("problem", "")}
     return [row | {"exercise": n} | verdicts.get(n, {}) for n in first.get("exercises", [""])]
 
 
 def _told(file: str, path: Path, root: Path, limits: Mapping[str, int]) -> list[dict]:
     """Run a submission in processes of its own; return the records that it told."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        copy, home = Path(folder, "course"), Path(folder, "home")
+    env, aside = course.environment(), alone()
+    # Without a network kernels are reached by files, whose paths must be short.
+    short = "/tmp" if aside and os.access("/tmp", os.W_OK) else None
+    room = partial(tempfile.TemporaryDirectory, ignore_cleanup_errors=True)
+    with room() as folder, room(dir=short) as home:
+        copy = Path(folder, "course")
         shutil.copytree(root, copy, ignore=LEFT_OUT)
-        home.mkdir()
-        cache = Path(named_source("HAM10000_CACHE") or root / "data" / "cache")
+        cache = Path(env.get("HAM10000_CACHE") or root / "data" / "cache")
         if cache.is_dir():
             shutil.copytree(cache, copy / "data" / "cache")
         # Of the environment only what is needed, so no password.
-        env = {k: v for k, v in course.environment().items() if re.match(GIVEN, k)}
-        env |= {"HOME": str(home), "TMPDIR": str(home), "PYTHONUTF8": "1"}
+        env = {k: v for k, v in env.items() if re.match(GIVEN, k)}
+        env |= {"HOME": home, "TMPDIR": home, "PYTHONUTF8": "1"}
         env |= {"HAM10000_DIR": course.real_data() or "phantom"}
-        command = [*alone(), sys.executable, "-m", "tools.teach.marks", "--one", file]
+        command = [*aside, sys.executable, "-m", "tools.teach.marks", "--one", file]
         process = subprocess.Popen(
             [*map(str, [*command, path, copy, root, json.dumps(limits)])], cwd=ROOT, env=env,
             encoding="utf-8", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -231,13 +247,20 @@ def alone() -> list[str]:
     return ALONE if there and there.returncode == 0 else []
 
 
-def student_of(file: str) -> str:
-    """Return who handed a file in, by Moodle's names, Canvas' names, or the first folder."""
-    canvas = r"([^/_]+)_(?:LATE_)?\d+_\d+_[^/]*$"
+def student_of(file: str, files: Collection[str] = ()) -> str:
+    """Return who handed a file in, by Moodle's names, Canvas' names, or the first folder or zip.
+
+    A zip is a class's where, of all `files`, notebooks stand in several folders or zips in it.
+    """
+    canvas = r"([^/_]+)_(?:LATE_)?\d+_\d+_"
     if found := re.search(rf"([^/]+_\d+)_assignsubmission|{canvas}", file):
         return found[1] or found[2]
-    folders = [part for part in file.split("/")[:-1] if not part.lower().endswith(".zip")]
-    return folders[0] if folders else Path(file.split("/")[0]).stem
+    first, *rest = file.split("/")
+    within = [name.split("/")[1:] for name in files if name.startswith(f"{first}/")]
+    owners = {path[0] for path in within if path[1:] and path[-1].lower().endswith(".ipynb")}
+    if rest[1:] and len(owners) > 1 and first.lower().endswith(".zip"):
+        first = rest[0]
+    return Path(first).stem if not rest or first.lower().endswith(".zip") else first
 
 
 def write(rows: list[dict], out: Path) -> None:
@@ -250,8 +273,12 @@ def write(rows: list[dict], out: Path) -> None:
         where = f"{row['chapter'] or row['file']}, exercise {row['exercise'] or '–'}"
         line = f"- {where}: **{row['result']}**. {html.escape(row['message'])}"
         reports.setdefault(row["student"], [f"# {row['student']}\n"]).append(line)
-    files = {re.sub(r"[^\w. -]+", "_", k)[:80] + ".md": "\n".join(reports[k]) for k in reports}
-    files["marks.csv"] = "\ufeff" + text.getvalue()  # by this mark Excel knows UTF-8
+    files = {"marks.csv": "\ufeff" + text.getvalue()}  # by this mark Excel knows UTF-8
+    for student, lines in reports.items():
+        name = re.sub(r"[^\w. -]+", "_", student)[:50]  # of up to four bytes; 255 are the most
+        while f"{name}.md".lower() in map(str.lower, files):  # two names can become one
+            name += "+"
+        files[f"{name}.md"] = "\n".join(lines)
     for name, content in files.items():
         replace_file(out / name, content.encode("utf-8", "replace"))
 
@@ -260,9 +287,7 @@ def mark(
     folder: Path, *, out: Path = OUT, root: Path = ROOT, limits: Mapping[str, int] = LIMITS
 ) -> list[dict]:
     """Mark all that lies in a folder; return the rows of the table, which is written to `out`."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    if not files:
-        raise ChapterError(f"In {folder} is no file. Name the folder: make marks FOLDER=path")
+    files = handed_in(folder)
     for old in [*out.glob("*.md"), *out.glob("*.csv")]:
         old.unlink()
     rows, found = [], []
@@ -270,8 +295,10 @@ def mark(
         for path in files:
             with path.open("rb") as file:
                 found += unpacked(path.relative_to(folder).as_posix(), file, Path(place))
-        for each in tqdm(found, desc="  notebooks"):
-            rows += marked(*each, root, limits)
+        names = [name for name, _ in found]
+        for name, path in tqdm(found, desc="  notebooks"):
+            own = {"student": student_of(name, names)}
+            rows += [row | own for row in marked(name, path, root, limits)]
             write(rows, out)
     return rows
 
@@ -287,9 +314,10 @@ if __name__ == "__main__":
             resource.setrlimit(resource.RLIMIT_FSIZE, (IN_ALL, IN_ALL))
         run(file, *map(Path, paths), limits)
     else:
+        handed_in(folder := Path(os.path.expanduser(sys.argv[1])))
         course.best_images()  # fills the cache once
         if not alone():
             print("Here is no room without a network (unshare): the guide says what that means.")
-        results = Counter(row["result"] for row in mark(Path(sys.argv[1]).expanduser()))
+        results = Counter(row["result"] for row in mark(folder))
         print(", ".join(f"{count} {result}" for result, count in results.items()))
         print(f"{OUT.relative_to(ROOT)}/marks.csv, and beside it a report for each student")

@@ -84,13 +84,18 @@ def build(
 
 def classroom(folder: Path = FOLDER, url: str = "", *, root: Path = ROOT) -> Path:
     """Write a class's folder anew; its history, its images and what was added beside stay."""
-    if folder.exists() and any(folder.iterdir()):
-        title, there = README.read_text("utf-8").splitlines()[0], folder / "README.md"
-        if not there.is_file() or not there.read_text("utf-8").startswith(title):
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not there.is_dir():
+        raise ChapterError(f"{there} is a file; name a new folder in FOLDER=.")
+    if there == folder and any(folder.iterdir()):
+        title, page = README.read_bytes().splitlines()[0], folder / "README.md"
+        if not page.is_file() or not page.read_bytes().startswith(title):
             raise ChapterError(f"{folder} holds something else; name a new folder in FOLDER=.")
     with tempfile.TemporaryDirectory() as temporary:
         fresh = Path(temporary) / folder.name  # the outer one is for this user alone
         _write(fresh, url, root)
+        # First what the next command knows the folder by, if this one is interrupted.
+        replace_file(folder / "README.md", (fresh / "README.md").read_bytes())
         for part in ("chapters", "utils", "exercises", "models", "teaching"):
             shutil.rmtree(folder / part, ignore_errors=True)
         shutil.copytree(fresh, folder, dirs_exist_ok=True)
@@ -134,7 +139,9 @@ def commit(folder: Path) -> str:
 
 if __name__ == "__main__":
     where, url = [*sys.argv[1:], "", ""][:2]
-    place = classroom(Path(where).expanduser().resolve() if where else FOLDER, url)
+    if (home := os.path.expanduser(where)).startswith("~"):
+        raise ChapterError(f"{where}: nobody here has this home; name a new folder in FOLDER=.")
+    place = classroom(Path(home).resolve() if home else FOLDER, url)
     texts = {p.name: p.read_text("utf-8") for p in place.glob("chapters/*")}
     archive = build(texts if url else None, where=url)
     print(f"The class's repository: {place}\nIts chapters alone, to upload: {archive}")

@@ -135,10 +135,7 @@ def _wheels(folder: Path, lock: Path) -> None:
     words = "download --quiet --disable-pip-version-check --only-binary :all: --require-hashes"
     words = [*words.split(), "--requirement", lock, "--dest", fresh, "--find-links", folder]
     if run_python(["-m", "pip", *words], capture=False).returncode:
-        raise ChapterError(
-            "The packages could not be downloaded; pip's message stands above. "
-            "This step needs a network, once."
-        )
+        raise ChapterError("pip could not download all packages, for which it needs a network.")
     shutil.rmtree(folder)
     fresh.rename(folder)
 
