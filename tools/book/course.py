@@ -223,6 +223,7 @@ def run_cells(
         options |= {"kernel_name": "python3", "config": Config({"KernelManager": sockets})}
         client = NotebookClient(notebook, **options)
         client.create_kernel_manager().kernel_spec.argv[0] = sys.executable
+        client.comm_open_handlers.clear()  # answering a slider it can miss the kernel's own answer
         try:
             client.execute(cwd=str(cwd), env=dict(env), stdout=log, stderr=log)
         except RuntimeError:
