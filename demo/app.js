@@ -53,7 +53,11 @@ function listen() {
   for (const button of root.querySelectorAll('[data-sample]')) {
     button.addEventListener('click', () => use(() => take(button.querySelector('img'))));
   }
-  find('camera').addEventListener('click', () => use(() => photograph(find('dialog'))));
+  find('camera').addEventListener('click', async () => {
+    find('error').hidden = true;
+    const picture = await photograph(find('dialog')).catch(tell);
+    if (picture) use(() => picture);
+  });
   find('whole').addEventListener('change', () => {
     find('square').hidden = find('whole').checked;
     find('sliders').hidden = find('whole').checked;
@@ -83,10 +87,8 @@ function fromTransfer(event, transfer, otherwise) {
   event.preventDefault();
   const file = [...(transfer?.files ?? [])].find((each) => each.type.startsWith('image/')) ??
     transfer?.files?.[0];
-  use(async () => {
-    if (!file) throw new PlainError(otherwise);
-    return decode(file);
-  });
+  if (file) use(() => decode(file));
+  else tell(new PlainError(otherwise));
 }
 
 function warm() {
@@ -96,7 +98,7 @@ function warm() {
 /**
  * Take an image and answer.
  *
- * @param {() => Promise<import('./decode.js').Picture | null>} get null: the reader changed their mind
+ * @param {() => Promise<import('./decode.js').Picture> | import('./decode.js').Picture} get
  */
 async function use(get) {
   turn += 1;
@@ -104,7 +106,7 @@ async function use(get) {
   find('error').hidden = true;
   try {
     const picture = await get();
-    if (!picture || mine !== turn) return;
+    if (mine !== turn) return;
     say('Reading the image …');
     find('work').hidden = false;
     find('notes').replaceChildren(...picture.notes.map(note));
@@ -125,6 +127,7 @@ function note(words) {
 /** Answer again once the square has come to rest for a moment. */
 function soon() {
   turn += 1;
+  find('error').hidden = true;
   clearTimeout(waiting);
   waiting = setTimeout(answer, 40);
 }
@@ -202,17 +205,24 @@ function say(words) {
   find('status').textContent = words;
 }
 
+/** Say what went wrong and put the image away: it has no answer. */
 function fail(error) {
-  if (!(error instanceof PlainError)) console.error(error);
   find('work').hidden = true;
   say('');
+  tell(error);
+  root.dataset.state = 'failed';
+}
+
+/** Say what went wrong; an image that is there keeps its answer. */
+function tell(error) {
+  if (!(error instanceof PlainError)) console.error(error);
   const box = find('error');
   box.textContent =
     error instanceof PlainError
       ? error.message
       : 'Something went wrong with this image. Load the page again, or try another image.';
   box.hidden = false;
-  root.dataset.state = 'failed';
+  box.scrollIntoView({ block: 'nearest' }); // it stands above an answer
 }
 
 function bringIntoView() {

@@ -4,14 +4,24 @@
 
 import { PlainError, take } from './decode.js';
 
+let busy = false; // opening, or open
+
 /**
  * Open the camera in a dialog.
  *
  * @param {HTMLDialogElement} dialog holds a video and buttons with the values `take` and `close`
- * @returns {Promise<import('./decode.js').Picture | null>} null if the reader closed it
+ * @returns {Promise<import('./decode.js').Picture | null>} null if the reader closed it, or asked twice
  * @throws {PlainError} if there is no camera, or it may not be used
  */
 export async function photograph(dialog) {
+  if (busy) return null;
+  busy = true;
+  return filmed(dialog).finally(() => {
+    busy = false;
+  });
+}
+
+async function filmed(dialog) {
   const video = dialog.querySelector('video');
   const stream = await open();
   try {

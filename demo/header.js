@@ -53,8 +53,9 @@ export function readHeader(bytes) {
   if (text(bytes, 4, 4) === 'ftyp') {
     const brand = text(bytes, 8, 4);
     if (HEIC.has(brand)) return { ...found, kind: 'HEIC' };
-    if (brand === 'avif') return { ...found, kind: 'AVIF' };
-    if (brand === 'avis') return { ...found, kind: 'AVIF', animated: true };
+    if (brand === 'avif' || brand === 'avis') {
+      return avif(view, { ...found, kind: 'AVIF', animated: brand === 'avis' });
+    }
     return { ...found, kind: 'video' };
   }
   if (['II*\0', 'MM\0*'].includes(text(bytes, 0, 4))) return { ...found, kind: 'TIFF' };
@@ -115,6 +116,16 @@ function gif(bytes, view, found) {
     }
     while (at < bytes.length && bytes[at] !== 0) at += 1 + bytes[at]; // blocks of data
     at += 1;
+  }
+  return header;
+}
+
+/** A box `ispe` of 20 bytes tells the size of each picture in the file; the largest counts. */
+function avif(view, header) {
+  for (let at = 0; at + 20 <= view.byteLength; at += 1) {
+    if (view.getUint32(at + 4) !== 0x69737065 || view.getUint32(at) !== 20) continue;
+    const [width, height] = [view.getUint32(at + 12), view.getUint32(at + 16)];
+    if (width * height > header.width * header.height) Object.assign(header, { width, height });
   }
   return header;
 }

@@ -44,7 +44,8 @@ export async function askLarger(find, { network, given, ...asked }, wanted) {
     find('larger-box').dataset.state = state;
   };
   const details = find('details');
-  for (const old of details.querySelectorAll('.tryit-second')) old.remove();
+  const clear = () => details.querySelectorAll('.tryit-second').forEach((old) => old.remove());
+  clear();
   if (!wanted()) return say('off');
   if (given.refused) return say('refused', UNASKED);
   say('asked', loading ? 'Asking the larger network …' : 'Loading the larger network, once …');
@@ -54,6 +55,7 @@ export async function askLarger(find, { network, given, ...asked }, wanted) {
     if (!shares || !wanted()) return null;
     const [own] = ranked(manifest, given.probabilities);
     const classes = ranked(manifest, shares);
+    clear(); // switched off and on meanwhile, it was asked twice
     for (const entry of classes) {
       const value = element('span', '', percent(entry.share));
       const second = element('div', 'tryit-second', 'Larger network', value, track(entry));

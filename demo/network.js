@@ -27,8 +27,8 @@ const IMAGE = 28 * 28 * 3;
  */
 
 const UNFIT =
-  'The model does not fit its description: one of the two files is old or damaged. Load the page ' +
-  'again; if that does not help, build the book again.';
+  'The network could not be started: its runtime, model and description do not fit together, so one ' +
+  'of these files is old or damaged. Load the page again; if that does not help, build the book again.';
 
 let loading = null;
 let last = Promise.resolve(); // one batch at a time
@@ -89,7 +89,12 @@ async function load() {
 /** Check a model and start it; return what asks it. */
 export async function started(ort, model, facts) {
   await check(model, facts);
-  const session = await ort.InferenceSession.create(model, { executionProviders: ['wasm'] });
+  const session = await ort.InferenceSession.create(model, { executionProviders: ['wasm'] }).catch(
+    (error) => {
+      console.error(error);
+      throw new PlainError(UNFIT); // the runtime remembers it, so only loading the page again helps
+    },
+  );
   return runner(ort, session, facts);
 }
 

@@ -81,4 +81,5 @@ UNREADABLE = {
     "broken.png": (saved(Image.new("RGB", (50, 50), "red"))[:60], "broken"),
     "broken.jpg": (b"\xff\xd8\xff\xe0\0\x10JFIF\0" + bytes(40), "broken"),
     "huge.png": (huge_png(), "400 million"), "huge.jpg": (huge_jpeg(), "225 million"),
+    "huge.avif": (b"\0\0\0\x0cftypavif\0\0\0\x14ispe\0\0\0\0\0\0>\x80\0\0>\x80", "256 million"),
 }  # fmt: skip

@@ -62,10 +62,8 @@ def box(page) -> dict[str, float]:
 
 def seen(page) -> np.ndarray:
     """Return the 28 × 28 pixels that the page shows as the network's input."""
-    values = page.evaluate(
-        "[...document.getElementById('tryit-sees').getContext('2d')"
-        ".getImageData(0, 0, 28, 28).data]"
-    )
+    data = "(canvas) => [...canvas.getContext('2d').getImageData(0, 0, 28, 28).data]"
+    values = page.locator("#tryit-sees").evaluate(data)
     return np.array(values, np.uint8).reshape(28, 28, 4)[..., :3]
 
 
