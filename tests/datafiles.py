@@ -104,10 +104,9 @@ def make_kaggle(folder: Path, rows: int = ROWS) -> pd.DataFrame:
 def write_npz(folder: Path) -> None:
     """Write a file as MedMNIST has them."""
     labels = make_labels(make_metadata()).astype(np.uint8)[:, None]
-    images, cuts, arrays = make_images(ROWS, 28, 28), [7, 11], {}
-    for k, part in enumerate(("train", "val", "test")):
-        arrays[f"{part}_images"] = np.split(images, cuts)[k]
-        arrays[f"{part}_labels"] = np.split(labels, cuts)[k]
+    images, arrays = make_images(ROWS, 28, 28), {}
+    for part, rows in {"train": slice(7), "val": slice(7, 11), "test": slice(11, ROWS)}.items():
+        arrays |= {f"{part}_images": images[rows], f"{part}_labels": labels[rows]}
     np.savez_compressed(folder / NPZ, **arrays)
 
 

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -35,6 +35,7 @@ KNOWN = (
     (128, (b"DICM",), f"a DICOM file. {INSTEAD}"),
     (0, (b"<svg", b"<?xml"), f"a drawing made of lines (SVG), not a photograph. {INSTEAD}"),
     (0, (b"<!DOC", b"<html"), "a web page, not an image. Save the image itself."),
+    (0, (b"",), f"empty, broken, or not an image that can be read here. {INSTEAD}"),
 )
 
 
@@ -124,28 +125,32 @@ def open_image(image: object) -> tuple[Image.Image, list[str]]:
     """Return an image, given as `predict` takes it, upright, in RGB, on white, and notes on it."""
     try:
         if isinstance(image, np.ndarray):
-            image = _from_array(image)
+            form = image.dtype == np.uint8 and image.size and image.ndim in (2, 3)
+            if not form or image.shape[2:] not in ((), (3,), (4,)):
+                raise PredictError(
+                    f"the array is {image.dtype} of shape {image.shape}; a picture is uint8, 0 to "
+                    "255, of (height, width[, 3 or 4]). Give `array.round().astype('uint8')`; with "
+                    "values up to 1 or 65,535 put `(255 * array)`, `(array / 257)` for `array`."
+                )
+            image = Image.fromarray(image)
         if isinstance(image, Image.Image):
             return _rgb(image)
         if isinstance(image, str | Path):
             image = _content(image)
         if not isinstance(image, bytes | bytearray | memoryview):
             raise PredictError(f"{type(image).__name__} is no path, bytes, Pillow image or array.")
-        content = bytes(image)
-        if not content:
-            raise PredictError(f"The file is empty. {INSTEAD}")
-        with warnings.catch_warnings(action="ignore"):  # Pillow's limit is lower than ours
-            file = _InTime(content)
+        with warnings.catch_warnings(record=True, action="always") as told:
+            file = _InTime(content := bytes(image))
             file.end = time.monotonic() + PATIENCE
-            return _rgb(Image.open(file, formats=FORMATS))
+            picture = Image.open(file, formats=FORMATS)
+            picture.decodermaxblock = 8192  # bytes; after so many the time is looked at
+            return _rgb(picture, told)
     except PredictError:
         raise
     except UnidentifiedImageError:
         for start, beginnings, kind in KNOWN:
             if content[start:].lstrip()[:8].startswith(beginnings):
                 raise PredictError(f"This is {kind}") from None
-        problem = f"The file is not an image that can be read here, or it is broken. {INSTEAD}"
-        raise PredictError(problem) from None
     except Image.DecompressionBombError:  # far beyond, so Pillow does not even say the size
         raise PredictError(HUGE) from None
     except Exception as error:  # decoders of damaged files have many kinds
@@ -155,37 +160,20 @@ def open_image(image: object) -> tuple[Image.Image, list[str]]:
 
 
 def _content(name: str | Path) -> bytes:
-    if str(name).startswith(("http://", "https://")):
+    if str(name).startswith(("http:/", "https:/")):  # a path keeps one slash of two
         raise PredictError(f"{name} is a web address. Download the image and give its path.")
     try:
         path = Path(name).expanduser()
-        content = None if _unusable(path, MOST_BYTES) else path.read_bytes()
+        if _unusable(path, MOST_BYTES):
+            raise ValueError(f"it is no file of at most {MOST_BYTES // 10**6} MB")
+        return path.read_bytes()
     except (OSError, RuntimeError, ValueError) as error:  # no home folder; a NUL in the name
         why = getattr(error, "strerror", error)
-        cure = f"Give the path of an image file, seen from the folder {Path.cwd().name}/."
+        cure = f"Give the whole path of an image that you may read, or from {Path.cwd().name}/ on."
         raise PredictError(f"{name} cannot be read: {why}. {cure}") from error
-    if content is None:
-        raise PredictError(f"{name} is no file of at most {MOST_BYTES // 10**6} MB. {INSTEAD}")
-    return content
 
 
-def _from_array(values: np.ndarray) -> Image.Image:
-    if not values.size or values.ndim not in (2, 3) or values.shape[2:] not in ((), (3,), (4,)):
-        raise PredictError(
-            f"the array has the shape {values.shape}; one picture has (height, width[, 3 or 4])"
-        )
-    _refuse_huge(values.shape[1], values.shape[0], 1 if values.ndim == 2 else 4)
-    if values.dtype == np.uint16:  # row by row, as shares take four times the memory
-        values = np.stack([np.round(row / 257).astype(np.uint8) for row in values])
-    if values.dtype != np.uint8:
-        raise PredictError(
-            f"the array is of type {values.dtype}; pictures are arrays of uint8 with values from 0 "
-            "to 255. Shares of 1 become that with `(255 * array).round().astype('uint8')`."
-        )
-    return Image.fromarray(values)
-
-
-def _rgb(picture: Image.Image) -> tuple[Image.Image, list[str]]:
+def _rgb(picture: Image.Image, told: Iterable = ()) -> tuple[Image.Image, list[str]]:
     if picture.format not in (None, "MPO", *FORMATS):
         raise PredictError(f"An image of the format {picture.format} is not read here. {INSTEAD}")
     picture.seek(0)
@@ -193,21 +181,26 @@ def _rgb(picture: Image.Image) -> tuple[Image.Image, list[str]]:
     # Two decoders need more than the 4 bytes of a colour.
     decoders = {"WEBP": 5, "JPEG2000": 5 if picture.mode == "RGB" else 7}
     _refuse_huge(*picture.size, decoders.get(picture.format, 1 if light else 4))
+    tags = getattr(picture, "tag_v2", {258: (16,), 262: 1})  # what a TIFF says of itself
+    _refuse_huge(tags.get(322, 1), tags.get(323, 1), 4)  # a tile, which can be larger
     picture.load()
     several = "The file holds several pictures; the first one is used."
     notes = [several] if getattr(picture, "is_animated", False) else []
     try:
         picture = ImageOps.exif_transpose(picture)
+        for warned in (one.message for one in told if "Tiff" in one.filename):  # it reads EXIF
+            raise warned
     except Exception:  # the metadata are damaged, for which Pillow has many errors
         notes.append("What the file says of itself is damaged, so it may lie on its side.")
-    if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow keeps in 16 or 32
-        picture = picture.convert("I")
-        if min(picture.getextrema()) < 0 or max(picture.getextrema()) > 65535:
-            raise PredictError(f"The image has values beyond 16 bits. {INSTEAD}")
+    if picture.mode[0] in "IF":  # 16 bits of grey, which Pillow keeps in 16 or 32; or others
+        form = tags.get(258), tags.get(262), tags.get(339, (1,)), picture.mode[0]  # 0: black; sign
+        low, high = (picture := picture.convert("I")).getextrema()
+        if low < 0 or not 255 < high < 65536 or form != ((16,), 1, (1,), "I"):
+            what = f"Its values, {low} to {high}, are no greys of 16 bits (0 black, 65,535 white)."
+            raise PredictError(f"{what} Save it with 8 bits, as JPEG or PNG, and try again.")
         picture = picture.point(lambda value: value / 257 + 0.5).convert("L")
-        picture.info.pop("transparency", None)  # a value of 16 bits
-    elif picture.mode == "F":
-        raise PredictError(f"The image holds measured values, not grey levels. {INSTEAD}")
+        if picture.info.pop("transparency", None) is not None:  # a value of 16 bits
+            notes.append("What is transparent in the image is taken as the grey that it is.")
     if picture.mode == "CMYK":
         notes.append("The colours are made for printing (CMYK); converting them shifts them a bit.")
     if picture.has_transparency_data:

@@ -42,16 +42,7 @@ def opened(source):
     return np.asarray(picture), notes
 
 
-def test_the_same_picture_from_everywhere_and_turned_as_the_camera_was(tmp_path):
-    content, path = saved(IMAGE), tmp_path / "a.png"
-    path.write_bytes(content)
-    turned = [lying(IMAGE, orientation, "PNG") for orientation in (3, 6, 8)]
-    for source in (path, str(path), content, bytearray(content), IMAGE, PICTURE, *turned):
-        array, notes = opened(source)
-        assert np.array_equal(array, PICTURE) and notes == [], type(source)
-
-
-def test_preprocessing_is_that_of_the_training_images():
+def test_preprocessing_is_that_of_training_and_answers_are_averaged_and_calibrated():
     (model, asked), tall, middle = answerer(), PICTURE.transpose(1, 0, 2), {"square": True}
     for how, whole, part in (
         ({}, PICTURE, PICTURE), (middle, PICTURE, PICTURE[:, 7:52]), (middle, tall, tall[7:52])
@@ -60,9 +51,21 @@ def test_preprocessing_is_that_of_the_training_images():
         wanted = Image.fromarray(part).resize((28, 28), Image.Resampling.BOX)
         assert np.array_equal(answer.image, np.asarray(wanted))
     assert asked[0].dtype == np.float32 and asked[0].shape == (8, 28, 28, 3)
+    share = np.array([0.05, 0.05, 0.1, 0.05, 0.5, 0.05, 0.2])
+    model, asked = answerer(share, 2.0, temperature=0.5)  # just as strange as is allowed
+    answer = predict.predict(PICTURE, model=model)
+    assert np.allclose(list(answer.probabilities.values()), share**2 / (share**2).sum())
+    assert [c.dx for c, _ in answer.ranked][:2] == ["nv", "mel"] and not answer.refused
+    assert len({image.tobytes() for image in asked[0]}) == 8, "the orientations are not eight"
 
 
-def test_transparent_grey_print_and_sixteen_bits():
+def test_the_same_picture_from_everywhere_and_what_is_done_to_others_is_noted(tmp_path):
+    content, path = saved(IMAGE), tmp_path / "a.png"
+    path.write_bytes(content)
+    turned = [lying(IMAGE, orientation, "PNG") for orientation in (3, 6, 8)]
+    for source in (path, str(path), content, bytearray(content), IMAGE, PICTURE, *turned):
+        array, notes = opened(source)
+        assert np.array_equal(array, PICTURE) and notes == [], type(source)
     clear, half = (np.dstack([PICTURE, np.full((45, 60), a, np.uint8)]) for a in (0, 128))
     half[..., :3] = 0
     array, notes = opened(saved(Image.fromarray(clear)))
@@ -74,12 +77,11 @@ def test_transparent_grey_print_and_sixteen_bits():
     grey, notes = opened(saved(Image.fromarray(PICTURE[..., 0])))
     assert np.array_equal(grey, np.repeat(PICTURE[..., :1], 3, axis=2)) and notes == []
     deep = np.maximum(PICTURE[..., 0] * 257.0 - 120, 0).astype(np.uint16)  # rounded up again
-    for source in (deep, saved(Image.fromarray(deep)), saved(Image.fromarray(deep), "TIFF")):
+    clear = saved(Image.fromarray(deep), transparency=int(deep[0, 0]))
+    for source in (Image.fromarray(deep), clear, saved(Image.fromarray(deep), "TIFF")):
         assert np.array_equal(opened(source)[0], grey)
+    assert "as the grey that it is" in opened(clear)[1][0]
     assert "CMYK" in opened(saved(IMAGE.convert("CMYK"), "JPEG"))[1][0]
-
-
-def test_an_animation_and_a_tiny_picture_are_answered_with_a_note():
     frames = [Image.new("RGB", (40, 40), c) for c in ("red", "blue")]
     content = saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
     moved = Image.open(io.BytesIO(content))
@@ -89,17 +91,20 @@ def test_an_animation_and_a_tiny_picture_are_answered_with_a_note():
         assert array[0, 0].tolist() == [255, 0, 0] and "first" in notes[0]
     assert "smaller than the 28" in opened(np.zeros((60, 27, 3), np.uint8))[1][0]
     assert opened(np.zeros((28, 28, 3), np.uint8))[1] == []
+    lost = b"II*\0\x08\0\0\0\2\0\x0f\1\2\0c\0\0\0\0\x99\0\0\x12\1\3\0\1\0\0\0\6" + bytes(7)
+    assert "on its side" in opened(saved(IMAGE, "JPEG", exif=b"Exif\0\0" + lost))[1][0]
 
 
 REFUSED = {
     "no file": ("nothing/here.png", r"nothing/here\.png cannot be read: No such file"),
-    "web": ("https://example.org/a", "Download the image"), "no home": ("~nobody-here/a", "cannot"),
+    "web": ("https:/example.org/a", "Download the image"), "no home": ("~nobody-here/a", "cannot"),
     "endless": ("/dev/zero", "no file of at most"), "NUL": ("a\0b", "cannot be read: embedded"),
-    "floats": (PICTURE / 255, "float64.*uint8"), "a number": (7, "int is no path"),
+    "floats": (PICTURE / 255, r"float64.* `array\.round.*\(255"), "I": (IMAGE.convert("I"), "no"),
+    "deep": (np.uint16(PICTURE), "uint16.* / 257"), "a number": (7, "int is no path"),
     "many pictures": (np.zeros((2, 28, 28, 3), np.uint8), r"shape \(2, 28, 28, 3\)"),
-    "huge array": (np.broadcast_to(np.float32(0), (10_001, 10_000)), "100 million"),
+    "huge array": (np.broadcast_to(np.uint8(0), (10_001, 10_000)), "100 million"),
     "long": (np.zeros((100_001, 1), np.uint8), "side"), "La": (Image.new("La", (9, 9)), "La to"),
-    "F": (Image.new("F", (9, 9)), "measured values"), "0": (Image.new("L", (0, 0)), "no pixels"),
+    "F": (Image.new("F", (9, 9)), "no greys of 16"), "0": (Image.new("L", (0, 0)), "no pixels"),
     "EPS": (Image.open(io.BytesIO(saved(IMAGE, "EPS"))), "EPS is not read"),
     "cut": (Image.open(io.BytesIO(saved(IMAGE)[:-60])), "broken"),
 }  # fmt: skip
@@ -112,16 +117,7 @@ def test_what_cannot_be_read_is_told_in_plain_words(source, message):
     assert not re.search(r"cannot identify|<_io|Traceback", str(caught.value))
 
 
-def test_probabilities_are_averaged_and_calibrated():
-    share = np.array([0.05, 0.05, 0.1, 0.05, 0.5, 0.05, 0.2])
-    model, asked = answerer(share, 2.0, temperature=0.5)  # just as strange as is allowed
-    answer = predict.predict(PICTURE, model=model)
-    assert np.allclose(list(answer.probabilities.values()), share**2 / (share**2).sum())
-    assert [c.dx for c, _ in answer.ranked][:2] == ["nv", "mel"] and not answer.refused
-    assert len({image.tobytes() for image in asked[0]}) == 8, "the orientations are not eight"
-
-
-def test_the_answer_says_what_it_is_and_what_it_is_not():
+def test_the_answer_says_what_it_is_and_what_it_is_not_and_a_stranger_gets_no_diagnosis():
     answer = predict.predict(PICTURE[:9], model=answerer([0.1, 0.1, 0.1, 0.1, 0.4, 0.1, 0.1])[0])
     page, parts = answer._repr_html_(), ("nv", "1,234", "50%", "40% to 60%", "56 of them were mel")
     for text in (str(answer), repr(answer), page):
@@ -129,9 +125,6 @@ def test_the_answer_says_what_it_is_and_what_it_is_not():
     assert "plain <nv>" in str(answer) and "plain &lt;nv&gt;" in page and "plain <nv>" not in page
     assert all(f" 10.0%  {dx:5}  plain <{dx}>\n" in str(answer) for dx in DX if dx != "nv")
     assert "of them" not in str(predict.predict(PICTURE, model=answerer(np.eye(7)[6])[0]))
-
-
-def test_a_stranger_gets_no_diagnosis():
     answer = predict.predict(PICTURE, model=answerer(strangeness=2.5)[0])
     assert answer.refused
     for text in (str(answer), answer._repr_html_()):

@@ -1,6 +1,7 @@
 """Read ready-made arrays (Kaggle's CSV, npz files of MedMNIST), and pictures of one's own."""
 
 import hashlib
+import os
 import unicodedata
 import warnings
 from collections import Counter
@@ -112,8 +113,8 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
             if not (whole and 0 <= codes.min() <= codes.max() < 1000):
                 raise ValueError(f"labels are 0 to 999, an integer a picture, not {codes.dtype}")
             if pictures.ndim == 3:  # grey
-                pictures = np.repeat(pictures[..., None], 3, axis=3)
-            wanted = (len(codes), *pictures.shape[1:2] * 2, 3)
+                pictures = np.broadcast_to(pictures[..., None], (*pictures.shape, 3))
+            wanted = (len(codes), *(side or 28 for side in pictures.shape[1:2] * 2), 3)
             if pictures.shape != wanted or pictures.dtype != np.uint8:
                 found = f"{pictures.dtype} of shape {pictures.shape}"
                 raise ValueError(f"{found}, not uint8 of shape {wanted}, one for each label")
@@ -125,7 +126,7 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
 
 def read_own(path: Path, size: int, group_of: Callable[[Path], str] | None) -> LesionImages:
     """Read what `utils.data.dataset_from_folders` describes."""
-    if not (path.is_file() or (path.is_dir() and path.suffix.lower() != ".npz")):
+    if not (os.path.isfile(path) or (os.path.isdir(path) and path.suffix.lower() != ".npz")):
         raise DataError(f"{path} does not exist, or is no file, seen from {Path.cwd()}. {LAYOUT}")
     if path.suffix.lower() == ".npz":
         records.refuse_html(path)
@@ -137,12 +138,19 @@ def read_own(path: Path, size: int, group_of: Callable[[Path], str] | None) -> L
     if (kinds := table["label"].nunique()) < 2:
         raise DataError(f"{path} has pictures of {kinds} class(es). {LAYOUT}")
     if path.suffix.lower() != ".npz":
-        files = tqdm(table["file"], desc="Reading images", unit=" images", leave=False)
-        images = np.stack([_own_picture(path.parent / file, size) for file in files])
-        labels = np.unique(table["label"], return_inverse=True)[1].astype(np.int64)
+        images, notes = [], Counter()
+        for file in tqdm(table["file"], desc="Reading images", unit=" images", leave=False):
+            try:
+                picture, of_this = open_image(path.parent / file)
+            except PredictError as error:
+                raise DataError(_plain(f"{path.parent / file}: {error}")[-480:]) from error
+            images.append(np.asarray(picture.resize((size, size), Image.Resampling.BOX)))
+            notes.update(of_this)
+        for note, n in notes.items():
+            print(f"{n:,} file(s): {note}")
+        images, labels = np.stack(images), np.unique(table["label"], return_inverse=True)[1]
+        table["file"] = [f.encode(errors="backslashreplace").decode() for f in table["file"]]
     table = table.rename(columns=NAMES)
-    if "age" in table:  # a number in all records
-        table["age"] = pd.to_numeric(table["age"], errors="coerce")
     metadata = records.metadata_frame(dict(table))
     metadata = metadata.join(table.drop(columns=metadata.columns, errors="ignore"))
     key = records.digest("own", metadata.to_csv(index=False), hashlib.sha256(images).hexdigest())
@@ -151,7 +159,7 @@ def read_own(path: Path, size: int, group_of: Callable[[Path], str] | None) -> L
 
 def _plain(name: str) -> str:
     """Return a name as it can be printed and compared, whatever the disk's or keyboard's form."""
-    return unicodedata.normalize("NFC", name.strip().encode(errors="replace").decode())
+    return unicodedata.normalize("NFC", name.strip().encode(errors="backslashreplace").decode())
 
 
 def _own_table(path: Path, group_of: Callable[[Path], str] | None) -> pd.DataFrame:
@@ -163,31 +171,30 @@ def _own_table(path: Path, group_of: Callable[[Path], str] | None) -> pd.DataFra
         names = [file.relative_to(path.parent).as_posix() for file in files]
         classes = [name.split("/")[1] if name.count("/") > 1 else "" for name in names]
         table = pd.DataFrame({"file": names, "label": classes}, dtype=object)
-        unused = Counter(file.suffix.lower() for file in path.rglob("[!.]*") if file.is_file())
-        if unused := unused - Counter(file.suffix.lower() for file in files):
-            kinds = ", ".join(f"{n:,} {_plain(e)[:20] or '?'}" for e, n in unused.most_common(5))
-            print(f"Not used: {unused.total():,} file(s), hidden, deep or of other kinds: {kinds}")
+        unused = {file for file in path.rglob("[!.]*") if not file.is_dir()}.difference(files)
+        if kinds := Counter(sorted(file.suffix.lower() for file in unused)).most_common(5):
+            told = ", ".join(f"{n:,} {_plain(kind)[:20] or '?'}" for kind, n in kinds)
+            print(f"Not used: {len(unused):,} file(s), hidden, deep or of other kinds: {told}")
     if group_of is not None and "group" not in table:
         table["group"] = [str(group_of(path.parent / file)) for file in table["file"]]
     for name in {"label", "group"}.intersection(table):
         table[name] = table[name].map(_plain)
     for name, taken in NAMES.items():
-        if taken in table:
-            raise DataError(f"{path}: the column {taken} is called {name} here. Rename it.")
-    wrong = {f"{name} is empty": table[name] == "" for name in NAMES if name in table}
-    if "group" in table:
-        wrong["group is empty"] = table["group"].str.lower().isin(records.NO_ID)
+        for other in {taken, name.title(), name.upper()}.intersection(table):
+            raise DataError(f"{path}: the column {other} is called {name} here. Rename it.")
+    none = {"file": [""], "label": [""], "group": records.NO_ID}
+    wrong = {f"{n} is empty": table[n].str.lower().isin(none[n]) for n in none if n in table}
+    if "age" in table:  # a number in all records
+        told = ~table["age"].str.lower().isin([*records.NO_ID, "unknown"])
+        table["age"] = pd.to_numeric(table["age"].where(told), errors="coerce")
+        wrong["age is no number like 45.5, nor empty"] = told & table["age"].isna()
     part = "it is in a part of a split, no class: give the folder inside"
     wrong[part] = pd.Series(table["label"].str.lower().isin(PARTS).all(), table.index)
-    for what, rows in (wrong | {"it is there twice": table["file"].duplicated()}).items():
+    there = table["file"].map(lambda file: os.path.realpath(path.parent / file))
+    wrong["it is there twice (in another spelling, or by a link)"] = there.duplicated()
+    wrong["there is no file that may be read, seen from the table"] = ~there.map(os.path.exists)
+    for what, rows in wrong.items():
         for file in table["file"][rows][:1]:
-            what = f"{_plain(file)[:99]}: {what} ({rows.sum():,} such rows)"
+            what = f"{_plain(file)[-99:]}: {what} ({rows.sum():,} such rows)"
             raise DataError(f"{path}, {what}. {LAYOUT}")
     return table
-
-
-def _own_picture(file: Path, size: int) -> np.ndarray:
-    try:
-        return np.asarray(open_image(file)[0].resize((size, size), Image.Resampling.BOX))
-    except PredictError as error:
-        raise DataError(f"{str(file)[:200]}: {str(error)[-280:]}") from error
