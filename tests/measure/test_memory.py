@@ -63,9 +63,8 @@ def test_streaming_runs_small(monkeypatch):
     monkeypatch.setattr("utils.data.load_ham10000", {32: made_up}.__getitem__)
 
     def apart(task, **settings):
-        return (memory.write if task == "memory.write" else partial(harness.apart, task))(
-            **settings
-        )
+        run = memory.write if task == "memory.write" else partial(harness.apart, task)
+        return run(**settings)
 
     found = memory.streamed(sizes=[32], apart=apart)
     (size,) = found["sizes"]
@@ -81,10 +80,8 @@ def test_streaming_needs_batches_that_are_the_same():
 
 def test_stored_measurement_is_bounded_and_complete():
     stored = harness.stored("streaming")
-    assert stored["data"] == {
-        "source": "HAM10000 from copies of the official zips, 200 × 150 pixels",
-        "images": 10_015,
-    }
+    source = "HAM10000 from copies of the official zips, 200 × 150 pixels"
+    assert stored["data"] == {"source": source, "images": 10_015}
     assert [size["size"] for size in stored["sizes"]] == [64, 128, 224]
     base = stored["nothing"]["peak_mb"]
     for size in stored["sizes"]:

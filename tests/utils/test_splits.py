@@ -44,10 +44,8 @@ PINNED = {lesion_split: "66f1e3db6cec5031", image_split: "eedab5fa85796a7f", les
 def test_seed_decides_and_row_order_does_not(divide):
     dataset = small_dataset(lesions_per_class=22)
     other_order = chosen(dataset, np.random.default_rng(1).permutation(len(dataset.labels)))
-    first, again, other = (
-        np.ravel(divide(one, **seed))
-        for one, seed in ((dataset, {}), (other_order, {"seed": 0}), (dataset, {"seed": 1}))
-    )
+    draws = ((dataset, {}), (other_order, {"seed": 0}), (dataset, {"seed": 1}))
+    first, again, other = (np.ravel(divide(one, **seed)) for one, seed in draws)
     names, same, others = ([s.fingerprint for s in one] for one in (first, again, other))
     assert names == same != others and len(set(names)) == len(names)
     assert PINNED[divide] in ("", names[0]) and [s.seed for s in (first[0], other[0])] == [0, 1]
@@ -104,9 +102,7 @@ def test_what_is_impossible_is_refused(divide, message):
 def test_known_duplicates_become_one_lesion_and_the_table_stays_as_it_is():
     assert len(DUPLICATE_PAIRS) == 18
     (a, b), (alone, _) = DUPLICATE_PAIRS[:2]
-    metadata = pd.DataFrame(
-        {"image_id": [a, b, "ISIC_1", alone], "lesion_id": ["H9", "H2", "H9", "H3"]}
-    )
-    before = metadata.copy(deep=True)
+    rows = {"image_id": [a, b, "ISIC_1", alone], "lesion_id": ["H9", "H2", "H9", "H3"]}
+    metadata = pd.DataFrame(rows)
     assert lesion_groups(metadata).tolist() == ["H2", "H2", "H2", "H3"]
-    pd.testing.assert_frame_equal(metadata, before)
+    pd.testing.assert_frame_equal(metadata, pd.DataFrame(rows))
