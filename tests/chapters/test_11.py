@@ -146,13 +146,6 @@ def test_share_inside_of_a_flat_map_is_the_area():
     assert np.isnan(chapter.share_inside(-flat, mask)).all()
 
 
-def test_colour_of_the_rim_and_brightness_of_the_corners():
-    images = np.stack([lesion()[0], lesion(dark_corners=True)[0]])
-    assert chapter.rim_colour(images[:1]).tolist() == [[200, 200, 200]]
-    bright, dark = chapter.corner_brightness(images)
-    assert bright == pytest.approx(1, abs=0.02) and dark < 0.5
-
-
 @pytest.fixture(scope="module")
 def images():
     """Thirty small lesions: skin with a gradient, a darker spot of another colour, fine grain."""
@@ -196,7 +189,10 @@ def test_drawn_on_the_photograph_it_would_look_the_same(images, name):
         assert np.quantile(difference, 0.99) <= 8
 
 
-def test_drawn_corners_are_dark_and_the_middle_stays(images):
+def test_corners_are_dark_where_they_are_and_where_they_are_drawn_and_the_middle_stays(images):
+    both = np.stack([lesion()[0], lesion(dark_corners=True)[0]])
+    bright, dark = chapter.corner_brightness(both)
+    assert bright == pytest.approx(1, abs=0.02) and dark < 0.5
     drawn = chapter.add_artefact(images, "dark corners")
     assert (chapter.corner_brightness(drawn) < 0.5).all()
     assert np.array_equal(images[:, 12:16, 12:16], drawn[:, 12:16, 12:16])
@@ -204,5 +200,6 @@ def test_drawn_corners_are_dark_and_the_middle_stays(images):
 
 
 def test_skin_gets_the_colour_that_is_wanted(images):
+    assert chapter.rim_colour(lesion()[0][None]).tolist() == [[200, 200, 200]]
     skin = chapter.rim_colour(chapter.with_skin(images, np.array([150, 130, 140])))
     assert skin == pytest.approx(np.broadcast_to([150, 130, 140], skin.shape), abs=3)
