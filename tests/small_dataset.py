@@ -7,6 +7,8 @@ import pandas as pd
 
 from utils.classes import DX
 from utils.data import LesionImages
+from utils.splits import lesion_groups
+from utils.weights import Judged
 
 
 def small_dataset(
@@ -23,6 +25,14 @@ def small_dataset(
     noise = rng.integers(0, 25, size=(len(rows), 28, 28, 3))
     images = (labels[:, None, None, None] * 30 + noise).astype(np.uint8)
     return LesionImages(images, labels.astype(np.int64), metadata, source, f"noise-{seed}")
+
+
+def judged(dataset: LesionImages, rows: np.ndarray) -> Judged:
+    """Return made-up answers to these rows; those averaged over views are in reverse order."""
+    answers = np.random.default_rng(0).dirichlet(np.ones(7), size=len(rows)).astype(np.float32)
+    names = dataset.metadata["image_id"].to_numpy(dtype=str), lesion_groups(dataset.metadata)
+    ids, lesions = (one[rows].astype(str) for one in names)
+    return Judged(ids, lesions, dataset.labels[rows], answers, answers[::-1])
 
 
 def chosen(dataset: LesionImages, rows: np.ndarray) -> LesionImages:

@@ -20,7 +20,6 @@ from utils.training import BEST, Rows
 distributed = pytest.importorskip("distributed")
 A1 = definitions("A1")
 
-
 TWO_DEVICES = """
 import keras, numpy as np
 from tools.book.course import definitions

@@ -18,6 +18,7 @@ CHAPTERS = {int(file.stem[-2:]): importlib.import_module(file.stem) for file in 
 CHECKS = {n: importlib.import_module(f"exercises.chapter_{n:02}") for n in CHAPTERS}
 EXERCISES = [(n, k) for n, chapter in CHAPTERS.items() for k in chapter.RIGHT]
 ESSAYS = {(n, k) for n, k in EXERCISES if n and k == max(CHAPTERS[n].RIGHT)}
+OTHERWISE = [(n, case) for n in CHAPTERS for case in CHAPTERS[n].OTHERWISE]
 NONSENSE = ["what?", "2, 94", "70 %", "", object(), np.ones((2, 3, 4)), np.ones((2, 2))]
 NONSENSE += [np.zeros(3), {"a": 1}, {"melanoma": "four"}, ["a", "b"], [True, False], [], True]
 NONSENSE += [np.nan, len, np, {"a": np}, "many", {}, ([1, 2], [3, 4]), np.array([True, False])]
@@ -61,9 +62,7 @@ def test_mistakes_are_explained(chapter, exercise, case):
     assert_explained(ask(chapter, exercise, answer), answer, part)
 
 
-@pytest.mark.parametrize(
-    ("chapter", "case"), [(n, case) for n in CHAPTERS for case in CHAPTERS[n].OTHERWISE]
-)
+@pytest.mark.parametrize(("chapter", "case"), OTHERWISE)
 def test_what_is_expected_follows_from_what_is_given(chapter, case):
     exercise, other, answer, passed, part = case
     feedback = ask(chapter, exercise, answer, **other)

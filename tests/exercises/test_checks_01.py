@@ -7,10 +7,8 @@ from utils.classes import DX
 # 39 images of 25 lesions; of the cancers, melanomas have the most images per lesion.
 LESIONS = [("akiec", 1)] * 2 + [("bcc", 2), ("bcc", 1)] + [("mel", 4)] * 2 + [("nv", 1)] * 10
 LESIONS += [("nv", 3)] * 2 + [("bkl", 2)] * 3 + [("bkl", 1)] + [("df", 1)] + [("vasc", 1)] * 2
-METADATA = pd.DataFrame(
-    [(f"HAM_{n}", dx) for n, (dx, images) in enumerate(LESIONS) for _ in range(images)],
-    columns=["lesion_id", "dx"],
-)
+ROWS = [(f"HAM_{n}", dx) for n, (dx, images) in enumerate(LESIONS) for _ in range(images)]
+METADATA = pd.DataFrame(ROWS, columns=["lesion_id", "dx"])
 OF_IMAGES, OF_LESIONS = 13 / 39, 6 / 25
 IMAGE = np.arange(2352).reshape(28, 28, 3)
 ids = METADATA.groupby("dx")["lesion_id"].nunique()

@@ -14,9 +14,8 @@ def layer(*kernel: int, height: int = 0) -> SimpleNamespace:
     return SimpleNamespace(input=SimpleNamespace(shape=(None, height, height, 3)), **weights)
 
 
-MODEL = SimpleNamespace(
-    layers=[layer(3, 3, 3, 16, height=28), layer(), layer(3, 3, 16, 32, height=14), layer(256, 7)]
-)
+LAYERS = [layer(3, 3, 3, 16, height=28), layer(), layer(3, 3, 16, 32, height=14), layer(256, 7)]
+MODEL = SimpleNamespace(layers=LAYERS)
 # The same count one by one: for each kernel and channel 25 weights, and a bias for each kernel.
 COUNT = sum(1 + sum(25 for _ in range(16)) for _ in range(32))
 HEIGHT = len([start for start in range(14) if start + 5 <= 14])

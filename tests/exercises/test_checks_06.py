@@ -34,7 +34,6 @@ HITS = PEOPLE * COMMON * CALLED[IS].mean()
 FALSE = PEOPLE * (1 - COMMON) * CALLED[~IS].mean()
 HERE = IS[CALLED].mean()
 
-
 AUC = np.mean([a > b for a in P[IS, MEL] for b in P[~IS, MEL]])
 GIVEN = {"counts": COUNTS, "common": COMMON, "truth": TRUTH, "probabilities": P}
 RIGHT = {
@@ -48,7 +47,6 @@ RIGHT = {
         f"It is {100 * SENT / COUNTS[:, NV].sum():.1f} % melanomas. To miss one is worse than a "
         "needless visit, and nobody has tested it on the patients of the practice, so they stay."],
 }  # fmt: skip
-
 
 OF_CLASS = np.diag(COUNTS) / COUNTS.sum(axis=1)
 DIAGONAL = np.isin(np.arange(7), CANCERS)

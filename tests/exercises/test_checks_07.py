@@ -28,9 +28,8 @@ KEPT = pd.DataFrame({"bar": MENDED, "is": IS}).query("0.1 <= bar < 0.3").mean()
 def benefit(risk, bars=MENDED, weight=None):
     """The net benefit, image by image."""
     weight = risk / (1 - risk) if weight is None else weight
-    return sum(
-        1 if own else -weight for own, bar in zip(IS, bars, strict=True) if bar >= risk
-    ) / len(IS)
+    gains = [1 if own else -weight for own, bar in zip(IS, bars, strict=True) if bar >= risk]
+    return sum(gains) / len(IS)
 
 
 ALL = IS.mean() - (~IS).mean() / 4
@@ -50,7 +49,6 @@ RIGHT = {
         "people. To wait may let it spread, to cut leaves a mark; she should decide together with "
         "her doctor, and have the lesion examined under the microscope."],
 }  # fmt: skip
-
 MISTAKES = {
     1: [(alarm(0.95, judged=(CHECKED, CHECKED_P)), "validation part; report"),
         (alarm(0.95, fitted=(TRUTH, P)), "chosen on the test part"), (alarm(0.9), "for 90%"),

@@ -15,19 +15,16 @@ def judged(seed, *, prefix, hit):
     lesions = np.repeat([f"L{k}" for k in range(60)], 2)
     labels = np.repeat(np.arange(60) % 7, 2)
     labels[80:110] = 4  # the lesions never met are mostly nevi
-    answers = np.where(rng.random(120) < np.where(np.arange(120) < 80, hit, 0.5), labels, 3)
+    right = rng.random(120) < np.where(np.arange(120) < 80, hit, 0.5)
+    answers = np.eye(7)[np.where(right, labels, 3)]
     ids = np.array([f"{prefix}{k}" for k in range(120)])
-    return SimpleNamespace(
-        image_ids=ids, lesions=lesions, labels=labels, probabilities=np.eye(7)[answers]
-    )
+    return SimpleNamespace(image_ids=ids, lesions=lesions, labels=labels, probabilities=answers)
 
 
 OWN, OTHER = judged(0, prefix="a", hit=0.6), judged(1, prefix="b", hit=0.9)
 OTHER.image_ids[60:100] = OWN.image_ids[60:100]  # trained on by neither split
-RUN = SimpleNamespace(
-    parts={"test": OWN, "other test": OTHER},
-    certificate=SimpleNamespace(train_lesions=[f"L{k}" for k in range(40)]),
-)
+CERTIFICATE = SimpleNamespace(train_lesions=[f"L{k}" for k in range(40)])
+RUN = SimpleNamespace(parts={"test": OWN, "other test": OTHER}, certificate=CERTIFICATE)
 
 
 def scores(part, judged=OTHER):

@@ -18,17 +18,13 @@ def cosine(a, b):
 
 COSINE = of_nearest(cosine)
 OTHERS = (lambda a, b: -cosine(a, b)), np.dot, (lambda a, b: -sum((a - b) ** 2))
-SHARE, LEAST, DOT, DISTANCE = (
-    sum(classes[OURS] == 6) / sum(OURS) for classes in (COSINE, *map(of_nearest, OTHERS))
-)
-
+CALLED = (COSINE, *map(of_nearest, OTHERS))
+SHARE, LEAST, DOT, DISTANCE = (sum(classes[OURS] == 6) / sum(OURS) for classes in CALLED)
 
 SMALL, TUNED = (np.eye(7)[TRUTH] + RNG.gamma(1, size, (140, 7)) for size in (0.9, 0.6))
 SMALL, TUNED = (p / p.sum(axis=1, keepdims=True) for p in (SMALL, TUNED))
-AUCS = [
-    roc_auc_score(TRUTH, p, multi_class="ovr")
-    for p in (0.1 * k * TUNED + (1 - 0.1 * k) * SMALL for k in range(11))
-]
+MIXED = [0.1 * k * TUNED + (1 - 0.1 * k) * SMALL for k in range(11)]
+AUCS = [roc_auc_score(TRUTH, p, multi_class="ovr") for p in MIXED]
 BEST = int(np.argmax(AUCS))
 STEPS = "Use smaller steps for the body than for the head, after a warm-up. "
 CHOICE = "Choose the epoch by a validation part and open the test once. "

@@ -9,9 +9,8 @@ RINGS = SCORES >= THRESHOLD
 
 
 def rung(among):
-    return float(np.average(RINGS, weights=among & MELANOMA)), float(
-        RINGS[among & ~MELANOMA].mean()
-    )
+    own, others = among & MELANOMA, among & ~MELANOMA
+    return float(np.average(RINGS, weights=own)), float(RINGS[others].mean())
 
 
 def promised(among):

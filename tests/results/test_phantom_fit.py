@@ -40,10 +40,8 @@ def test_records_and_description_follow_the_parameters(tmp_path):
     assert phantom.fingerprint(path=tmp_path / "phantom.npz") != phantom.fingerprint()
     rows = phantom.sample(path=tmp_path / "phantom.npz")[2]
     assert len(table.splitlines()) == len(rows) + 1
-    new, stored = (
-        json.loads((folder / "croissant-phantom.json").read_text(encoding="utf-8"))["distribution"]
-        for folder in (tmp_path, tool.DATA)
-    )
+    paths = [folder / "croissant-phantom.json" for folder in (tmp_path, tool.DATA)]
+    new, stored = (json.loads(p.read_text(encoding="utf-8"))["distribution"] for p in paths)
     for file, old in zip(new, stored, strict=True):
         content = (tmp_path / file["name"]).read_bytes()
         assert file["sha256"] == hashlib.sha256(content).hexdigest() != old["sha256"]

@@ -4,15 +4,15 @@ import dataclasses
 
 import numpy as np
 import pytest
-from small_dataset import small_dataset
+from small_dataset import judged, small_dataset
 
 from tools.results import studies
 from utils import models, weights
 from utils.augment import predict_averaged
 from utils.data import load_ham10000
-from utils.splits import lesion_groups, lesion_split
+from utils.splits import lesion_split
 from utils.training import BEST
-from utils.weights import Judged, load_weights, make_certificate, read_run
+from utils.weights import load_weights, make_certificate, read_run
 
 
 def test_a_study_says_when_it_is_out_of_date(tmp_path):
@@ -20,12 +20,9 @@ def test_a_study_says_when_it_is_out_of_date(tmp_path):
     split, recipe = lesion_split(dataset), {"network": "original_cnn", "keep": "last"}
     study = studies.Study("run", dataset, recipe, split, {"test": split.test})
     assert study.stale(folder=tmp_path) == "missing or damaged"
-    rows, answers = split.test, np.zeros((len(split.test), 7), np.float32)
-    names = [dataset.metadata["image_id"].to_numpy(dtype=str), lesion_groups(dataset.metadata)]
-    part = Judged(*(x[rows].astype(str) for x in names), dataset.labels[rows], answers, answers)
     made_from = {"name": "run", "recipe": recipe, "dataset": dataset, "split": split, "seed": 0}
     certificate = make_certificate(**made_from, history={"loss": [1]}, seconds=1)
-    studies.write_run(certificate, {"test": part}, folder=tmp_path)
+    studies.write_run(certificate, {"test": judged(dataset, split.test)}, folder=tmp_path)
     assert study.stale(folder=tmp_path) == ""
     for changes, why in (
         ({"recipe": {}}, "recipe"), ({"seed": 1}, "recipe"),
@@ -60,9 +57,8 @@ def test_scaled_input_is_the_original_network_behind_one_layer():
 
 
 def test_the_network_by_chance_has_nothing_of_imagenet():
-    large, chance = (
-        models.BUILDERS[name]() for name in (f"efficientnet_lite0_{studies.PIXELS}", studies.CHANCE)
-    )
+    names = (f"efficientnet_lite0_{studies.PIXELS}", studies.CHANCE)
+    large, chance = (models.BUILDERS[name]() for name in names)
     assert large.count_params() == chance.count_params() and chance.layers[-1].units == 7
     stems = [network.get_layer("stem").get_weights()[0].ravel() for network in (large, chance)]
     assert abs(np.corrcoef(*stems)[0, 1]) < 0.2

@@ -49,10 +49,8 @@ def test_fit_recovers_a_known_temperature(sharpened):
     labels, probabilities = (sums < rng.random((20_000, 1))).sum(1), softmax(logits / sharpened, 1)
     best = calibration.fit_temperature(labels, probabilities)
     assert best == pytest.approx(1 / sharpened, rel=0.03)
-    losses = [
-        log_loss(labels, calibration.apply_temperature(probabilities, factor * best))
-        for factor in (0.9, 1, 1.1)
-    ]
+    near = (calibration.apply_temperature(probabilities, k * best) for k in (0.9, 1, 1.1))
+    losses = [log_loss(labels, changed) for changed in near]
     assert min(losses) == losses[1]
 
 

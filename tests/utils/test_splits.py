@@ -13,14 +13,23 @@ def parts(split):
     return split.train, split.validation, split.test
 
 
-def test_every_image_is_in_exactly_one_part_and_no_lesion_crosses():
+def test_every_image_is_in_one_part_and_judged_by_one_fold_and_no_lesion_crosses():
     dataset = small_dataset(lesions_per_class=40)
     dataset.metadata.loc[:35, "image_id"] = np.ravel(DUPLICATE_PAIRS)
-    split = lesion_split(dataset)
-    assert sorted(np.concatenate(parts(split))) == list(range(len(dataset.labels)))
+    folds, every = lesion_folds(dataset, folds=5, seed=2), list(range(len(dataset.labels)))
     groups = lesion_groups(dataset.metadata)
-    train, validation, test = (set(groups[part]) for part in parts(split))
-    assert not (train & validation or train & test or validation & test)
+    for split in (lesion_split(dataset), *folds):
+        assert sorted(np.concatenate(parts(split))) == every
+        train, validation, test = (set(groups[part]) for part in parts(split))
+        assert not (train & validation or train & test or validation & test)
+    assert sorted(np.concatenate([fold.test for fold in folds])) == every
+    for fold in folds:
+        assert len(fold.validation) == 0
+        assert np.all(np.bincount(dataset.labels[fold.test], minlength=7) > 0)
+    few = small_dataset(lesions_per_class=5)
+    assert [len(lesion_folds(few, **number)) for number in ({"folds": 2}, {})] == [2, 5]
+    with pytest.raises(AssertionError, match="lesions in two parts"):
+        splits.split_of_parts(dataset, np.arange(len(every)) % 3, 0, groups)
 
 
 def test_shares_are_right_in_every_class():
@@ -44,31 +53,13 @@ PINNED = {lesion_split: "66f1e3db6cec5031", image_split: "eedab5fa85796a7f", les
 def test_seed_decides_and_row_order_does_not(divide):
     dataset = small_dataset(lesions_per_class=22)
     other_order = chosen(dataset, np.random.default_rng(1).permutation(len(dataset.labels)))
-    first, again, other = (
-        np.ravel(divide(one, **seed))
-        for one, seed in ((dataset, {}), (other_order, {"seed": 0}), (dataset, {"seed": 1}))
-    )
+    draws = ((dataset, {}), (other_order, {"seed": 0}), (dataset, {"seed": 1}))
+    first, again, other = (np.ravel(divide(one, **seed)) for one, seed in draws)
     names, same, others = ([s.fingerprint for s in one] for one in (first, again, other))
     assert names == same != others and len(set(names)) == len(names)
     assert PINNED[divide] in ("", names[0]) and [s.seed for s in (first[0], other[0])] == [0, 1]
     ids, other_ids = dataset.metadata["image_id"], other_order.metadata["image_id"]
     assert set(ids[first[0].test]) == set(other_ids[again[0].test])
-
-
-def test_folds_judge_every_image_once_and_keep_lesions_together():
-    dataset = small_dataset(lesions_per_class=30)
-    dataset.metadata.loc[:35, "image_id"] = np.ravel(DUPLICATE_PAIRS)
-    folds, every = lesion_folds(dataset, folds=5, seed=2), list(range(len(dataset.labels)))
-    groups = lesion_groups(dataset.metadata)
-    assert sorted(np.concatenate([fold.test for fold in folds])) == every
-    for fold in folds:
-        assert len(fold.validation) == 0 and sorted([*fold.train, *fold.test]) == every
-        assert not set(groups[fold.train]) & set(groups[fold.test])
-        assert np.all(np.bincount(dataset.labels[fold.test], minlength=7) > 0)
-    few = small_dataset(lesions_per_class=5)
-    assert [len(lesion_folds(few, **number)) for number in ({"folds": 2}, {})] == [2, 5]
-    with pytest.raises(AssertionError, match="lesions in two parts"):
-        splits.split_of_parts(dataset, np.arange(len(every)) % 3, 0, groups)
 
 
 def test_image_split_cuts_images_and_lets_lesions_cross():
@@ -104,9 +95,7 @@ def test_what_is_impossible_is_refused(divide, message):
 def test_known_duplicates_become_one_lesion_and_the_table_stays_as_it_is():
     assert len(DUPLICATE_PAIRS) == 18
     (a, b), (alone, _) = DUPLICATE_PAIRS[:2]
-    metadata = pd.DataFrame(
-        {"image_id": [a, b, "ISIC_1", alone], "lesion_id": ["H9", "H2", "H9", "H3"]}
-    )
-    before = metadata.copy(deep=True)
+    rows = {"image_id": [a, b, "ISIC_1", alone], "lesion_id": ["H9", "H2", "H9", "H3"]}
+    metadata = pd.DataFrame(rows)
     assert lesion_groups(metadata).tolist() == ["H2", "H2", "H2", "H3"]
-    pd.testing.assert_frame_equal(metadata, before)
+    pd.testing.assert_frame_equal(metadata, pd.DataFrame(rows))

@@ -176,10 +176,9 @@ def test_the_epoch_with_the_best_validation_value_is_kept(dataset, train, capsys
 def test_kept_weights_are_the_running_mean_with_prior_and_seed_decides(dataset, train, tmp_path):
     """Trained without a validation part: the last weights, their mean, and that for the prior."""
     fold = lesion_folds(dataset, folds=3)[0]
-    (last, _), (mean, certificate), (best, _) = (
-        train(fold, average=average, prior=prior)
-        for average, prior in ((0.0, False), (0.9, False), (0.9, True))
-    )
+    kinds = ((0.0, False), (0.9, False), (0.9, True))
+    runs = [train(fold, average=average, prior=prior) for average, prior in kinds]
+    (last, _), (mean, certificate), (best, _) = runs
     assert certificate.validation_lesions == [] and certificate.best_epoch == 2
     assert certificate.seed == 1
     assert sorted(p.name for p in tmp_path.iterdir()) == ["tiny.json", "tiny.weights.h5"]

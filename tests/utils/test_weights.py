@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
-from small_dataset import small_dataset
+from small_dataset import judged, small_dataset
 
 from tools.results.studies import write_run
 from utils import models, weights
@@ -121,17 +121,6 @@ def test_published_weights_fit_their_certificate_and_their_lesions():
         born = weights.read_certificate(name)
         assert not set(born.train_lesions) & set(born.validation_lesions)
         weights.network_of(name, born, folder=MODELS)
-
-
-def judged(dataset, rows):
-    probabilities = np.random.default_rng(0).dirichlet(np.ones(7), size=len(rows))
-    return Judged(
-        dataset.metadata["image_id"].to_numpy(dtype=str)[rows],
-        lesion_groups(dataset.metadata)[rows].astype(str),
-        dataset.labels[rows],
-        probabilities.astype(np.float32),
-        probabilities[::-1].astype(np.float32),
-    )
 
 
 @pytest.fixture
