@@ -140,6 +140,8 @@ def test_draws_do_not_depend_on_the_size_of_blocks_but_on_the_seed(monkeypatch):
     pieces = metrics.bootstrap(*given).draws
     assert len(pieces) == 2000 and np.allclose(whole, pieces[:70], atol=1e-12)
     assert not np.allclose(whole, other)
+    monkeypatch.setattr(metrics, "BLOCK", 1)  # less than one resample's weights
+    assert drawn_weights(*given[::2], resamples=3).shape == (len(given[0]), 3)
 
 
 def test_undefined_resamples_are_left_out_or_make_the_interval_undefined():

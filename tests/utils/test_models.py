@@ -9,6 +9,7 @@ import pytest
 from utils import models
 from utils.augment import symmetry
 from utils.models import Augment, efficientnet_lite0, original_cnn, small_resnet
+from utils.training import BEST
 
 IMAGES = np.random.default_rng(0).integers(0, 256, size=(6, 28, 28, 3), dtype=np.uint8)
 
@@ -105,7 +106,9 @@ def test_light_and_colour_leave_shapes_and_stay_in_range():
 
 
 def test_the_seed_and_the_config_make_the_layer_which_rests_outside_training():
-    np.testing.assert_array_equal(Augment(seed=0)(IMAGES), IMAGES.astype(np.float32))
+    plain = Augment(seed=0)
+    np.testing.assert_array_equal(plain(IMAGES), IMAGES.astype(np.float32))
+    assert all(getattr(plain, k) == getattr(BEST, k) for k in ("symmetries", "shift", "zoom"))
     options = {"shift": 1, "zoom": 0.1, "colour": 0.5, "symmetries": False}
     layer, other = Augment(**options, seed=7), Augment(**options, seed=8)
     again = Augment.from_config(layer.get_config())

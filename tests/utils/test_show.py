@@ -52,7 +52,7 @@ def test_table_writes_numbers_for_people():
 ])  # fmt: skip
 def test_figures_say_what_they_show_and_each_image_has_its_own_title(source, words):
     dataset, colours = small_dataset(source=source), list(classes.COLOURS.values())
-    figure = plots.lesion_grid(dataset.images[:3], ["a", "b", "c"], columns=2, colours=colours)
+    figure = plots.lesion_grid(dataset.images[:3], ["a", "b", "c"], columns=5, colours=colours)
     plots.label_source(figure, dataset, part="3 images")
     assert [text.get_text() for text in figure.texts] == [f"{words}, 3 images"]
     assert sum(bool(axis.images) for axis in figure.axes) == 3

@@ -82,6 +82,8 @@ def test_balanced_accuracy_is_scikit_learns_over_several_batches():
     assert float(metric.result()) == pytest.approx(expected, abs=1e-6)
     metric.reset_state()
     assert float(metric.result()) == 0
+    metric.update_state(np.array([2, 2]), np.eye(7)[[2, 3]])
+    assert float(metric.result()) == 0.5
 
 
 @pytest.mark.parametrize("build", [models.original_cnn, models.small_resnet])
