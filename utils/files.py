@@ -196,7 +196,7 @@ def _rgb(picture: Image.Image, told: Iterable = ()) -> tuple[Image.Image, list[s
         form = tags.get(258), tags.get(262), tags.get(339, (1,)), picture.mode[0]  # 0: black; sign
         low, high = (picture := picture.convert("I")).getextrema()
         if low < 0 or not 255 < high < 65536 or form != ((16,), 1, (1,), "I"):
-            what = f"Its values, {low} to {high}, are no greys of 16 bits (0 black, 65,535 white)."
+            what = f"Its values, {low} to {high}, are no greys as read here: 16 bits, 0 for black."
             raise PredictError(f"{what} Save it with 8 bits, as JPEG or PNG, and try again.")
         picture = picture.point(lambda value: value / 257 + 0.5).convert("L")
         if picture.info.pop("transparency", None) is not None:  # a value of 16 bits

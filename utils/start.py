@@ -60,7 +60,7 @@ def leave_settings_aside() -> None:
             f"Settings: KERAS_BACKEND, {backend!r}, is left aside: Keras has no such backend here."
         )
     drawn = os.environ.get("MPLBACKEND", "")
-    shows = "^$|inline|nbagg" + "|widget|ipympl" * bool(find_spec("ipympl"))
+    shows = "^$|inline|(?<!ipympl.backend_)nbagg" + "|widget|ipympl" * bool(find_spec("ipympl"))
     if "ipykernel" in sys.modules and not re.search(shows, drawn):
         os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
         print(f"Settings: MPLBACKEND, {drawn!r}, is left aside: it shows no figures here.")

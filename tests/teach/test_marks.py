@@ -159,6 +159,7 @@ def test_loops_without_end_are_stopped(tmp_path, course):
     ("doe.zip/homework/03_x.ipynb", "doe", "03"), ("doe_LATE_1_2_x.zip/mine/03.ipynb", "doe", None),
     ("doe_1_2_x.zip/03_splitting.ipynb", "doe", "03"), ("all.zip/Roe/A1_late.ipynb", "Roe", "A1"),
     ("all.zip/doe_1_2_x.zip/Roe_9_assignsubmission_file_/03.ipynb", "doe", None),
+    ("Bio_2024_10_05.zip/Roe_12_assignsubmission_file_/03_x.ipynb", "Roe_12", "03"),
 ])  # fmt: skip
 def test_names_say_who_and_which_chapter(file, student, number):
     files = ["all.zip/Doe.zip/1.ipynb", "all.zip/Roe/A1_late.ipynb", "doe.zip/homework/03_x.ipynb"]

@@ -513,7 +513,7 @@ CASES = [
     ("zips", MORE, f"{METADATA}|15 rows where 14 were expected"),
     *(("zips", change(METADATA, b), METADATA) for b in (b"\xff\xfe\0\1", b'image_id,dx\n"a,b\nc')),
     *(("csv", change(METADATA, edit), comes) for edit, comes in (
-        (gzip.compress, SAME), (lambda b: b"PK" + b, "zip under another name"),
+        (gzip.compress, SAME), (lambda b: b"PK\3\4" + b, "zip under another name"),
         (lambda b: b + b" \t\n\xc2\xa0\n", SAME))),
     *(("csv", change(name, b"<html>"), f"{name}|a web page") for name in (METADATA, KAGGLE_CSV)),
     *(("csv", cell(KAGGLE_CSV, 8, "pixel1234", value), "line 10, column pixel1234|0 to 255")

@@ -104,7 +104,7 @@ REFUSED = {
     "many pictures": (np.zeros((2, 28, 28, 3), np.uint8), r"shape \(2, 28, 28, 3\)"),
     "huge array": (np.broadcast_to(np.uint8(0), (10_001, 10_000)), "100 million"),
     "long": (np.zeros((100_001, 1), np.uint8), "side"), "La": (Image.new("La", (9, 9)), "La to"),
-    "F": (Image.new("F", (9, 9)), "no greys of 16"), "0": (Image.new("L", (0, 0)), "no pixels"),
+    "F": (Image.new("F", (9, 9)), "no greys as read"), "0": (Image.new("L", (0, 0)), "no pixels"),
     "EPS": (Image.open(io.BytesIO(saved(IMAGE, "EPS"))), "EPS is not read"),
     "cut": (Image.open(io.BytesIO(saved(IMAGE)[:-60])), "broken"),
 }  # fmt: skip

@@ -252,7 +252,7 @@ def student_of(file: str, files: Collection[str] = ()) -> str:
 
     A zip is a class's where, of all `files`, notebooks stand in several folders or zips in it.
     """
-    canvas = r"([^/_]+)_(?:LATE_)?\d+_\d+_"
+    canvas = r"((?!\d+_)[^/_]+)_(?:LATE_)?(?!(?:19|20)\d\d_\d\d?_)\d+_\d+_"  # no date
     if found := re.search(rf"([^/]+_\d+)_assignsubmission|{canvas}", file):
         return found[1] or found[2]
     first, *rest = file.split("/")

@@ -23,12 +23,11 @@ EXTERNAL_IDS = ROOT / "data" / "external_ids.csv"
 _LISTED = "1ccef85fb45449d6b6cbab0c63f78964"  # the digest of the ids there
 DRIVE = Path("/content/drive/MyDrive/ham10000")  # on Colab, if the reader made and mounted it
 RAW_DIR = DRIVE if DRIVE.is_dir() else ROOT / "data" / "raw"
-# A classroom can share one cache folder; once it is filled it may be read-only.
 CACHE_DIR = ROOT / os.path.expanduser(named_source("HAM10000_CACHE") or "data/cache")
 _CACHE_FORM = "3"  # change it with the readers or the cache's form: old files are left alone
 _VARIABLE = "the environment variable HAM10000_DIR"
-# Small files that hold no images; the last are what a download leaves that was broken off.
-_OTHER = r"(?i)(?!.*hmnist).*(\.(csv|tab|tsv|txt|md|pdf|docx|html|json|py|ini|db)|\Wtmp\w{8})"
+_OTHER = r"csv|tab|tsv|txt|md|pdf|docx|xlsx|rtf|html|url|json|ya?ml|md5|bib|ipynb|py|ini|db"
+_OTHER = rf"(?i)(?!.*hmnist).*(\.({_OTHER})|[/\\](readme|license|ham10000_metadata[.\w]*))"
 _JPEGS, _CSV = [photographs.find_zips, photographs.find_jpegs], [tables.find_csv]
 
 
@@ -116,8 +115,7 @@ def _told(dataset: LesionImages) -> LesionImages:
 
 def _choose(size: int, source: str | Path, rows: int) -> Source:
     """Return the source that is asked for, or with "auto" the best there is."""
-    if source in ("dataverse", "kaggle"):
-        finders = _JPEGS if source == "dataverse" else _CSV
+    if finders := {"dataverse": _JPEGS[:1], "kaggle": _CSV}.get(source):
         with contextlib.suppress(IncompleteError):
             if records.find_table(RAW_DIR) and (there := find(RAW_DIR, size, rows, finders)):
                 return there

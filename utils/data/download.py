@@ -84,7 +84,7 @@ def fetch(file: dict, folder: Path, group: dict) -> Path:
             # In a classroom thirty kernels start over one folder in the same minute: one of them
             # downloads, the others wait for what it brings.
             with FileLock(folder / ".download.lock"):
-                for broken_off in folder.glob("tmp????????"):  # as pooch names what it writes
+                for broken_off in filter(Path.is_file, folder.glob(f"tmp{'[a-z0-9_]' * 8}")):
                     broken_off.unlink()
                 if not target.exists():
                     if address == group["page"]:

@@ -48,8 +48,9 @@ class Photographs(ExitStack):
     def __init__(self, folder: Path, places: dict[str, _Place] | None = None) -> None:
         super().__init__()
         self.folder = folder
-        zips = () if places else filter(zipfile.is_zipfile, zips_in(folder))  # the whole ones
-        self.places = places or _by_id(in_folders(folder)) | _by_id(in_zips(zips))
+        found = places or _by_id(in_zips(filter(zipfile.is_zipfile, zips_in(folder))))
+        loose = {} if places or len(found) >= IMAGES else _by_id(in_folders(folder))
+        self.places = loose | found
         if not self.places:
             what = f"neither {' nor '.join(ZIPS)} nor any JPEG"
             raise DataError(f"The folder {folder} holds {what}: see data/README.md.")

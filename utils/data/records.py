@@ -27,6 +27,7 @@ REQUIRED = ("image_id", "lesion_id", "dx", "dx_type", "age", "sex", "localizatio
 COLUMNS = (*REQUIRED, "dataset")  # Kaggle's copy of the metadata lacks the last
 NO_ID = ["", *"nan #n/a n/a na <na> nat none null unknown missing - ? .".split()]  # for none
 PUBLISHED = "21e9574571c4804943df1fac14707420"  # the digest of all ids and diagnoses
+HIDDEN = re.compile(r"[._$]|(lost\+found|System Volume Information|tmp[a-z0-9_]{8})$")
 PHANTOM = "the phantom (synthetic lesions, no patient's image)"
 ELSEWHERE = "the phantom with other cameras (synthetic lesions, imagined cameras and clinics)"
 AGAIN = "Download it again (see data/README.md)."
@@ -150,8 +151,8 @@ def files(folder: Path, deepest: int = 3) -> list[Path]:
     found = []
     for here, inner, names in os.walk(folder, onerror=refuse, followlinks=True):
         deep = len(Path(here).relative_to(folder).parts) >= deepest
-        inner[:] = [] if deep else sorted(name for name in inner if name[0] not in "._")
-        found += [Path(here, name) for name in sorted(names) if name[0] not in "._"]
+        inner[:] = [] if deep else sorted(name for name in inner if not HIDDEN.match(name))
+        found += [Path(here, name) for name in sorted(names) if not HIDDEN.match(name)]
     return sorted(filter(os.path.isfile, found), key=lambda path: len(path.parts))
 
 
@@ -176,10 +177,10 @@ def opened(path: Path | zipfile.Path, cure=AGAIN, most=12 * 10**7) -> Iterator[B
     with readable(f"{path} is not a readable table", cure):
         refuse_html(path)
         with path.open("rb") as raw:
-            start, _ = raw.read(2), raw.seek(0)
-            if start == b"PK":
-                raise DataError(f"{path} is a zip under another name. Give it the ending .zip.")
-            file = gzip.GzipFile(fileobj=raw) if start == b"\x1f\x8b" else raw
+            start, _ = raw.read(4), raw.seek(0)
+            if start == b"PK\3\4":
+                raise DataError(f"{path} is a zip under another name. Use what it holds, unpacked.")
+            file = gzip.GzipFile(fileobj=raw) if start[:2] == b"\x1f\x8b" else raw
             while block := file.read(50_000):  # the largest table, Kaggle's, has 10**8 in all
                 if file.tell() > most or (block[49_999:] and not re.search(rb"[\r\n]", block)):
                     raise ValueError(f"it has more than {most:,} bytes, or 50,000 in one line")

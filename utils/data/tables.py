@@ -145,7 +145,7 @@ def read_own(path: Path, size: int, group_of: Callable[[Path], str] | None) -> L
             except PredictError as error:
                 raise DataError(_plain(f"{path.parent / file}: {error}")[-480:]) from error
             images.append(np.asarray(picture.resize((size, size), Image.Resampling.BOX)))
-            notes.update(of_this)
+            notes.update(note for note in of_this if "28 ×" not in note)  # of the published network
         for note, n in notes.items():
             print(f"{n:,} file(s): {note}")
         images, labels = np.stack(images), np.unique(table["label"], return_inverse=True)[1]
@@ -185,13 +185,13 @@ def _own_table(path: Path, group_of: Callable[[Path], str] | None) -> pd.DataFra
     none = {"file": [""], "label": [""], "group": records.NO_ID}
     wrong = {f"{n} is empty": table[n].str.lower().isin(none[n]) for n in none if n in table}
     if "age" in table:  # a number in all records
-        told = ~table["age"].str.lower().isin([*records.NO_ID, "unknown"])
+        told = ~table["age"].str.lower().isin(records.NO_ID)
         table["age"] = pd.to_numeric(table["age"].where(told), errors="coerce")
         wrong["age is no number like 45.5, nor empty"] = told & table["age"].isna()
     part = "it is in a part of a split, no class: give the folder inside"
     wrong[part] = pd.Series(table["label"].str.lower().isin(PARTS).all(), table.index)
     there = table["file"].map(lambda file: os.path.realpath(path.parent / file))
-    wrong["it is there twice (in another spelling, or by a link)"] = there.duplicated()
+    wrong["it is there twice, perhaps in another spelling or by a link"] = there.duplicated()
     wrong["there is no file that may be read, seen from the table"] = ~there.map(os.path.exists)
     for what, rows in wrong.items():
         for file in table["file"][rows][:1]:

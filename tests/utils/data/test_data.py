@@ -162,8 +162,8 @@ def test_auto_does_not_pass_over_a_variable_to_nowhere(tmp_path, official, monke
 
 
 def test_auto_ends_at_the_phantom_and_prints_the_manual_route(capsys):
-    for harmless in ("notes.pdf", "tmp1a2b3c4d", ".DS_Store"):
-        (data.RAW_DIR / harmless).touch()
+    for harmless in ("LICENSE", "HAM10000_metadata", "tmp1a2b3_4d", ".DS_Store"):
+        (data.RAW_DIR / harmless).write_bytes(bytes(2 * 10**6 * ("tmp" in harmless)))
     with pytest.warns(UserWarning, match="no network in this test. By hand"):
         dataset = load_ham10000()
     (line,) = capsys.readouterr().out.splitlines()
@@ -182,7 +182,7 @@ def test_a_source_that_is_not_there_is_fetched(monkeypatch, source, form):
     assert load(source).source == NAMES[form]
 
 
-@pytest.mark.parametrize("source, form", [("kaggle", "csv"), ("dataverse", "jpegs in two folders")])
+@pytest.mark.parametrize("source, form", [("kaggle", "csv"), ("dataverse", "zips")])
 def test_a_source_that_is_there_in_another_form_is_not_fetched(source, form):
     datafiles.make(data.RAW_DIR, form)
     assert load(source).source == NAMES[form]
