@@ -155,7 +155,7 @@ def _folder(path: str | Path, asked_by: str) -> Path:
 
 
 def data_folder() -> Path:
-    """Return the folder where images are looked for first: what HAM10000_DIR names, `RAW_DIR`."""
+    """Return the folder where images are looked for first: that of HAM10000_DIR, else `RAW_DIR`."""
     return _folder(named, _VARIABLE) if (named := named_source()) else RAW_DIR
 
 

@@ -67,7 +67,7 @@ def sample(seed: int = 0, *, path: Path = PARAMETERS) -> Drawn:
     """Draw a whole synthetic data set: as many images and lesions per class as HAM10000 has.
 
     The same seed gives the same images on the same computer; images of a lesion are neighbours.
-    Returns images, uint8 (10015, 28, 28, 3), labels, int64 (10015,), and metadata.
+    Returns images, uint8 (10015, 28, 28, 3), labels, int64 (10015,), metadata of `LesionImages`.
     """
     model = load(path)
     rng = np.random.default_rng(seed)

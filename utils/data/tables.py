@@ -114,7 +114,7 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
                 raise ValueError(f"labels are 0 to 999, an integer a picture, not {codes.dtype}")
             if pictures.ndim == 3:  # grey
                 pictures = np.broadcast_to(pictures[..., None], (*pictures.shape, 3))
-            wanted = (len(codes), *(side or 28 for side in pictures.shape[1:2] * 2), 3)
+            wanted = (len(codes), *(n or 28 for n in pictures.shape[1:2] * 2), 3)  # not 0
             if pictures.shape != wanted or pictures.dtype != np.uint8:
                 found = f"{pictures.dtype} of shape {pictures.shape}"
                 raise ValueError(f"{found}, not uint8 of shape {wanted}, one for each label")
