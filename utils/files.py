@@ -8,7 +8,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -44,9 +44,9 @@ def replace_file(path: Path, content: str | bytes | Callable[[BinaryIO], object]
 
     Whoever reads, also in another process, sees the old file or the new one: it gets its name last.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
             if callable(content):
                 content(file)
@@ -57,7 +57,8 @@ def replace_file(path: Path, content: str | bytes | Callable[[BinaryIO], object]
         error.add_note(f"Not written: {path}. Make room on the disk, or make its folder writable.")
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def named_source(variable: str = "HAM10000_DIR") -> str:

@@ -213,8 +213,7 @@ class Augment(keras.layers.Layer):
         contrast = 1 + self._normal(images, (1, 1, 1), 0.10)
         brightness = 1 + self._normal(images, (1, 1, 1), 0.10)
         balance = 1 + self._normal(images, (1, 1, 3), 0.08)
-        light = brightness * balance
-        return ops.clip(((images - grey) * contrast + grey) * light, 0, 255)
+        return ops.clip(((images - grey) * contrast + grey) * (brightness * balance), 0, 255)
 
     def _uniform(self, images, shape, low=0.0, high=1.0):
         shape = (ops.shape(images)[0], *shape)

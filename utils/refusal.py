@@ -60,8 +60,7 @@ def answer_averaged(model: keras.Model, images: np.ndarray) -> tuple[np.ndarray,
 
     The model is from `with_strangeness`; the images (n, 28, 28, 3) have values 0 to 255.
     """
-    probabilities, strangeness = averaged(partial(ask, model), images)
-    return probabilities, strangeness
+    return tuple(averaged(partial(ask, model), images))
 
 
 def ask(model: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -27,8 +27,7 @@ def table(rows: Iterable[Sequence], columns: Sequence[str], *, title: str = "") 
     shown = PrettyTable(list(columns), title=title or None, **as_html)
     shown.add_rows([[_cell(value) for value in row] for row in rows])
     for k, column in enumerate(columns):
-        text = any(isinstance(row[k], str) for row in rows)
-        shown.align[column] = "l" if text else "r"
+        shown.align[column] = "l" if any(isinstance(row[k], str) for row in rows) else "r"
     return shown
 
 

@@ -102,7 +102,6 @@ def lesion_split(
         if _VALIDATION not in parts:
             parts[-2] = _VALIDATION
         part_of.update(zip(drawn.index, parts.tolist(), strict=True))
-
     return split_of_parts(dataset, np.array([part_of[group] for group in groups]), seed, groups)
 
 

@@ -56,9 +56,7 @@ def leave_settings_aside() -> None:
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     if backend != "tensorflow" and not (backend in ("torch", "jax") and find_spec(backend)):
         os.environ["KERAS_BACKEND"] = "tensorflow"
-        print(
-            f"Settings: KERAS_BACKEND, {backend!r}, is left aside: Keras has no such backend here."
-        )
+        print(f"Settings: KERAS_BACKEND, {backend!r}, is left aside: it cannot be had here.")
     drawn = os.environ.get("MPLBACKEND", "")
     shows = "^$|inline|(?<!ipympl.backend_)nbagg" + "|widget|ipympl" * bool(find_spec("ipympl"))
     if "ipykernel" in sys.modules and not re.search(shows, drawn):

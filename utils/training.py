@@ -15,6 +15,7 @@ from keras import ops
 
 from utils.classes import CLASSES
 from utils.data import LesionImages
+from utils.files import replace_file
 from utils.models import BUILDERS, Augment
 from utils.splits import Split
 from utils.weights import RUNS, BirthCertificate, make_certificate, save_weights
@@ -169,9 +170,8 @@ class Rows(keras.utils.PyDataset):
         self.rows = rows
         if recipe.rebalance == "oversample":
             self.rows = oversampled_indices(dataset.labels, rows, seed=seed)
-        drawn = dataset.labels[self.rows]
         chances = self.chances if recipe.rebalance == "draw" else None
-        shares = np.bincount(drawn, chances, minlength=len(CLASSES))
+        shares = np.bincount(dataset.labels[self.rows], chances, minlength=len(CLASSES))
         self.shares = shares / shares.sum()
         self.on_epoch_end()
 
@@ -272,6 +272,8 @@ def train(
     """
     if recipe.keep == "best" and not len(split.validation):
         raise ValueError('keep="best" chooses by the validation part, and this split has none')
+    replace_file(probe := folder / f".{name}.probe", "")  # an error comes now, not hours later
+    probe.unlink()
     keras.utils.set_random_seed(seed)
     network = BUILDERS[recipe.network]()
     rows = Rows(dataset, split.train, recipe, seed=seed)

@@ -7,6 +7,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata as packages
 from pathlib import Path
@@ -244,8 +245,12 @@ def load_weights(
 def network_of(name: str, certificate: BirthCertificate, *, folder: Path) -> keras.Model:
     """Build the network that a certificate names, with its weights, for no judging of images."""
     path = certified_file(name, "weights.h5", certificate, folder=folder)
-    model = BUILDERS[certificate.recipe["network"]]()
-    model.load_weights(path)
+    try:
+        model = BUILDERS[certificate.recipe["network"]]()
+        model.load_weights(path)
+    except (KeyError, OSError, ValueError) as error:  # trained when the networks were others
+        what = f"{path.name} fits no network of this edition of the course"
+        raise CertificateError(f"{what} ({str(error)[:200]}). Train it again.") from error
     return model
 
 
@@ -317,8 +322,6 @@ def versions() -> dict[str, str]:
     backend = keras.backend.backend()
     numbers = {"python": platform.python_version(), "keras": keras.__version__, "backend": backend}
     for package in (backend, f"{backend}-cpu", "numpy"):  # tensorflow-cpu is TensorFlow as well
-        try:
+        with suppress(packages.PackageNotFoundError):
             numbers.setdefault(package.removesuffix("-cpu"), packages.version(package))
-        except packages.PackageNotFoundError:
-            continue
     return numbers

@@ -280,10 +280,12 @@ def test_a_disk_that_refuses_ends_a_command_in_a_sentence(capsys, tmp_path):
     assert "ValueError: another" in capsys.readouterr().err
     assert sys.excepthook is course.end
     (tmp_path / "x").mkdir()  # where a file shall stand
-    with pytest.raises(OSError) as caught:
-        replace_file(tmp_path / "x", "text")
-    assert "Make room on the disk" in caught.value.__notes__[0]
-    assert os.listdir(tmp_path) == ["x"]
+    (tmp_path / "y").touch()  # where a folder shall stand
+    for path in (tmp_path / "x", tmp_path / "y" / "z" / "x"):
+        with pytest.raises(OSError) as caught:
+            replace_file(path, "text")
+        assert "Make room on the disk" in caught.value.__notes__[0]
+    assert sorted(os.listdir(tmp_path)) == ["x", "y"]
 
 
 def test_without_git_or_a_clone_it_says_so_and_what_git_says(monkeypatch, tmp_path):

@@ -161,7 +161,8 @@ def test_intervals_print_as_in_the_text():
 
 BAD = {
     "one entry per image": {"lesions": lambda lesions, labels: lesions[:-1]},
-    r"shape \(168, 7\); got": {"probabilities": lambda answers, labels: answers[:, :6]},
+    r"shape \(168, 7\), no NaN; got": {"probabilities": lambda answers, labels: answers[:, :6]},
+    "no NaN": {"probabilities": lambda answers, _: np.where(answers == answers.max(), np.nan, 0)},
     "shares must be numbers above 0, one per class": {"shares": lambda _, labels: SHARES[:6]},
     "shares must be numbers above 0": {"shares": lambda _, labels: np.arange(7)},
     "got .* nan": {"shares": lambda _, labels: np.where(SHARES > 0.5, np.nan, 1)},

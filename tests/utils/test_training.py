@@ -193,6 +193,9 @@ def test_kept_weights_are_the_running_mean_with_prior_and_seed_decides(dataset, 
     np.testing.assert_allclose(moved - bias, prior, atol=1e-4)
     with pytest.raises(ValueError, match="this split has none"):
         train(fold, keep="best")
+    (tmp_path / ".tiny.probe").mkdir()  # as if nothing could be written there
+    with pytest.raises(OSError, match="probe"):
+        train(fold)
 
 
 def test_fine_tuning_takes_smaller_steps_in_the_body_than_in_the_head():

@@ -82,6 +82,9 @@ def test_weights_alone_are_saved_and_predict_as_before(saved, dataset, split):
     assert large.stat().st_size > 10 * model.count_params()
     born = dataclasses.replace(born, weights_sha256=hash_file(large))
     images = dataset.images[split.test]
+    other = dataclasses.replace(born, recipe={"network": "small_resnet"})  # as if it had changed
+    with pytest.raises(CertificateError, match="large.weights.h5 fits no network of this edition"):
+        weights.network_of("large", other, folder=folder)
     for network in (loaded, weights.network_of("large", born, folder=folder)):
         again, expected = (one.predict(images, verbose=0) for one in (network, model))
         np.testing.assert_allclose(again, expected, atol=1e-6)
