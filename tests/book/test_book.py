@@ -1,10 +1,12 @@
 """The book builds without a warning, and a warning would be an error."""
 
+import gzip
 import re
 import shutil
 import threading
+from pathlib import Path
 from types import SimpleNamespace
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from filelock import FileLock
@@ -93,14 +95,48 @@ def test_every_link_within_the_book_leads_somewhere(book):
     assert to_terms > 50
 
 
+MOVED = """window.moved = 0; new PerformanceObserver((list) => list.getEntries().forEach(
+  (one) => (moved += one.value))).observe({type: 'layout-shift', buffered: true})"""
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious_on_any_page(book, browser, serious, tmp_path, theme):
+def test_every_page_is_light_stands_still_and_axe_finds_nothing(
+    book, browser, serious, tmp_path, theme
+):
     lighten(shutil.copytree(book, tmp_path, dirs_exist_ok=True))
-    page, bad = browser.new_page(), []
+    page, bad, came = browser.new_page(), [], []
+    page.add_init_script(MOVED)
+    page.on("requestfinished", lambda request: came.append(unquote(urlsplit(request.url).path)))
     for file in [*tmp_path.glob("*[!x].html"), *tmp_path.glob("[!_]*/*.html")]:  # no index
+        came.clear()
         page.goto(file.as_uri())
+        # A server packs what it sends, 1.5 MB at most; formulas, not here, take 0.4 of them.
+        size = sum(len(gzip.compress(Path(name).read_bytes())) for name in came)
+        moved, most = page.evaluate("moved"), 1.0e6 if file.stem == "intro" else 1.1e6
+        if not 10_000 < size < most or moved > 0.1:
+            bad.append(f"{file.name}: {size:,} bytes, moved by {moved:.2f}")
         bad += [f"{file.name}, {one}" for one in serious(page, theme)]
     assert not bad, "\n".join(bad)
+
+
+def test_by_keyboard_alone_folds_open_and_every_answer_of_the_quiz_is_reached(book, browser):
+    page = browser.new_page()
+    page.route("http*://**", lambda route: route.abort())
+    page.goto((book / "chapters/01_data_overview.html").as_uri())
+    for fold in page.locator(".bd-article summary").all():
+        if fold.is_visible() and fold.evaluate("(one) => !one.parentElement.open"):
+            fold.focus()
+            page.keyboard.press("Enter")
+            assert fold.evaluate("(one) => one.parentElement.open"), fold.inner_text()
+    page.evaluate("""window.left = new Set([...document.querySelectorAll('.bd-article :is(' +
+      'a[href], button, input, summary, [tabindex="0"])')].filter(
+      (one) => one.checkVisibility({visibilityProperty: true})));
+      document.addEventListener('focusin', (event) => left.delete(event.target))""")
+    assert page.evaluate("[...left].filter((one) => one.closest('.skin-quiz')).length") > 10
+    page.locator("a").first.focus()
+    for _ in range(page.evaluate("left.size") + 100):
+        page.keyboard.press("Tab")
+    assert page.evaluate("[...left].map((one) => one.outerHTML)") == []
 
 
 def test_tables_and_printed_lines_stay_within_a_phone_and_what_scrolls_shows_it(book, browser):
