@@ -137,9 +137,9 @@ def published(folder):
 def shown(folder):
     quiz.FOLDER, out = folder, []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("IPython.display.display", lambda output, raw: out.append(output))
+        patch.setattr("IPython.display.display", lambda output, raw: raw and out.append(output))
         quiz.show_quiz("04")
-    return out
+    return out[0]
 
 
 def drawn(folder, load=phantom.load):
@@ -514,6 +514,7 @@ CASES = [
     *(("zips", change(METADATA, b), METADATA) for b in (b"\xff\xfe\0\1", b'image_id,dx\n"a,b\nc')),
     *(("csv", change(METADATA, edit), comes) for edit, comes in (
         (gzip.compress, SAME), (lambda b: b"PK\3\4" + b, "zip under another name"),
+        (bytes.rstrip, SAME),
         (lambda b: b + b" \t\n\xc2\xa0\n", SAME))),
     *(("csv", change(name, b"<html>"), f"{name}|a web page") for name in (METADATA, KAGGLE_CSV)),
     *(("csv", cell(KAGGLE_CSV, 8, "pixel1234", value), "line 10, column pixel1234|0 to 255")
@@ -533,6 +534,7 @@ CASES = [
     *(("csv", table(KAGGLE_CSV, lambda t: t, **form), comes) for form, comes in (
         ({"index": True}, SAME), ({"sep": ";"}, "of its 2,353"), ({"header": False}, "of its"))),
     ("csv", change(KAGGLE_CSV, lambda b: b[:-3000]), "line 15, column pixel"),
+    ("csv", change(KAGGLE_CSV, lambda b: b.replace(b",", b", ")), SAME),
     ("csv", change(KAGGLE_CSV, lambda b: b.replace(b"\n", b",1\n").replace(b"l,1\n", b"l\n")),
      "not a readable table"),
     ("csv", change(KAGGLE_CSV, lambda b: b[:-1] + b",1\n"), "not a readable table|line 15"),

@@ -72,6 +72,7 @@ def test_shift_moves_a_point_by_no_more_than_it_says():
     dot = np.zeros((64, 28, 28, 3), dtype=np.uint8)
     dot[:, 14, 10] = 255
     np.testing.assert_allclose(changed(np.full_like(dot, 200), shift=9), 200, rtol=1e-5)  # no rim
+    np.testing.assert_allclose(changed(IMAGES, shift=1e-3), IMAGES, atol=1)  # up to the last row
     moved = changed(dot, shift=2, seed=0)[..., 0]
     np.testing.assert_allclose(moved.sum(axis=(1, 2)), 255, rtol=1e-4)
     for axis, place in ((1, 10), (2, 14)):  # columns, rows

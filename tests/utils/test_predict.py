@@ -120,6 +120,7 @@ def test_what_cannot_be_read_is_told_in_plain_words(source, message):
 def test_the_answer_says_what_it_is_and_what_it_is_not_and_a_stranger_gets_no_diagnosis():
     answer = predict.predict(PICTURE[:9], model=answerer([0.1, 0.1, 0.1, 0.1, 0.4, 0.1, 0.1])[0])
     page, parts = answer._repr_html_(), ("nv", "1,234", "50%", "40% to 60%", "56 of them were mel")
+    assert "<pre> " in page  # which keeps the columns
     for text in (str(answer), repr(answer), page):
         assert all(part in text for part in (*parts, "NOT A DEVICE.", "SEE A DOCTOR.", "smaller"))
     assert "plain <nv>" in str(answer) and "plain &lt;nv&gt;" in page and "plain <nv>" not in page

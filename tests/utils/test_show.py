@@ -59,4 +59,5 @@ def test_figures_say_what_they_show_and_each_image_has_its_own_title(source, wor
     for k, axis in enumerate(figure.axes[:3]):
         assert np.array_equal(axis.images[0].get_array(), dataset.images[k])
         assert (axis.get_title(), axis.lines[0].get_color()) == ("abc"[k], colours[k])
+        assert list(axis.lines[0].get_ydata()) == [1, 1]  # between the title and the image
     plt.close(figure)

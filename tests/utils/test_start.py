@@ -87,7 +87,7 @@ def test_elsewhere_nothing_is_installed_and_the_error_names_it(monkeypatch, comm
 
 
 @pytest.mark.parametrize("says, error, device", [
-    ("NVIDIA H100\nNVIDIA H100\n", None, "2 × NVIDIA H100"), ("Tesla T4\n", None, "Tesla T4"),
+    ("NVIDIA H100\nTesla T4\n", None, "2 × NVIDIA H100"), ("Tesla T4\n", None, "Tesla T4"),
     ("", None, CPU), ("", FileNotFoundError(), CPU),  # no nvidia-smi
     ("", subprocess.TimeoutExpired(ASK, 10), CPU),  # a driver that hangs
 ])  # fmt: skip
