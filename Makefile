@@ -13,8 +13,11 @@ export PYTHONUTF8 := 1
 export PYTHONIOENCODING := utf-8
 # Packages go into .venv, and its Python is its own, whatever else this shell works with.
 export PIP_USER := 0
-unexport PIP_TARGET PIP_PREFIX PYTHONHOME
-# Keras does not read the settings of other work in the home folder.
+unexport PIP_TARGET PIP_PREFIX PYTHONHOME PYTHONOPTIMIZE PYTHONSAFEPATH
+# Git sets these in hooks: what the course commits would go into the repository of the hook.
+unexport GIT_DIR GIT_COMMON_DIR GIT_INDEX_FILE GIT_WORK_TREE GIT_PREFIX
+# Keras does not read the settings of other work in the home folder, nor stop before the end.
+unexport KERAS_MAX_EPOCHS KERAS_MAX_STEPS_PER_EPOCH
 export KERAS_HOME := $(CURDIR)/runs/keras
 # Linux keeps what TensorFlow frees after a step; giving it back can take half of the time.
 export MALLOC_TRIM_THRESHOLD_ := 100000000000

@@ -62,10 +62,10 @@ def leave_settings_aside() -> None:
     if "ipykernel" in sys.modules and not re.search(shows, drawn):
         os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
         print(f"Settings: MPLBACKEND, {drawn!r}, is left aside: it shows no figures here.")
+    os.environ["MATPLOTLIBRC"] = str(Path(find_spec("matplotlib").origin).with_name("mpl-data"))
     os.environ["KERAS_HOME"] = str(Path(__file__).resolve().parents[1] / "runs" / "keras")
     with suppress(OSError, ValueError, RuntimeError, AttributeError):  # none, or a broken one
-        file = Path.home() / ".keras" / "keras.json"
-        settings = json.loads(file.read_text(encoding="utf-8")).items()
+        settings = json.loads((file := Path.home() / ".keras" / "keras.json").read_bytes()).items()
         if other := [f"{name}: {value}" for name, value in settings if value not in KERAS_DEFAULTS]:
             choose = "A backend is chosen by the environment variable KERAS_BACKEND."
             print(f"Settings: {file} ({', '.join(other)}) is left aside. {choose}")

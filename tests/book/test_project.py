@@ -312,12 +312,13 @@ def test_a_venv_of_no_use_is_made_anew_whatever_the_shell_works_with(tmp_path):
     shutil.copy(ROOT / "Makefile", tmp_path)
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     new = "case $* in *platform*) exit 1;; '-m venv'*) cp $0 .venv/bin/python;; esac\n"
-    new += 'echo "$1 $2 $3:$PYTHONHOME$PIP_TARGET$PIP_USER" >> log'
+    aside = "PYTHONHOME PIP_TARGET PYTHONOPTIMIZE PYTHONSAFEPATH GIT_DIR KERAS_MAX_EPOCHS".split()
+    new += f'echo "$1 $2 $3:${"$".join(aside)}$PIP_USER" >> log'
     for name, script in (("new", new), (".venv/bin/python", "exit 1"), ("requirements.lock", "")):
         (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / name).chmod(0o755)
     (tmp_path / ".venv" / ".installed").touch()  # as a whole installation leaves it
-    env = {**os.environ, "PYTHONHOME": "x", "PIP_TARGET": "x", "PIP_USER": "1"}
+    env = {**os.environ, **dict.fromkeys(aside, "x"), "PIP_USER": "1"}
     words = ["make", ".venv/.installed", "PYTHON=./new"]
     said = [subprocess.check_output(words, cwd=tmp_path, env=env, text=True) for _ in "12"]
     assert "Creating .venv" in said[0] and "up to date" in said[1]

@@ -4,6 +4,7 @@ import ast
 import copy
 import json
 import re
+import subprocess
 import zipfile
 
 import nbformat
@@ -217,7 +218,13 @@ def test_another_run_renews_a_class_and_keeps_what_is_not_its_own(class_folder, 
     for who in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{who}_NAME", "A. Teacher")
         monkeypatch.setenv(f"GIT_{who}_EMAIL", "teacher@example.org")
+    settings = class_folder.with_name("gitconfig")
+    settings.write_text(f"[core]\nexcludesFile = {settings}-ignores\n")
+    settings.with_name("gitconfig-ignores").write_text("*.npz\n*.h5\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
     assert student.commit(class_folder) == student.commit(class_folder) == ""
+    kept = subprocess.check_output(["git", "ls-files"], cwd=class_folder, text=True).splitlines()
+    assert {"data/phantom.npz", "models/best.weights.h5"} <= set(kept)
     for name in ("data/raw/x.zip", "plan.md", "chapters/99_old.ipynb"):
         (class_folder / name).parent.mkdir(exist_ok=True)
         (class_folder / name).write_text("{}")

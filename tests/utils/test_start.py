@@ -9,8 +9,10 @@ import tomllib
 import types
 from importlib import metadata
 from importlib.util import find_spec
+from pathlib import Path
 from unittest.mock import MagicMock
 
+import matplotlib
 import pytest
 from packaging.requirements import Requirement
 
@@ -26,6 +28,7 @@ def commands(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     monkeypatch.setenv("KERAS_HOME", "")
+    monkeypatch.setenv("MATPLOTLIBRC", str(tmp_path))
     monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
     monkeypatch.delitem(sys.modules, "google.colab", raising=False)
     run = MagicMock(return_value=subprocess.CompletedProcess([], 0, stdout=""))
@@ -35,7 +38,8 @@ def commands(monkeypatch, tmp_path):
 
 def lacks(monkeypatch, *names):
     """Make this Python one that has all packages but those."""
-    monkeypatch.setattr(start, "find_spec", lambda name: None if name in names else "there")
+    there = types.SimpleNamespace(origin="there/x.py")
+    monkeypatch.setattr(start, "find_spec", lambda name: None if name in names else there)
 
 
 def test_every_package_that_chapters_use_is_looked_for(root, capsys, monkeypatch):
@@ -107,6 +111,7 @@ def test_keras_settings_of_other_work_are_left_aside(root, tmp_path, capsys, set
     (tmp_path / ".keras" / "keras.json").write_text(settings)
     start.prepare()
     assert os.environ["KERAS_HOME"] == str(root / "runs" / "keras")
+    assert matplotlib.matplotlib_fname() == str(Path(matplotlib.get_data_path(), "matplotlibrc"))
     said = "(backend: jax, image_data_format: channels_first) is left aside. A backend is chosen by"
     assert (said in capsys.readouterr().out) == told
 

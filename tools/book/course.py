@@ -74,16 +74,14 @@ def environment() -> dict[str, str]:
     env.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # no notes of TensorFlow about the machine
     env["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel, not one in the home folder
     env["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+    env["IPYTHONDIR"] = str(ROOT / "runs" / "ipython")  # not the settings in the home folder
     return env
 
 
 def run_python(
-    arguments: Sequence[str | Path],
-    *,
-    env: Mapping[str, str] | None = None,
-    cwd: Path = ROOT,
-    capture: bool = True,
-) -> subprocess.CompletedProcess[str]:
+    arguments: Sequence[str | Path], *,
+    env: Mapping[str, str] | None = None, cwd: Path = ROOT, capture: bool = True,
+) -> subprocess.CompletedProcess[str]:  # fmt: skip
     """Run ``python arguments…`` in `env`, else in the chapters' environment; UTF-8 both ways."""
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if capture else {}
     env = {**(env or environment()), "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}

@@ -150,7 +150,7 @@ def _folder(path: str | Path, asked_by: str) -> Path:
             if folder.exists():
                 return folder if folder.is_dir() else folder.parent
     places = " and in ".join(map(str, dict.fromkeys([Path.cwd(), ROOT])))
-    what = f"does not exist. Correct the path (a relative one is looked for in {places})."
+    what = f"does not exist or may not be read. Correct the path (relative: seen from {places})."
     raise DataError(f"The folder {str(path)[:300]} (from {asked_by}) {what}")
 
 
@@ -222,7 +222,7 @@ def _through_cache(source: Source, size: int) -> LesionImages:
     """Return what the cache holds for a source, or read the source and fill the cache."""
     key = records.digest(_CACHE_FORM, source.key, str(size))
     path = CACHE_DIR / f"lesions_{size}_{key[:24]}.npz"
-    dataset = (path.is_file() and _read_cache(path, source.name)) or _fill_cache(path, source)
+    dataset = (os.path.isfile(path) and _read_cache(path, source.name)) or _fill_cache(path, source)
     fingerprint = records.digest(dataset.fingerprint, str(size), "BOX")
     return dataclasses.replace(dataset, fingerprint=fingerprint)
 
@@ -264,10 +264,10 @@ def _fill_cache(path: Path, source: Source) -> LesionImages:
         np.savez(file, check_sum=_check_sum(path, arrays), **arrays)
 
     try:
-        replace_file(path.expanduser(), write)  # a RuntimeError where nobody has this home folder
-    except (OSError, RuntimeError) as error:
+        replace_file(path, write)
+    except OSError as error:
         # On Windows a file that another process is reading cannot be replaced, nor need be.
-        if not (isinstance(error, PermissionError) and path.exists()):
+        if not (isinstance(error, PermissionError) and os.path.exists(path)):
             what = f"cannot be written ({error}), so these images are read anew each time"
             cure = "Make it writable, see that the disk has room, or name another in HAM10000_CACHE"
             warnings.warn(f"The cache folder {CACHE_DIR} {what}. {cure}.", stacklevel=4)

@@ -127,7 +127,7 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
 def read_own(path: Path, size: int, group_of: Callable[[Path], str] | None) -> LesionImages:
     """Read what `utils.data.dataset_from_folders` describes."""
     if not (os.path.isfile(path) or (os.path.isdir(path) and path.suffix.lower() != ".npz")):
-        raise DataError(f"{path} does not exist, or is no file, seen from {Path.cwd()}. {LAYOUT}")
+        raise DataError(f"{path} does not exist or may not be read, from {Path.cwd()}. {LAYOUT}")
     if path.suffix.lower() == ".npz":
         records.refuse_html(path)
         images, labels, ids = _read_npz(path)
