@@ -50,13 +50,14 @@ def test_right_answers_pass(chapter, exercise, answer):
 
 
 @pytest.mark.parametrize(("chapter", "exercise", "case"), cases("MISTAKES"))
-def test_mistakes_are_explained(chapter, exercise, case):
+def test_mistakes_are_explained(chapter, exercise, case, capsys):
     answer, part = case
     feedback = ask(chapter, exercise, answer)
     assert feedback.passed is False and part in feedback.message, feedback
     assert (feedback.got or np.size(answer) == 0) and feedback.expected
     assert feedback.look.startswith("section")
     assert not re.search(FOREIGN, repr(feedback))
+    assert not capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("chapter", "case"), OTHERWISE)
