@@ -23,15 +23,6 @@ LOCKS = [path for path in ROOT.glob("*/**/package-lock.json")
 
 
 @pytest.fixture
-def folder(tmp_path):
-    folder = tmp_path / "page"
-    folder.mkdir()
-    (folder / "package.json").write_text(PACKAGE)
-    (folder / "package-lock.json").write_text(LOCK)
-    return folder
-
-
-@pytest.fixture
 def fake(tmp_path, monkeypatch):
     """A stand-in for npm; returns the commands it got, and a switch to break it."""
     if sys.platform == "win32":
@@ -48,7 +39,11 @@ def fake(tmp_path, monkeypatch):
     return types.SimpleNamespace(calls=lambda: log.read_text().splitlines(), broken=broken)
 
 
-def test_installs_once_and_again_when_the_lock_changes_or_it_failed(folder, tmp_path, fake):
+def test_installs_once_and_again_when_the_lock_changes_or_it_failed(tmp_path, fake):
+    folder = tmp_path / "page"
+    folder.mkdir()
+    (folder / "package.json").write_text(PACKAGE)
+    (folder / "package-lock.json").write_text(LOCK)
     modules = npm.install(folder, root=tmp_path)
     assert modules == tmp_path / "_build" / "npm" / "page" / "node_modules"
     npm.install(folder, root=tmp_path)

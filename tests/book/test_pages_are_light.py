@@ -2,9 +2,11 @@
 
 import base64
 import io
+from unittest.mock import Mock
 
 import pytest
 import yaml
+from demo_images import saved
 from nbformat import v4
 from PIL import Image
 
@@ -30,10 +32,7 @@ def test_formulas_come_from_the_book_or_it_is_said(html, tmp_path, monkeypatch, 
     assert script.read_text() == "// MathJax"
     assert (script.parent / render.FONTS / "a.woff").is_file()
 
-    def fail(folder):
-        raise npm.NpmError("no network")
-
-    monkeypatch.setattr(npm, "install", fail)
+    monkeypatch.setattr(npm, "install", Mock(side_effect=npm.NpmError("no network")))
     render.install_mathjax(html)
     assert "no network" in capsys.readouterr().err
 
@@ -55,14 +54,9 @@ def test_a_page_keeps_the_scripts_that_it_uses_and_no_other(html):
         assert all(word in page for word in words.split()), name
 
 
-def png(width: int) -> str:
-    file = io.BytesIO()
-    Image.effect_noise((width, 40), 50).convert("RGB").save(file, "PNG")
-    return base64.b64encode(file.getvalue()).decode()
-
-
 def test_pictures_have_half_their_pixels_as_width_and_few_colours():
-    picture = png(300)
+    noise = Image.effect_noise((300, 40), 50).convert("RGB")
+    picture = base64.b64encode(saved(noise)).decode()
     cell = v4.new_code_cell(outputs=[v4.new_output("display_data", {"image/png": picture})])
     cell.metadata["mystnb"] = {"image": {"alt": "noise"}}
     render.fit_pictures(v4.new_notebook(cells=[cell, v4.new_code_cell()]))

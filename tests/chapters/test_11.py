@@ -1,6 +1,5 @@
 """What chapter 11 defines: maps that are right where it is known, masks, drawings on skin."""
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -110,8 +109,7 @@ def test_rank_correlation_knows_order_alone_and_no_flat_map():
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_another_backend_is_right_as_well(backend, root):
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
+    pytest.importorskip(backend)
     env, tests = os.environ | {"KERAS_BACKEND": backend}, "the_slope_that or is_the_weighted_sum"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", tests]
     subprocess.run([*command, __file__], check=True, env=env, cwd=root)

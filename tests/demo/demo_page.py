@@ -67,10 +67,9 @@ def seen(page) -> np.ndarray:
     return np.array(values, np.uint8).reshape(28, 28, 4)[..., :3]
 
 
-def boxed(image: Image.Image, *, square: bool = True) -> np.ndarray:
-    """Shrink as Pillow does, from the centred square or the whole image."""
-    image = middle_square(image) if square else image
-    return np.asarray(image.convert("RGB").resize((28, 28), Image.Resampling.BOX))
+def boxed(image: Image.Image) -> np.ndarray:
+    """Shrink the centred square as Pillow does."""
+    return np.asarray(middle_square(image).convert("RGB").resize((28, 28), Image.Resampling.BOX))
 
 
 def apart(a: np.ndarray, b: np.ndarray) -> int:

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import threading
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -61,19 +62,13 @@ def manifest(html):
     return json.loads((html / "_static" / "demo" / "manifest.json").read_text(encoding="utf-8"))
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture(scope="module")
 def address(html):
-    handler = functools.partial(Quiet, directory=str(html))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(html))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 @pytest.fixture
@@ -471,9 +466,7 @@ def test_answers_equal_pythons_on_real_images(page, html, real_data_folder):
 
 
 def test_without_npm_or_model_the_page_says_so(rendered, page, address, monkeypatch, html):
-    def no_npm(folder, *, root):
-        raise npm.NpmError("npm is needed, and there is none.\nInstall Node.js.")
-
+    no_npm = Mock(side_effect=npm.NpmError("npm is needed, and there is none.\nInstall Node.js."))
     shutil.copytree(rendered, html / "bare", ignore=shutil.ignore_patterns("bare", "images"))
     monkeypatch.setattr(npm, "install", no_npm)
     monkeypatch.setattr(install, "_install_model", lambda *_: "The model is absent.\nDetails")

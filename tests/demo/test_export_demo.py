@@ -9,21 +9,19 @@ import pytest
 
 from tools.book.course import ROOT, ChapterError
 from tools.demo import export_demo, measure_demo
+from utils import calibration
 from utils.classes import CLASSES, DX
+from utils.data import load_ham10000
 from utils.data.phantom import sample
 from utils.refusal import answer_averaged, ask, published
-from utils.weights import read_certificate
+from utils.splits import lesion_split
+from utils.weights import check_certificate, read_certificate
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 pytest.importorskip("tf2onnx", reason="tf2onnx is not installed")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 MODELS = ROOT / "models"
 chapter = measure_demo.chapter
-
-
-@pytest.fixture(scope="module")
-def images():
-    return sample()[0][::39][:256].astype(np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +66,8 @@ def test_the_larger_network_is_small_enough_and_what_is_said_of_it_was_measured(
         compare(lambda _: answer, lambda _: other, answer[0])
 
 
-def test_another_answer_is_refused(exported, manifest, images):
-    path = exported / "model.onnx"
+def test_another_answer_is_refused(exported, manifest):
+    path, images = exported / "model.onnx", sample()[0][::39][:256].astype(np.float32)
     by_file = export_demo.asker(path, manifest)
     model = partial(ask, published()[0])
     compare = partial(export_demo.compare, path=path, tolerance=export_demo.TOLERANCE)
@@ -152,13 +150,8 @@ def test_stored_numbers_fit_together(stored):
 
 
 def test_stored_numbers_are_those_of_the_real_images(real_data_folder, stored):
-    from utils import calibration, data, splits
-    from utils.weights import check_certificate
-
-    dataset = data.load_ham10000()
-    if dataset.is_phantom:
-        pytest.skip("no real images")
-    split = splits.lesion_split(dataset)
+    dataset = load_ham10000(source=real_data_folder)
+    split = lesion_split(dataset)
     check_certificate(read_certificate("best"), dataset, split.test)
     model, manifest = published()
     threshold, said = manifest["refusal"]["threshold"], [c["says"] for c in stored["classes"]]

@@ -41,13 +41,6 @@ def cases(name):
     return [(n, k, case) for n in tables for k in tables[n] for case in tables[n][k]]
 
 
-def assert_explained(feedback, answer, part):
-    assert feedback.passed is False and part in feedback.message, feedback
-    assert (feedback.got or np.size(answer) == 0) and feedback.expected
-    assert feedback.look.startswith("section")
-    assert not re.search(FOREIGN, repr(feedback))
-
-
 @pytest.mark.parametrize(("chapter", "exercise", "answer"), cases("RIGHT"))
 def test_right_answers_pass(chapter, exercise, answer):
     feedback = ask(chapter, exercise, answer)
@@ -57,9 +50,14 @@ def test_right_answers_pass(chapter, exercise, answer):
 
 
 @pytest.mark.parametrize(("chapter", "exercise", "case"), cases("MISTAKES"))
-def test_mistakes_are_explained(chapter, exercise, case):
+def test_mistakes_are_explained(chapter, exercise, case, capsys):
     answer, part = case
-    assert_explained(ask(chapter, exercise, answer), answer, part)
+    feedback = ask(chapter, exercise, answer)
+    assert feedback.passed is False and part in feedback.message, feedback
+    assert (feedback.got or np.size(answer) == 0) and feedback.expected
+    assert feedback.look.startswith("section")
+    assert not re.search(FOREIGN, repr(feedback))
+    assert not capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("chapter", "case"), OTHERWISE)

@@ -9,14 +9,11 @@ THRESHOLD = 1.6
 OURS = RNG.dirichlet([0.3] * 7, 250)
 THEIRS = RNG.dirichlet([0.5] * 7, 200)
 Q9 = np.quantile(VALIDATION, 0.9)
-
-
-def share(values, threshold):
-    return sum(float(v) > threshold for v in values) / len(values)
+REFUSED = (OWN > THRESHOLD).mean()
 
 
 def both(threshold):
-    return share(OWN, threshold), share(SPOTS, threshold)
+    return (OWN > threshold).mean(), (SPOTS > threshold).mean()
 
 
 UNSURE = np.concatenate([1 - OURS.max(axis=1), 1 - THEIRS.max(axis=1)])
@@ -27,7 +24,7 @@ PAIRS = (UNSURE[250:, None] > UNSURE[:250]).mean()
 GIVEN = {"own": OWN, "strange": STRANGE, "threshold": THRESHOLD, "validation": VALIDATION}
 GIVEN |= {"spots": SPOTS, "own_probabilities": OURS, "strange_probabilities": THEIRS}
 RIGHT = {
-    1: [np.float32(500 * share(OWN, THRESHOLD)), round(share(OWN, THRESHOLD) * 500)],
+    1: [np.float32(500 * REFUSED), round(REFUSED * 500)],
     2: [both(Q9), np.round([100 * x for x in both(Q9)], 1)],
     3: [roc_auc_score(LABELS, UNSURE), PAIRS, round(PAIRS, 2)],
     4: ["People with dark skin are excluded from the benefit, and a cancer may be found too late. "
@@ -40,9 +37,9 @@ RIGHT = {
         "openly."],
 }  # fmt: skip
 MISTAKES = {
-    1: [(share(OWN, THRESHOLD), "asks how many"), (100 * share(OWN, THRESHOLD), "asks how many"),
-        (500 * share(STRANGE, THRESHOLD), "strangers"), (15, "validation"),
-        (500 * share(OWN, THRESHOLD) + 0.4, "share of test images"),
+    1: [(REFUSED, "asks how many"), (100 * REFUSED, "asks how many"),
+        (500 * (STRANGE > THRESHOLD).mean(), "strangers"), (15, "validation"),
+        (500 * REFUSED + 0.4, "share of test images"),
         (500 * (OWN <= THRESHOLD).mean(), "get an answer"), (77, "share of test images")],
     2: [(both(Q9)[::-1], "exchanged"), (both(np.quantile(OWN, 0.9)), "comes from the test images"),
         (both(np.quantile(VALIDATION, 0.1)), "least strange"),
@@ -59,4 +56,4 @@ MISTAKES = {
         ("People with dark skin are excluded and harmed, because the training images show light "
          "skin and hardly anything else, and so it is with such programs everywhere.", "to do")],
 }  # fmt: skip
-OTHERWISE = [(1, {"lesions": 40}, 40 * share(OWN, THRESHOLD), True, "")]
+OTHERWISE = [(1, {"lesions": 40}, 40 * REFUSED, True, "")]

@@ -13,6 +13,7 @@ from tools.results import imagenet
 from utils import models
 from utils.data import load_ham10000
 from utils.files import hash_file
+from utils.predict import middle_square
 
 torch = pytest.importorskip("torch")
 reference = pytest.importorskip("efficientnet_lite_pytorch")
@@ -55,13 +56,9 @@ def test_features_equal_those_of_the_reference_implementation(state):
 def test_with_the_thousand_classes_it_names_everyday_pictures(state):
     pictures = [Image.open(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))]
     pictures += [Image.fromarray(image) for image in load_sample_images().images]
-    images = []
-    for picture in pictures:  # the largest square in the middle
-        side, (width, height) = min(picture.size), picture.size
-        left, top = (width - side) // 2, (height - side) // 2
-        square = picture.convert("RGB").crop((left, top, left + side, top + side))
-        images.append(np.asarray(square.resize((224, 224), Image.Resampling.BOX)))
-    features = models.pretrained_body(224).predict(np.stack(images), verbose=0)
+    squares = [middle_square(picture.convert("RGB")) for picture in pictures]
+    images = np.stack([square.resize((224, 224), Image.Resampling.BOX) for square in squares])
+    features = models.pretrained_body(224).predict(images, verbose=0)
     answers = features @ state["_fc.weight"].numpy().T + state["_fc.bias"].numpy()
     # ImageNet's numbers: military uniform, palace, daisy.
     assert answers.argmax(axis=1).tolist() == [652, 698, 985]

@@ -43,19 +43,13 @@ def good() -> list[dict]:
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A folder with two quizzes, in which show_quiz looks; what is no quiz is the real one."""
+def output(tmp_path, monkeypatch):
+    """The output of a small quiz, by MIME type; another with its questions stands beside it."""
     for name in ("quiz.css", "quiz.js"):
         (tmp_path / name).write_bytes((quiz.FOLDER / name).read_bytes())
     for name in ("03", "04"):
         (tmp_path / f"{name}.json").write_text(json.dumps(good()))
     monkeypatch.setattr(quiz, "FOLDER", tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def output(folder):
-    """The output of the small quiz, by MIME type."""
     return quiz.as_output(quiz.read_quiz("03"))
 
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+from datetime import datetime, timedelta
 from functools import cache
 
 import nbformat
@@ -15,7 +16,7 @@ PAGES = {path.stem: path for path in (ROOT / "teaching").glob("*.md")}
 PAGES["troubleshooting"] = ROOT / "troubleshooting.md"
 # The six sessions take nine chapters.
 TAUGHT = [path.stem for path in chapters() if re.match(r"0[1-9]", path.name)]
-SESSION_MINUTES, DAY = 90, ("09:00", "17:00")
+SESSION_MINUTES = 90
 SHARE, DAY_SHARE = 0.5, 1 / 3  # of the time to read a chapter alone that a plan gives it at least
 # The plans' one change of a parameter: chapter 5 with 10 epochs in place of its 50.
 EPOCHS = {"05": (10, 50)}
@@ -68,20 +69,15 @@ def sessions(page: str) -> dict[str, list[dict[str, str]]]:
     return rows | {"Day": tables(section(page, "### Day"))[0]}
 
 
-def clock(time: str) -> int:
-    hours, minutes = time.split(":")
-    return 60 * int(hours) + int(minutes)
-
-
 def test_sessions_and_the_day_add_up():
     plans = sessions(text("session-plans"))
-    day, now = plans.pop("Day"), clock(DAY[0])
+    day, now = plans.pop("Day"), datetime(2027, 1, 1, hour=9)
     minutes = {name: sum(int(row["minutes"]) for row in rows) for name, rows in plans.items()}
     assert minutes == dict.fromkeys(plans, SESSION_MINUTES)
     for row in day:
-        assert clock(row["from"]) == now, f"the day: {row['from']}"
-        now += int(row["minutes"])
-    assert now == clock(DAY[1])
+        assert row["from"] == f"{now:%H:%M}"
+        now += timedelta(minutes=int(row["minutes"]))
+    assert f"{now:%H:%M}" == "17:00"
 
 
 def test_every_chapter_has_its_time_and_every_section_exists():

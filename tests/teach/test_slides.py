@@ -3,9 +3,11 @@
 import base64
 import io
 import re
+from unittest.mock import Mock
 
 import nbformat
 import pytest
+from demo_images import saved
 from nbformat import v4
 from PIL import Image
 
@@ -28,9 +30,7 @@ def table():
 
 def picture(width, height):
     """Return the output of a grey picture of a size."""
-    file = io.BytesIO()
-    Image.new("L", (width, height), 153).save(file, "png")
-    data = base64.b64encode(file.getvalue()).decode()
+    data = base64.b64encode(saved(Image.new("L", (width, height), 153))).decode()
     return v4.new_output("display_data", {"image/png": data})
 
 
@@ -89,8 +89,7 @@ def test_a_chapter_becomes_a_deck(notebook):
 def test_a_high_picture_is_cut_where_it_is_emptiest():
     image = Image.new("L", (100, 200), 153)
     image.paste(255, (2, 110, 100, 118))  # a gap, crossed by a line at the left
-    image.save(file := io.BytesIO(), "png")
-    parts = [Image.open(io.BytesIO(part)).size for part in slides._halves(file.getvalue())]
+    parts = [Image.open(io.BytesIO(part)).size for part in slides._halves(saved(image))]
     assert parts == [(100, 114), (100, 86)]
 
 
@@ -228,11 +227,8 @@ def test_made_up_slides_can_be_read_and_printed(notebook, modules, new_page, tmp
 
 
 def test_a_book_encloses_slides_and_the_students_zip_and_no_solution(tmp_path, monkeypatch):
-    def fail(folder):
-        raise NpmError("no network")
-
     monkeypatch.setattr(slides, "build", lambda folder: folder.mkdir())
     assert slides.enclose(tmp_path).startswith("The book has")
     assert [path.name for path in tmp_path.rglob("*.*")] == ["reading-skin-student.zip"]
-    monkeypatch.setattr(slides, "build", fail)
+    monkeypatch.setattr(slides, "build", Mock(side_effect=NpmError("no network")))
     assert slides.enclose(tmp_path).endswith("no network")

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import warnings
+from unittest.mock import Mock
 
 import datafiles
 import numpy as np
@@ -25,9 +26,7 @@ FETCH = download.fetch_source
 def no_data_and_no_network(tmp_path, monkeypatch):
     """Give each test its own data folders, no HAM10000_DIR and no network."""
 
-    def no_network(*_):
-        raise download.DownloadError("no network in this test. By hand: ...")
-
+    no_network = Mock(side_effect=download.DownloadError("no network in this test. By hand: ..."))
     monkeypatch.setattr(data, "CACHE_DIR", tmp_path / "cache")
     monkeypatch.setattr(data, "RAW_DIR", tmp_path / "raw")
     monkeypatch.delenv("HAM10000_DIR", raising=False)
@@ -268,9 +267,7 @@ def test_without_external_files_other_cameras_stand_in(official, monkeypatch, ca
 
 
 def test_a_cache_that_cannot_be_written_is_told_and_images_come(tmp_path, official, monkeypatch):
-    def full(*_, **__):
-        raise OSError(28, "No space left on device")
-
+    full = Mock(side_effect=OSError(28, "No space left on device"))
     with monkeypatch.context() as patch:
         patch.setattr(np, "savez", full)
         with pytest.warns(UserWarning, match="No space left on device.*the disk has room"):
