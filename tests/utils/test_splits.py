@@ -86,6 +86,7 @@ def no_lesions():
     (lambda: lesion_folds(small_dataset(), folds=1), "folds must be 2 to 20"),
     (lambda: lesion_folds(small_dataset(), folds=21), "folds must be 2 to 20"),
     (lambda: image_split(small_dataset(), test=1), "between 0 and 1"),
+    (lambda: image_split(small_dataset(), test=-0.1), "between 0 and 1"),
 ])  # fmt: skip
 def test_what_is_impossible_is_refused(divide, message):
     with pytest.raises(ValueError, match=message):

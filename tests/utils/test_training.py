@@ -156,7 +156,7 @@ def train(dataset, tmp_path, monkeypatch):
     return train
 
 
-def test_the_epoch_with_the_best_validation_value_is_kept(dataset, train, capsys):
+def test_the_epoch_with_the_best_validation_value_is_kept(dataset, train, capsys, monkeypatch):
     split, losses = lesion_split(dataset), []
     for average in (0.0, 0.5):
         options = {"prior": False, "label_smoothing": 0.0, "colour": 0.0, "epochs": 3}
@@ -171,6 +171,10 @@ def test_the_epoch_with_the_best_validation_value_is_kept(dataset, train, capsys
         assert of_kept == pytest.approx(losses[-1], rel=1e-4)
     assert abs(losses[0] - losses[1]) > 1e-3, "the mean is not what was judged"
     *_, line = capsys.readouterr().out.splitlines()
+    monkeypatch.setattr(training, "get_ipython", object)  # a notebook: one line, which is renewed
+    monkeypatch.setattr(training, "display", shown := Mock())
+    train(split, epochs=2)
+    assert shown.call_count == shown.return_value.update.call_count == 1
     assert f"validation balanced accuracy {values[-1]:.3f}, best so far {max(values):.3f}" in line
     assert f"(epoch {certificate.best_epoch})" in line and line.startswith("epoch  3 of 3")
 
