@@ -249,6 +249,13 @@ def arrays(name, save=np.savez_compressed, **changed):
     return change(name, edit)
 
 
+class Trap:
+    """What an array must not hold: to read it is to run what it names."""
+
+    def __reduce__(self):
+        return pytest.fail, ("it was unpickled",)
+
+
 def header(shape, dtype="|u1", start=b"\x93NUMPY\1\0"):
     """Return an array's file that says of itself what is not so."""
     text = repr({"descr": dtype, "fortran_order": False, "shape": shape}).ljust(117) + "\n"
@@ -559,7 +566,7 @@ CASES = [
     *(("cache", arrays("cache/*.npz", np.savez, **{name: value}), f"{SAME}|is damaged")
       for name, value in (
         ("labels", np.zeros(13, np.int64)), ("images", np.zeros((14, 14, 28, 3), np.uint8)),
-        ("dx", np.array(["nv"])), ("images", np.array([{}], dtype=object)),
+        ("dx", np.array(["nv"])), ("images", np.array([Trap()], dtype=object)),
         ("images", np.zeros((14, 28, 28, 3), np.uint8)), ("check_sum", np.array("x")),
         ("lesion_id", np.array(["HAM_0000000"] * 14)))),
     *(("cache", change("cache/*.npz", edit), f"{SAME}|is damaged") for edit in (
