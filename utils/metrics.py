@@ -94,7 +94,8 @@ def per_class(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
 def _checked(labels, probabilities) -> tuple[np.ndarray, np.ndarray]:
     labels, probabilities = np.asarray(labels), np.asarray(probabilities)
     if probabilities.shape != (wanted := (len(labels), len(DX))) or np.isnan(probabilities).any():
-        raise ValueError(f"probabilities need shape {wanted}, no NaN; got {probabilities.shape}")
+        found = f"{probabilities.shape}, {np.isnan(probabilities).sum():,} NaN"
+        raise ValueError(f"probabilities need shape {wanted}, no NaN; got {found}")
     if missing := [dx for k, dx in enumerate(DX) if k not in labels]:
         raise ValueError(
             f"no image of class {', '.join(missing)} among the labels: its sensitivity and AUC are "

@@ -273,7 +273,7 @@ def train(
     if recipe.keep == "best" and not len(split.validation):
         raise ValueError('keep="best" chooses by the validation part, and this split has none')
     replace_file(probe := folder / f".{name}.probe", "")  # an error comes now, not hours later
-    probe.unlink()
+    probe.unlink(missing_ok=True)
     keras.utils.set_random_seed(seed)
     network = BUILDERS[recipe.network]()
     rows = Rows(dataset, split.train, recipe, seed=seed)

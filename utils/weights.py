@@ -212,13 +212,10 @@ def check_certificate(
             f"the weights {certificate.name!r} were trained on {certificate.data['source']}, the "
             f"images here come from {dataset.source}. Load weights that were made for these images."
         )
-    refuse_seen(
-        certificate,
-        lesion_groups(dataset.metadata)[test],
-        f"the weights {certificate.name!r} were {{seen}} they are to judge ({{names}}). Their "
-        "score would be too good to be true. Use the split they were made with (seed "
-        f"{certificate.split['seed']}), or train new weights on this split.",
-    )
+    said = f"the weights {certificate.name!r} were {{seen}} they are to judge ({{names}}). Their "
+    said += "score would be too good to be true. Use the split they were made with (seed "
+    said += f"{certificate.split['seed']}), or train new weights on this split."
+    refuse_seen(certificate, lesion_groups(dataset.metadata)[test], said)
 
 
 def load_weights(
@@ -245,12 +242,17 @@ def load_weights(
 def network_of(name: str, certificate: BirthCertificate, *, folder: Path) -> keras.Model:
     """Build the network that a certificate names, with its weights, for no judging of images."""
     path = certified_file(name, "weights.h5", certificate, folder=folder)
+    sizes = {}
     try:
         model = BUILDERS[certificate.recipe["network"]]()
         model.load_weights(path)
-    except (KeyError, OSError, ValueError) as error:  # trained when the networks were others
-        what = f"{path.name} fits no network of this edition of the course"
-        raise CertificateError(f"{what} ({str(error)[:200]}). Train it again.") from error
+        with h5py.File(path) as file:  # Keras passes over what the network has no place for
+            file.visititems(lambda name, item: sizes.update({name: getattr(item, "size", 0)}))
+        if model.count_params() != sum(sizes[n] for n in sizes if not n.startswith("optimizer")):
+            raise ValueError("it has other layers")
+    except (KeyError, ValueError) as error:  # trained when the networks were others
+        what = f"{path.name} fits no network of this edition of the course ({str(error)[:200]})"
+        raise CertificateError(f"{what}. Get both files again, or train again.") from error
     return model
 
 
@@ -268,13 +270,9 @@ def read_run(name: str, *, folder: Path = STUDIES) -> StoredRun:
     """
     run = read_contaminated_run(name, folder=folder)
     for part, judged in run.parts.items():
-        refuse_seen(
-            run.certificate,
-            judged.lesions,
-            f"the run {name!r} was {{seen}} of its part {part!r} ({{names}}). Its score there says "
-            "nothing about new lesions. Take a run whose split keeps lesions together.",
-            may_choose=part.startswith("validation"),
-        )
+        said = f"the run {name!r} was {{seen}} of its part {part!r} ({{names}}). Its score there "
+        said += "says nothing about new lesions. Take a run whose split keeps lesions together."
+        refuse_seen(run.certificate, judged.lesions, said, may_choose=part.startswith("validation"))
     return run
 
 

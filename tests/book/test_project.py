@@ -243,6 +243,7 @@ def test_tools_and_loader_read_the_folders_name_alike(monkeypatch, named):
     for name in ("HAM10000_DIR", "HAM10000_CACHE"):
         monkeypatch.setenv(name, "~nobody-here/x")
         assert course.environment()[name] == str(ROOT / "~nobody-here" / "x")
+    assert course.environment()["IPYTHONDIR"].startswith(str(ROOT))
 
 
 @pytest.mark.parametrize("system, machine, version, can", [

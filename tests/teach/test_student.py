@@ -219,7 +219,7 @@ def test_another_run_renews_a_class_and_keeps_what_is_not_its_own(class_folder, 
         monkeypatch.setenv(f"GIT_{who}_NAME", "A. Teacher")
         monkeypatch.setenv(f"GIT_{who}_EMAIL", "teacher@example.org")
     settings = class_folder.with_name("gitconfig")
-    settings.write_text(f"[core]\nexcludesFile = {settings}-ignores\n")
+    settings.write_text(f"[core]\nexcludesFile = {settings.as_posix()}-ignores\n")
     settings.with_name("gitconfig-ignores").write_text("*.npz\n*.h5\n")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
     assert student.commit(class_folder) == student.commit(class_folder) == ""

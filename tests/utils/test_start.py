@@ -29,6 +29,7 @@ def commands(monkeypatch, tmp_path):
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     monkeypatch.setenv("KERAS_HOME", "")
     monkeypatch.setenv("MATPLOTLIBRC", str(tmp_path))
+    (tmp_path / "matplotlibrc").touch()
     monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
     monkeypatch.delitem(sys.modules, "google.colab", raising=False)
     run = MagicMock(return_value=subprocess.CompletedProcess([], 0, stdout=""))

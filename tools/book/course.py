@@ -74,7 +74,7 @@ def environment() -> dict[str, str]:
     env.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # no notes of TensorFlow about the machine
     env["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel, not one in the home folder
     env["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
-    env["IPYTHONDIR"] = str(ROOT / "runs" / "ipython")  # not the settings in the home folder
+    env["IPYTHONDIR"] = str(ROOT / ".ipython")  # not the settings in the home folder
     return env
 
 
