@@ -95,17 +95,14 @@ def test_every_link_within_the_book_leads_somewhere(book):
     assert to_terms > 50
 
 
-MOVED = """window.moved = 0; new PerformanceObserver((list) => list.getEntries().forEach(
-  (one) => (moved += one.value))).observe({type: 'layout-shift', buffered: true})"""
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_page_is_light_stands_still_and_axe_finds_nothing(
     book, browser, serious, tmp_path, theme
 ):
     lighten(shutil.copytree(book, tmp_path, dirs_exist_ok=True))
     page, bad, came = browser.new_page(), [], []
-    page.add_init_script(MOVED)
+    page.add_init_script("""window.moved = 0; new PerformanceObserver((list) => list.getEntries()
+      .forEach((one) => (moved += one.value))).observe({type: 'layout-shift', buffered: true})""")
     page.on("requestfinished", lambda request: came.append(unquote(urlsplit(request.url).path)))
     for file in [*tmp_path.glob("*[!x].html"), *tmp_path.glob("[!_]*/*.html")]:  # no index
         came.clear()
@@ -121,7 +118,6 @@ def test_every_page_is_light_stands_still_and_axe_finds_nothing(
 
 def test_by_keyboard_alone_folds_open_and_every_answer_of_the_quiz_is_reached(book, browser):
     page = browser.new_page()
-    page.route("http*://**", lambda route: route.abort())
     page.goto((book / "chapters/01_data_overview.html").as_uri())
     for fold in page.locator(".bd-article summary").all():
         if fold.is_visible() and fold.evaluate("(one) => !one.parentElement.open"):

@@ -171,9 +171,8 @@ def test_help_lists_every_command():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     commands = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split()
     done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
-    for command in commands:
-        assert re.search(rf"^\s*make {command}\s+\S", done.stdout, re.MULTILINE), command
-        assert re.search(rf"^{command}:", makefile, re.MULTILINE), command
+    told = re.findall(r"(?m)^\s*make (\w+)\s+\S", done.stdout)
+    assert set(commands) <= set(told) & set(re.findall(r"(?m)^(\w+):", makefile))
 
 
 def test_citation_has_the_version_of_the_project():
@@ -211,8 +210,7 @@ def test_parameter_reaches_the_copy_whose_outputs_are_kept_without_what_changes(
 
 
 def test_failing_chapter_is_named_with_its_cell(tmp_path):
-    text = nbformat.v4.new_markdown_cell("Text.")
-    path = write(tmp_path / "01_x.ipynb", text, code("1"), code("# why\n1 / 0"))
+    path = write(tmp_path / "01_x.ipynb", code("1"), code("# why\n1 / 0"))
     with pytest.raises(course.ChapterError) as caught:
         course.execute(path, tmp_path / "out" / "01_x.ipynb")
     message = str(caught.value)
