@@ -222,9 +222,10 @@ def test_another_run_renews_a_class_and_keeps_what_is_not_its_own(class_folder, 
     settings.write_text(f"[core]\nexcludesFile = {settings.as_posix()}-ignores\n")
     settings.with_name("gitconfig-ignores").write_text("*.npz\n*.h5\n")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
-    assert student.commit(class_folder) == student.commit(class_folder) == ""
-    kept = subprocess.check_output(["git", "ls-files"], cwd=class_folder, text=True).splitlines()
-    assert {"data/phantom.npz", "models/best.weights.h5"} <= set(kept)
+    assert student.commit(class_folder) == ""
+    (class_folder / ".git" / "index.lock").touch()  # as a killed git leaves it
+    assert student.commit(class_folder) == ""
+    assert b"best.weights.h5" in subprocess.check_output(["git", "ls-files"], cwd=class_folder)
     for name in ("data/raw/x.zip", "plan.md", "chapters/99_old.ipynb"):
         (class_folder / name).parent.mkdir(exist_ok=True)
         (class_folder / name).write_text("{}")

@@ -75,8 +75,7 @@ def test_a_large_network_is_saved_in_half_precision(dataset, split, tmp_path):
 def test_weights_alone_are_saved_and_predict_as_before(saved, dataset, split, monkeypatch):
     """The optimiser's state would be twice as large again; files that hold it are read as well."""
     model, born, folder = saved
-    without = [*model.layers[:-2], model.layers[-1]]  # its last normalisation
-    shorter = keras.Sequential([keras.Input((28, 28, 3)), *without])
+    shorter = keras.Sequential([keras.Input((28, 28, 3)), *model.layers[:-2], model.layers[-1]])
     assert (folder / "tiny.weights.h5").stat().st_size < 5 * model.count_params()
     loaded, _ = weights.load_weights("tiny", dataset, test=split.test, folder=folder)
     large = folder / "large.weights.h5"

@@ -1,7 +1,7 @@
 """`make publish`: run chapters in full on the real images; store outputs and weights.
 
-Nothing in the repository changes before every chapter has run and passed the checks. What came out
-otherwise than before, git shows.
+Nothing in the repository changes before every chapter has run and passed the checks, but chapter
+5's weights (killed, `git checkout models` brings the old ones back). Git shows what differs.
 """
 
 import re
