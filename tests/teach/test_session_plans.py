@@ -217,7 +217,7 @@ def code_texts() -> str:
     paths = [p for room in ("utils", "exercises", "tools") for p in (ROOT / room).rglob("*.py")]
     code = "\n".join(p.read_text(encoding="utf-8") for p in [*paths, ROOT / "Makefile"])
     code += chapter("03_splitting_and_oversampling").cells[2].source  # the set-up, as in all
-    return re.sub(r'"\s*\n\s*f?"', "", code)
+    return re.sub(r'"\s*\n\s*(?:\w+ \+= )?f?"', "", code)
 
 
 def quoted(page: str) -> list[str]:
