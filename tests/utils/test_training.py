@@ -171,12 +171,12 @@ def test_the_epoch_with_the_best_validation_value_is_kept(dataset, train, capsys
         assert of_kept == pytest.approx(losses[-1], rel=1e-4)
     assert abs(losses[0] - losses[1]) > 1e-3, "the mean is not what was judged"
     *_, line = capsys.readouterr().out.splitlines()
+    assert f"validation balanced accuracy {values[-1]:.3f}, best so far {max(values):.3f}" in line
+    assert f"(epoch {certificate.best_epoch})" in line and line.startswith("epoch  3 of 3")
     monkeypatch.setattr(training, "get_ipython", object)  # a notebook: one line, which is renewed
     monkeypatch.setattr(training, "display", shown := Mock())
     train(split, epochs=2)
     assert shown.call_count == shown.return_value.update.call_count == 1
-    assert f"validation balanced accuracy {values[-1]:.3f}, best so far {max(values):.3f}" in line
-    assert f"(epoch {certificate.best_epoch})" in line and line.startswith("epoch  3 of 3")
 
 
 def test_kept_weights_are_the_running_mean_with_prior_and_seed_decides(dataset, train, tmp_path):

@@ -114,14 +114,14 @@ def students_book(html: Path) -> None:
         replace_file(path, text)
 
 
-def readme(said: str, system: str | None = None) -> str:
+def readme(said: str, system: str = platform.system()) -> str:
     """Return the students' lines and the teacher's, with the commands of this operating system."""
-    system = system or platform.system()
+    windows = system == "Windows"
     return README.read_text(encoding="utf-8").format(
         system=f"{system} {platform.machine()}",
         version=f"{sys.version_info[0]}.{sys.version_info[1]}",
-        python="py" if system == "Windows" else "python3",
-        inside="venv\\Scripts\\" if system == "Windows" else "venv/bin/",
+        python="py" if windows else "python3",
+        inside="venv\\Scripts\\" if windows else "venv/bin/",
         images=PHANTOM if "phantom" in said else said,
     )
 

@@ -26,6 +26,7 @@ RAW_DIR = DRIVE if DRIVE.is_dir() else ROOT / "data" / "raw"
 CACHE_DIR = ROOT / os.path.expanduser(named_source("HAM10000_CACHE") or "data/cache")
 _CACHE_FORM = "3"  # change it with the readers or the cache's form: old files are left alone
 _VARIABLE = "the environment variable HAM10000_DIR"
+# Small files with these endings or names hold no images.
 _OTHER = r"csv|tab|tsv|txt|md|pdf|docx|xlsx|rtf|html|url|json|ya?ml|md5|bib|ipynb|py|ini|db"
 _OTHER = rf"(?i)(?!.*hmnist).*(\.({_OTHER})|[/\\](readme|license|ham10000_metadata[.\w]*))"
 _JPEGS, _CSV = [photographs.find_zips, photographs.find_jpegs], [tables.find_csv]
